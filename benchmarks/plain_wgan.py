@@ -1,0 +1,59 @@
+"""The loop that anyone would write: one Wasserstein GAN with gradient penalty in plain PyTorch.
+
+It is the peer of `benchmarks/training.py` and the oracle of the training tests: autograd,
+`torch.nn` layers, `torch.optim`, one run at a time. It takes its random numbers from the
+caller, so that it can be fed the very draws of a stacked run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["plain_mlp", "plain_wgan"]
+
+
+def plain_mlp(widths: tuple[int, ...], negative_slope: float) -> nn.Sequential:
+    """Return linear layers with LeakyReLU (ReLU at slope 0) between them."""
+    layers: list[nn.Module] = []
+    for before, width in zip(widths[:-1], widths[1:], strict=True):
+        layers += [nn.Linear(before, width)]
+        layers += [nn.LeakyReLU(negative_slope) if negative_slope else nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def plain_wgan(
+    generator: nn.Module,
+    critic: nn.Module,
+    generator_optimiser: torch.optim.Optimizer,
+    critic_optimiser: torch.optim.Optimizer,
+    draws: Iterable[tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor]],
+    gradient_penalty: float,
+) -> list[float]:
+    """Train on the given draws; return the last critic loss of every generator step.
+
+    Args:
+        draws: for every generator step the critic steps' (x, z, e) and the generator's z.
+        gradient_penalty: its weight.
+    """
+    losses = []
+    for critic_draws, z_generator in draws:
+        loss = torch.zeros(())
+        for x, z, e in critic_draws:
+            with torch.no_grad():
+                fake = generator(z)
+            mixed = (e * x + (1 - e) * fake).requires_grad_()
+            (slopes,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
+            penalty = (slopes.norm(2, dim=1) - 1).square().mean()
+            loss = critic(fake).mean() - critic(x).mean() + gradient_penalty * penalty
+            critic_optimiser.zero_grad()
+            loss.backward()
+            critic_optimiser.step()
+        generator_loss = -critic(generator(z_generator)).mean()
+        generator_optimiser.zero_grad()
+        generator_loss.backward()
+        generator_optimiser.step()
+        losses.append(float(loss.detach()))
+    return losses

@@ -1,0 +1,411 @@
+"""Sample banks: counts on disk, drawn once, checked, memory-mapped and re-used.
+
+Notation: a bank holds N shots of m modes, counts uint8 (N, m), one row a shot, in the order
+in which they were drawn.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quantum_latents.banks.folder import (
+    FORMAT_VERSION,
+    LEDGER,
+    MANIFEST,
+    BankError,
+    append_to_ledger,
+    chunk_checksum,
+    chunk_ranges,
+    create_counts,
+    map_counts,
+    read_ledger,
+    read_manifest,
+    sync_folder,
+    write_lock,
+    write_manifest,
+    write_rows,
+)
+from quantum_latents.banks.recipe import BankRecipe
+from quantum_latents.samplers import SAMPLER_VERSION
+
+__all__ = ["SampleBank", "build_bank", "import_bank", "open_bank"]
+
+_CHUNK_ROWS = {"enumeration": 65536, "independent": 65536, "clifford-clifford": 2048}
+"""Shots a chunk, by path: what a kill may lose. No count depends on it."""
+
+_IMPORTED_CHUNK_ROWS = 65536
+
+Progress = Callable[[int, int], None]
+"""Called with (shots on disk, shots in all) after every chunk."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class SampleBank:
+    """An open bank. Get one from `build_bank`, `open_bank` or `import_bank`.
+
+    Attributes:
+        folder: where the bank lies.
+        manifest: what it is: recipe, path and sampler version, or provenance; checksums.
+        counts: uint8 (N, m), memory-mapped, read-only.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    counts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @property
+    def num_modes(self) -> int:
+        """Number of modes m."""
+        return self.counts.shape[1]
+
+    @property
+    def recipe(self) -> BankRecipe | None:
+        """The recipe of a simulated bank, None for an imported one."""
+        content = self.manifest["recipe"]
+        return None if content is None else BankRecipe.from_json(content)
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Return shots [start, stop), uint8 (stop - start, m), read-only.
+
+        Raises:
+            ValueError: the range does not lie in the bank.
+        """
+        if not 0 <= start <= stop <= len(self):
+            raise ValueError(
+                f"the bank holds shots 0 to {len(self)}; there is no range [{start}, {stop})"
+            )
+        return self.counts[start:stop]
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Return the shots at `indices`, uint8 (*indices.shape, m), a new array.
+
+        Raises:
+            IndexError: an index beyond the bank.
+        """
+        return self.counts.take(indices, axis=0)
+
+    def __repr__(self) -> str:
+        return f"SampleBank({str(self.folder)!r}, shape={self.counts.shape})"
+
+
+def build_bank(
+    recipe: BankRecipe,
+    directory: str | os.PathLike[str],
+    *,
+    num_threads: int | None = None,
+    progress: Progress | None = None,
+) -> SampleBank:
+    """Return the bank of a recipe in `directory`: built, resumed, or re-used as it is.
+
+    Nothing is drawn twice: finished chunks of a killed build are kept, and a complete bank is
+    only checked. The counts do not depend on kills, threads or chunks. Two processes may
+    build the same bank: one waits for the other.
+
+    Args:
+        recipe: what the bank holds.
+        directory: the bank's own folder, created if need be; for a cache of many banks take
+            ``cache / recipe.digest``.
+        num_threads: threads to draw with; None is one for each core.
+        progress: called with (shots on disk, shots in all) after every chunk.
+
+    Raises:
+        BankError: the folder holds another bank, a bank of a newer format, or other files.
+
+    >>> import tempfile
+    >>> from quantum_latents.circuits import haar
+    >>> from quantum_latents.random import stream
+    >>> recipe = BankRecipe(
+    ...     interferometer=haar(4, stream(0, "interferometer")).recipe,
+    ...     occupation=(1, 0, 1, 0),
+    ...     statistics="boson",
+    ...     num_samples=1000,
+    ...     stream=stream(0, "latent"),
+    ... )
+    >>> with tempfile.TemporaryDirectory() as cache:
+    ...     bank = build_bank(recipe, f"{cache}/{recipe.digest}")
+    ...     len(bank), int(bank.counts.sum())
+    (1000, 2000)
+    """
+    folder = Path(directory)
+    if folder.exists() and not folder.is_dir():
+        raise BankError(f"{folder} is a file; a bank is a folder")
+    if (folder / MANIFEST).exists() and _matching_manifest(folder, recipe)["complete"]:
+        return open_bank(folder, num_threads=num_threads)
+    _refuse_foreign_files(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with write_lock(folder):
+        if (folder / MANIFEST).exists():
+            manifest = _matching_manifest(folder, recipe)
+        else:
+            manifest = _new_manifest(recipe)
+            write_manifest(folder, manifest)
+        if not manifest["complete"]:
+            _draw_missing(folder, manifest, recipe, num_threads, progress)
+    return open_bank(folder, num_threads=num_threads)
+
+
+def open_bank(path: str | os.PathLike[str], *, num_threads: int | None = None) -> SampleBank:
+    """Open a bank, after checking the checksum of every chunk.
+
+    A damaged chunk of a simulated bank is drawn again, by the path in its manifest, and
+    logged as a warning; a damaged chunk of any other bank is named and refused.
+
+    Args:
+        path: the bank's folder.
+        num_threads: threads to draw damaged chunks with; None is one for each core.
+
+    Raises:
+        BankError: not a bank, not complete, of a newer format, or damaged beyond repair.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    ranges = _ranges(manifest)
+    if not manifest["complete"]:
+        raise BankError(
+            f"{folder} is not complete: build it again with the same recipe to resume it"
+        )
+    if len(manifest["checksums"]) != len(ranges):
+        raise BankError(f"{folder / MANIFEST} is damaged: it lacks checksums")
+    if _damaged(folder, manifest):
+        _repair(folder, manifest, num_threads)
+    counts = map_counts(folder, manifest["num_samples"], manifest["num_modes"])
+    if counts is None:
+        raise BankError(f"{folder}: the counts were removed while the bank was opened")
+    return SampleBank(folder, manifest, counts)
+
+
+def import_bank(
+    counts: np.ndarray, path: str | os.PathLike[str], provenance: Mapping[str, Any]
+) -> SampleBank:
+    """Write a user's own counts as a bank and open it.
+
+    Args:
+        counts: whole numbers in [0, 255], (N, m), one row a shot.
+        path: the new bank's folder; it must not exist, or be empty.
+        provenance: where the counts come from, JSON-able.
+
+    Raises:
+        TypeError: the counts or the provenance are not what they should be.
+        ValueError: the counts are not a table of whole numbers in [0, 255].
+        BankError: the folder already holds something.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     bank = import_bank(np.array([[1, 0], [0, 1]]), f"{folder}/mine", {"from": "me"})
+    ...     bank.counts.tolist()
+    [[1, 0], [0, 1]]
+    """
+    table = _checked_counts(counts)
+    if not isinstance(provenance, Mapping):
+        raise TypeError(f"provenance is a dict that says whence the counts, not {provenance!r}")
+    try:
+        said = json.loads(json.dumps(dict(provenance), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"provenance is written as JSON: {error}") from error
+    folder = Path(path).absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BankError(f"{folder} already exists and is not empty; import into a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    ranges = chunk_ranges(len(table), _IMPORTED_CHUNK_ROWS)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "kind": "imported",
+        "complete": True,
+        "num_samples": table.shape[0],
+        "num_modes": table.shape[1],
+        "chunk_rows": _IMPORTED_CHUNK_ROWS,
+        "checksums": [chunk_checksum(table[start:stop]) for start, stop in ranges],
+        "recipe": None,
+        "digest": None,
+        "path": None,
+        "sampler_version": None,
+        "provenance": said,
+    }
+    # The bank appears under its name only when it is whole.
+    temporary = folder.with_name(f".{folder.name}.new-{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        create_counts(temporary, *table.shape)
+        write_rows(temporary, 0, table)
+        write_manifest(temporary, manifest)
+        try:
+            os.rename(temporary, folder)
+        except OSError as error:
+            raise BankError(f"{folder} cannot be created: {error}") from error
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_folder(folder.parent)
+    return open_bank(folder)
+
+
+def _new_manifest(recipe: BankRecipe) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "kind": "simulated",
+        "complete": False,
+        "num_samples": recipe.num_samples,
+        "num_modes": recipe.num_modes,
+        "chunk_rows": _CHUNK_ROWS[recipe.path],
+        "checksums": [],
+        "recipe": recipe.to_json(),
+        "digest": recipe.digest,
+        "path": recipe.path,
+        "sampler_version": SAMPLER_VERSION,
+        "provenance": None,
+    }
+
+
+def _matching_manifest(folder: Path, recipe: BankRecipe) -> dict[str, Any]:
+    manifest = read_manifest(folder)
+    if manifest["kind"] != "simulated":
+        raise BankError(f"{folder} holds an imported bank; choose another folder")
+    if manifest["recipe"] != recipe.to_json():
+        wanted = recipe.to_json()
+        differing = [name for name in wanted if manifest["recipe"].get(name) != wanted[name]]
+        raise BankError(
+            f"{folder} holds a bank of another recipe (it differs in {', '.join(differing)}); "
+            "choose another folder"
+        )
+    if manifest["digest"] != recipe.digest:
+        raise BankError(
+            f"{folder} was drawn by path {manifest['path']!r}, sampler version "
+            f"{manifest['sampler_version']}; this version draws {recipe.path!r}, "
+            f"{SAMPLER_VERSION}: choose another folder"
+        )
+    return manifest
+
+
+def _refuse_foreign_files(folder: Path) -> None:
+    if folder.exists() and not (folder / MANIFEST).exists():
+        foreign = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+        # Another process may have written the manifest since we looked.
+        if foreign and not (folder / MANIFEST).exists():
+            raise BankError(
+                f"{folder} is not a bank and holds {foreign[0]!r}; choose an empty folder"
+            )
+
+
+def _ranges(manifest: Mapping[str, Any]) -> list[tuple[int, int]]:
+    return chunk_ranges(manifest["num_samples"], manifest["chunk_rows"])
+
+
+def _draw_missing(
+    folder: Path,
+    manifest: dict[str, Any],
+    recipe: BankRecipe,
+    num_threads: int | None,
+    progress: Progress | None,
+) -> None:
+    ranges = _ranges(manifest)
+    counts = map_counts(folder, recipe.num_samples, recipe.num_modes)
+    finished = read_ledger(folder)
+    if counts is None:
+        (folder / LEDGER).unlink(missing_ok=True)
+        create_counts(folder, recipe.num_samples, recipe.num_modes)
+        finished = {}
+    else:
+        finished = {
+            chunk: checksum
+            for chunk, checksum in finished.items()
+            if chunk < len(ranges) and chunk_checksum(counts[slice(*ranges[chunk])]) == checksum
+        }
+    if finished:
+        logger.info("bank %s: resuming at %d of %d chunks", folder, len(finished), len(ranges))
+    done = sum(stop - start for i, (start, stop) in enumerate(ranges) if i in finished)
+    sampler = recipe.sampler()
+    for chunk, (start, stop) in enumerate(ranges):
+        if chunk in finished:
+            continue
+        rows = sampler.sample(stop - start, recipe.stream, start=start, num_threads=num_threads)
+        write_rows(folder, start, rows)
+        finished[chunk] = chunk_checksum(rows)
+        append_to_ledger(folder, chunk, finished[chunk])
+        done += stop - start
+        if progress is not None:
+            progress(done, recipe.num_samples)
+    checksums = [finished[chunk] for chunk in range(len(ranges))]
+    write_manifest(folder, {**manifest, "complete": True, "checksums": checksums})
+    (folder / LEDGER).unlink(missing_ok=True)
+
+
+def _damaged(folder: Path, manifest: Mapping[str, Any]) -> list[int]:
+    ranges = _ranges(manifest)
+    counts = map_counts(folder, manifest["num_samples"], manifest["num_modes"])
+    if counts is None:
+        return list(range(len(ranges)))
+    return [
+        chunk
+        for chunk, (start, stop) in enumerate(ranges)
+        if chunk_checksum(counts[start:stop]) != manifest["checksums"][chunk]
+    ]
+
+
+def _repair(folder: Path, manifest: Mapping[str, Any], num_threads: int | None) -> None:
+    with write_lock(folder):
+        # Another process may have repaired the bank while this one waited.
+        damaged = _damaged(folder, manifest)
+        if not damaged:
+            return
+        ranges = _ranges(manifest)
+        named = ", ".join(
+            f"{chunk} (shots {ranges[chunk][0]} to {ranges[chunk][1]})" for chunk in damaged[:5]
+        )
+        if manifest["kind"] != "simulated":
+            raise BankError(
+                f"{folder} is damaged in chunk {named} and cannot be drawn again: "
+                "import the counts anew"
+            )
+        recipe = BankRecipe.from_json(manifest["recipe"])
+        if manifest["digest"] != recipe.digest:
+            raise BankError(
+                f"{folder} is damaged in chunk {named} and was drawn by path "
+                f"{manifest['path']!r}, sampler version {manifest['sampler_version']}, "
+                "which this version does not have: build the bank anew in another folder"
+            )
+        if map_counts(folder, recipe.num_samples, recipe.num_modes) is None:
+            create_counts(folder, recipe.num_samples, recipe.num_modes)
+        sampler = recipe.sampler()
+        for chunk in damaged:
+            start, stop = ranges[chunk]
+            logger.warning("bank %s: chunk %d is damaged; drawing it again", folder, chunk)
+            rows = sampler.sample(stop - start, recipe.stream, start=start, num_threads=num_threads)
+            if chunk_checksum(rows) != manifest["checksums"][chunk]:
+                raise BankError(
+                    f"{folder}: chunk {chunk} is damaged and drawn again differs from what was "
+                    "recorded (another machine's rounding?): build the bank anew in another folder"
+                )
+            write_rows(folder, start, rows)
+
+
+def _checked_counts(counts: np.ndarray) -> np.ndarray:
+    array = np.asarray(counts)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"counts are whole numbers, not an array of {array.dtype}")
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(
+            f"counts are a table (num_samples, num_modes) with at least one of each, "
+            f"not of shape {array.shape}"
+        )
+    if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.floor(array))).all():
+        raise ValueError("counts are whole numbers: no fractions, NaN or infinities")
+    if array.min() < 0 or array.max() > 255:
+        raise ValueError(
+            f"counts are stored as uint8, 0 to 255; these span {array.min()} to {array.max()}"
+        )
+    return np.ascontiguousarray(array, dtype=np.uint8)

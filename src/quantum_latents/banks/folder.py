@@ -1,0 +1,228 @@
+"""The files of a bank, written so that a kill at any moment loses at most a chunk.
+
+Notation: a bank of N shots in m modes is cut into chunks of `chunk_rows` shots; its folder
+holds
+
+- ``manifest.json``: what the bank is; once it is complete, also one SHA-256 a chunk;
+- ``counts.npy``: all counts, uint8 (N, m), of full size from the start;
+- ``ledger.jsonl``: while the bank is built, one line a finished chunk with its SHA-256,
+  appended only after the chunk itself is on the disk;
+- ``.lock``: held by the one process that writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+__all__ = [
+    "COUNTS",
+    "FORMAT_VERSION",
+    "LEDGER",
+    "MANIFEST",
+    "BankError",
+    "append_to_ledger",
+    "chunk_checksum",
+    "chunk_ranges",
+    "create_counts",
+    "map_counts",
+    "read_ledger",
+    "read_manifest",
+    "sync_folder",
+    "write_lock",
+    "write_manifest",
+    "write_rows",
+]
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+COUNTS = "counts.npy"
+LEDGER = "ledger.jsonl"
+_LOCK = ".lock"
+
+_FIELDS = {
+    "format_version",
+    "kind",
+    "complete",
+    "num_samples",
+    "num_modes",
+    "chunk_rows",
+    "checksums",
+    "recipe",
+    "digest",
+    "path",
+    "sampler_version",
+    "provenance",
+}
+
+logger = logging.getLogger(__name__)
+
+
+class BankError(ValueError):
+    """A folder that is not, or not safely, the bank that was asked for."""
+
+
+@contextlib.contextmanager
+def write_lock(folder: Path) -> Iterator[None]:
+    """Hold the folder for writing; wait for another process that holds it.
+
+    The operating system releases the lock of a process that dies.
+    """
+    with open(folder / _LOCK, "ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("bank %s: another process is writing; waiting for it", folder)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a bank.
+
+    Raises:
+        BankError: there is none, it cannot be read, or it is of a newer format.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BankError(f"{folder} is not a bank: it holds no {MANIFEST}") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BankError(f"{path} is damaged: {error}") from error
+    version = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise BankError(f"{path} is not the manifest of a bank")
+    if version > FORMAT_VERSION:
+        raise BankError(
+            f"{folder} has bank format {version}; this version reads up to {FORMAT_VERSION}: "
+            "upgrade quantum-latents"
+        )
+    if set(manifest) != _FIELDS:
+        difference = sorted(set(manifest) ^ _FIELDS)
+        raise BankError(f"{path} is damaged: missing or unknown fields {difference}")
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Replace the manifest in one step: a reader sees the old one or the new one, whole."""
+    assert set(manifest) == _FIELDS
+    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    with _replacing(folder / MANIFEST) as file:
+        file.write(text.encode())
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that takes its name only when it is whole and on the disk.
+
+    The folder has one writer (see `write_lock`), so one temporary name is enough, and what a
+    killed writer left there is overwritten.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    with open(temporary, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names of a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def create_counts(folder: Path, num_samples: int, num_modes: int) -> None:
+    """Create ``counts.npy`` of full size, all zeros, in one step."""
+    with _replacing(folder / COUNTS) as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (num_samples, num_modes)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + num_samples * num_modes)
+
+
+def map_counts(folder: Path, num_samples: int, num_modes: int) -> np.ndarray | None:
+    """Return the memory-mapped counts, read-only, or None if the file is not what it should be."""
+    try:
+        mapped = np.load(folder / COUNTS, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    if mapped.dtype != np.uint8 or mapped.shape != (num_samples, num_modes):
+        return None
+    return np.asarray(mapped)  # indexing a plain array is several times faster than a memmap
+
+
+def write_rows(folder: Path, first: int, rows: np.ndarray) -> None:
+    """Write rows at shot `first` of ``counts.npy`` and put them on the disk."""
+    path = folder / COUNTS
+    with open(path, "r+b") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        file.seek(first * rows.shape[1], os.SEEK_CUR)
+        file.write(np.ascontiguousarray(rows).tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def chunk_ranges(num_samples: int, chunk_rows: int) -> list[tuple[int, int]]:
+    """Return the (start, stop) rows of every chunk.
+
+    >>> chunk_ranges(5, 2)
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    return [
+        (start, min(start + chunk_rows, num_samples)) for start in range(0, num_samples, chunk_rows)
+    ]
+
+
+def chunk_checksum(rows: np.ndarray) -> str:
+    """Return the SHA-256 of a chunk's bytes."""
+    return hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()
+
+
+def read_ledger(folder: Path) -> dict[int, str]:
+    """Return chunk -> SHA-256 of the finished chunks; a torn last line is cut off.
+
+    Call it with the lock held.
+    """
+    path = folder / LEDGER
+    if not path.exists():
+        return {}
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        with open(path, "r+b") as file:
+            file.truncate(len(whole))
+            os.fsync(file.fileno())
+    finished = {}
+    for line in whole.splitlines():
+        # A line that the disk garbled is a chunk that is not finished.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            entry = json.loads(line)
+            finished[int(entry["chunk"])] = str(entry["sha256"])
+    return finished
+
+
+def append_to_ledger(folder: Path, chunk: int, checksum: str) -> None:
+    """Record a chunk that is on the disk."""
+    path = folder / LEDGER
+    created = not path.exists()
+    with open(path, "ab") as file:
+        file.write(json.dumps({"chunk": chunk, "sha256": checksum}).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if created:
+        sync_folder(folder)

@@ -1,0 +1,142 @@
+"""What a simulated bank holds, before any photon is drawn.
+
+Notation: m modes, n photons. The *digest* of a recipe is the SHA-256 of its canonical JSON
+together with the sampling path and the sampler's version: equal digests, equal counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Literal
+
+from quantum_latents.circuits import Interferometer, rebuild
+from quantum_latents.random import Stream, stream
+from quantum_latents.samplers import (
+    SAMPLER_VERSION,
+    BosonSampler,
+    DistinguishableSampler,
+    sampling_path,
+)
+from quantum_latents.samplers.occupation import checked_occupation
+
+__all__ = ["BankRecipe"]
+
+_STATISTICS = ("boson", "distinguishable")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BankRecipe:
+    """The recipe of a simulated bank.
+
+    Attributes:
+        interferometer: recipe of the interferometer (an `Interferometer` is accepted).
+        occupation: photons in each input mode, (m,).
+        statistics: ``"boson"`` (indistinguishable photons) or ``"distinguishable"``.
+        num_samples: number of shots, at least 1.
+        stream: names the shots; shot i of the bank is shot i of the stream.
+
+    Raises:
+        TypeError, ValueError: a field that does not describe a bank, named.
+
+    >>> from quantum_latents.circuits import haar
+    >>> from quantum_latents.random import stream
+    >>> recipe = BankRecipe(
+    ...     interferometer=haar(4, stream(0, "interferometer")).recipe,
+    ...     occupation=(1, 0, 1, 0),
+    ...     statistics="boson",
+    ...     num_samples=100,
+    ...     stream=stream(0, "latent"),
+    ... )
+    >>> BankRecipe.from_json(recipe.to_json()) == recipe
+    True
+    """
+
+    interferometer: Mapping[str, Any]
+    occupation: tuple[int, ...]
+    statistics: Literal["boson", "distinguishable"]
+    num_samples: int
+    stream: Stream
+
+    def __post_init__(self) -> None:
+        device = self.interferometer
+        if not isinstance(device, Interferometer):
+            device = rebuild(device)
+        if self.statistics not in _STATISTICS:
+            raise ValueError(f"statistics is one of {_STATISTICS}, not {self.statistics!r}")
+        if isinstance(self.num_samples, bool) or not isinstance(self.num_samples, int):
+            raise TypeError(f"num_samples is an int, not {self.num_samples!r}")
+        if self.num_samples < 1:
+            raise ValueError(f"a bank holds at least 1 sample, not {self.num_samples}")
+        if not isinstance(self.stream, Stream):
+            raise TypeError(f"stream is a Stream, such as stream(0, 'latent'), not {self.stream!r}")
+        # A private copy, in the canonical form of the interferometer itself.
+        object.__setattr__(self, "interferometer", device.recipe)
+        occupation = checked_occupation(self.occupation, device.num_modes)
+        object.__setattr__(self, "occupation", occupation)
+        _ = self.path  # refuses photons that cannot be sampled, before anything is built
+
+    @property
+    def num_modes(self) -> int:
+        """Number of modes m."""
+        return len(self.occupation)
+
+    @property
+    def path(self) -> str:
+        """How the shots are drawn: `sampling_path`, or ``"independent"``."""
+        if self.statistics == "distinguishable":
+            return DistinguishableSampler.path
+        return sampling_path(self.num_modes, self.occupation)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that the counts depend on, 64 hexadecimal digits."""
+        content = {"recipe": self.to_json(), "path": self.path, "sampler": SAMPLER_VERSION}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def sampler(self) -> BosonSampler | DistinguishableSampler:
+        """Return the sampler that draws the bank's shots."""
+        device = rebuild(self.interferometer)
+        if self.statistics == "boson":
+            return BosonSampler(device, self.occupation)
+        return DistinguishableSampler(device, self.occupation)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the recipe as a JSON-able dict."""
+        return {
+            "interferometer": json.loads(json.dumps(self.interferometer)),
+            "occupation": list(self.occupation),
+            "statistics": self.statistics,
+            "num_samples": self.num_samples,
+            "stream": list(self.stream.path),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> BankRecipe:
+        """Return the recipe that `to_json` wrote.
+
+        Raises:
+            ValueError: a missing or an unknown field.
+        """
+        if not isinstance(content, Mapping):
+            raise TypeError(f"a bank's recipe is a dict, not {content!r}")
+        names = {field.name for field in fields(cls)}
+        if unknown := set(content) - names:
+            raise ValueError(f"a bank's recipe has no fields {sorted(unknown)}")
+        if missing := names - set(content):
+            raise ValueError(f"a bank's recipe lacks {sorted(missing)}")
+        values = dict(content)
+        values["stream"] = stream(*values["stream"])
+        return cls(**values)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BankRecipe):
+            return NotImplemented
+        return self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)

@@ -1,0 +1,59 @@
+"""DATA SETS: what generators learn to make, and the names of the metrics that belong to it.
+
+One module a family: a frozen spec, and the function that turns it into a `DataSet`. `load`
+takes any spec.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quantum_latents.data.array import ArraySpec, array_spec, load_array
+from quantum_latents.data.bits import BitsSpec, load_bits
+from quantum_latents.data.dataset import DataSet
+from quantum_latents.data.mixture import MixtureSpec, load_mixture
+from quantum_latents.data.photon_counts import PhotonCountsSpec, load_photon_counts
+from quantum_latents.random import Stream
+
+__all__ = [
+    "ArraySpec",
+    "BitsSpec",
+    "DataSet",
+    "DataSpec",
+    "MixtureSpec",
+    "PhotonCountsSpec",
+    "array_spec",
+    "load",
+]
+
+DataSpec = MixtureSpec | PhotonCountsSpec | BitsSpec | ArraySpec
+"""Any data set's spec."""
+
+
+def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
+    """Return the data set of `spec`.
+
+    Args:
+        spec: what to draw, or which file to read.
+        stream: the run's stream for its data, such as ``stream(seed, "data")``. An array of the
+            user's does not depend on it: its split is fixed by the spec.
+        cache: the folder of banks; only photon counts use it.
+
+    Raises:
+        TypeError: `spec` is no spec of a data set.
+        ValueError, ImportError: see `load_array` and `build_bank`.
+
+    >>> from quantum_latents.random import stream
+    >>> load(BitsSpec(num_train=100, num_held_out=50), stream(0, "data"), Path("cache")).dim
+    16
+    """
+    match spec:
+        case MixtureSpec():
+            return load_mixture(spec, stream)
+        case PhotonCountsSpec():
+            return load_photon_counts(spec, stream, cache)
+        case BitsSpec():
+            return load_bits(spec, stream)
+        case ArraySpec():
+            return load_array(spec)
+    raise TypeError(f"{spec!r} is no spec of a data set; use one of {DataSpec}")

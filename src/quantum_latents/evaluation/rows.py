@@ -1,0 +1,115 @@
+"""A finished run as a row: metrics with their sampling floors, losses, and a small picture.
+
+Everything in a row but its `provenance` is a function of the spec and of the stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from quantum_latents.data import DataSet
+from quantum_latents.metrics import compute, floor, lookup
+from quantum_latents.random import stream
+from quantum_latents.training import Outcome
+
+__all__ = ["ROW_SCHEMA", "evaluate", "make_row"]
+
+ROW_SCHEMA = 1
+_NUM_SCATTER_POINTS = 400
+
+
+def evaluate(samples: np.ndarray, data: DataSet, seed: int) -> dict[str, dict[str, Any]]:
+    """Return every metric of the data set, with its floor and what a table must know.
+
+    Args:
+        samples: generated, (N, d_x), in data units.
+        data: gives the reference (its held-out samples) and the names of the metrics.
+        seed: the run's; random projections follow from it, so they are paired.
+
+    The floor puts as many fresh samples of the data itself in the generated samples' place.
+    """
+    directions = stream(seed, "metrics")
+    in_place = data.floor_reference[: len(samples)]
+    metrics = {}
+    for name in data.metrics:
+        metric = lookup(name)
+        metrics[name] = {
+            "value": compute(name, samples, data.held_out, data.facts, directions),
+            "floor": floor(name, in_place, data.held_out, data.facts, directions),
+            "direction": metric.direction,
+            "label": metric.label,
+            "unit": metric.unit,
+            "constant_wins": metric.constant_wins,
+            "corroborated_by": list(metric.corroborated_by),
+        }
+    return metrics
+
+
+def make_row(
+    outcome: Outcome,
+    data: DataSet,
+    *,
+    study: str,
+    stack: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the row of a run.
+
+    Args:
+        outcome: what training left.
+        data: the run's data set.
+        study: name of the study the run belongs to.
+        stack: how it was trained: the stack's size, the run's place in it, device, threads.
+        provenance: when, where and with which version.
+    """
+    samples, diverged_at = outcome.samples, outcome.diverged_at
+    detail = "" if diverged_at is None else f"diverged at generator step {diverged_at}"
+    if samples is not None and not np.isfinite(samples).all():
+        samples, detail = None, "generated samples are not finite"
+    return {
+        "schema": ROW_SCHEMA,
+        "run": outcome.spec.digest,
+        "study": study,
+        "spec": outcome.spec.to_json(),
+        "status": "diverged" if detail else "finished",
+        "status_detail": detail,
+        "metrics": {} if samples is None else evaluate(samples, data, outcome.spec.seed),
+        "curves": outcome.curves,
+        "preview": None if samples is None else _preview(samples, data),
+        "notes": list(data.notes),
+        "stack": dict(stack),
+        "provenance": dict(provenance),
+    }
+
+
+def _preview(samples: np.ndarray, data: DataSet) -> dict[str, Any]:
+    """Return enough to draw generated samples beside data, a few kilobytes."""
+    if data.dim == 2:
+        return {
+            "kind": "scatter",
+            "data": _rounded(data.held_out[:_NUM_SCATTER_POINTS]),
+            "generated": _rounded(samples[:_NUM_SCATTER_POINTS]),
+        }
+    is_counts = bool((data.held_out == np.round(data.held_out)).all())
+    return {
+        "kind": "counts" if is_counts else "vector",
+        "mean_data": _rounded(data.held_out.mean(0)),
+        "mean_generated": _rounded(samples.mean(0)),
+        "correlation_data": _rounded(_correlation(data.held_out)),
+        "correlation_generated": _rounded(_correlation(samples)),
+    }
+
+
+def _correlation(samples: np.ndarray) -> np.ndarray:
+    """Return Pearson's correlations (d, d), 0 where a coordinate does not vary."""
+    centred = samples.astype(np.float64) - samples.mean(0, dtype=np.float64)
+    deviation = np.sqrt((centred**2).mean(0))
+    safe = np.where(deviation > 0, deviation, 1.0)
+    return centred.T @ centred / len(samples) / np.outer(safe, safe)
+
+
+def _rounded(values: np.ndarray) -> list:
+    return np.round(np.asarray(values, dtype=np.float64), 4).tolist()

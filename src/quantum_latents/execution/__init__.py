@@ -1,0 +1,5 @@
+"""Execution: a study's runs mapped over processes, with nothing lost on the way."""
+
+from quantum_latents.execution.local import Progress, StudyError, default_cache, run_study
+
+__all__ = ["Progress", "StudyError", "default_cache", "run_study"]

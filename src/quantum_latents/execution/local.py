@@ -1,0 +1,378 @@
+"""Running a study on this machine: worker processes, rows as they finish, exact resume.
+
+The parent owns the study's directory: it alone appends rows. Each worker takes a stack,
+trains it, writes its samples, and sends its rows back. Whatever dies, rows that were
+appended stay, checkpoints stay, and the same call goes on.
+
+    DIR/study.json   what is asked, every setting and its source (read by `report`)
+    DIR/runs.json    the specs
+    DIR/plan.json    which runs train together, frozen
+    DIR/rows.jsonl   the truth
+    DIR/runs/        generated samples and generators, a folder a run
+    DIR/stack-*      checkpoints of stacks in training
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import multiprocessing
+import os
+import platform
+import queue
+import signal
+import subprocess
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import quantum_latents
+from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan
+from quantum_latents.recipes import Study, settings_of
+from quantum_latents.results import RowStore
+from quantum_latents.training import RunSpec
+from quantum_latents.training.checkpoint import write_atomically
+
+__all__ = ["Progress", "StudyError", "default_cache", "run_study"]
+
+_STUDY_SCHEMA = 1
+
+
+class StudyError(RuntimeError):
+    """A stack failed; what other stacks finished is on disk."""
+
+
+@dataclass
+class Progress:
+    """How far a study is.
+
+    Attributes:
+        num_runs, num_finished: runs in all, and with a row.
+        num_steps, num_steps_done: generator steps of all runs, and done.
+        seconds: since this call started.
+        steps_per_second: generator steps of single runs a second, since this call started.
+    """
+
+    num_runs: int
+    num_finished: int
+    num_steps: int
+    num_steps_done: int = 0
+    seconds: float = 0.0
+    steps_per_second: float = 0.0
+
+
+def default_cache() -> Path:
+    """Return the folder of banks: `$QLAT_CACHE`, or quantum-latents in the user's cache."""
+    if path := os.environ.get("QLAT_CACHE"):
+        return Path(path)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "quantum-latents"
+
+
+def run_study(
+    study: Study,
+    directory: Path,
+    *,
+    command: str,
+    device: str = "cpu",
+    num_workers: int | None = None,
+    time_budget: float | None = None,
+    cache: Path | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> bool:
+    """Run a study, or go on with it, until every run has its row.
+
+    Args:
+        study: what to run.
+        directory: where it lives; the same study there is resumed.
+        command: the command line that reproduces it, for the page.
+        device: `cpu` or `cuda`.
+        num_workers: processes; None is one a core. Frozen in the plan when the study starts.
+        time_budget: seconds after which it stops cleanly with checkpoints; None is none.
+        cache: folder of banks; None is `default_cache`.
+        on_progress: called about once a second.
+
+    Returns:
+        True if every run has its row, False if the time budget ended first.
+
+    Raises:
+        ValueError: the directory holds another study, or is in use.
+        StudyError: a stack failed.
+        KeyboardInterrupt: after a clean stop with checkpoints.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(directory):
+        _freeze(study, directory, command)
+        plan = load_or_make_plan(
+            directory / "plan.json", study.runs, device=device, num_workers=num_workers
+        )
+        return _Parent(study, directory, plan, cache or default_cache()).run(
+            time_budget, on_progress
+        )
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    with open(directory / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"another process is running the study in {directory}: wait for it, or choose "
+                "another --out"
+            ) from None
+        yield
+
+
+def _freeze(study: Study, directory: Path, command: str) -> None:
+    """Write the study's description, or check that the one on disk is this one."""
+    runs = {run.digest: run.to_json() for run in study.runs}
+    path = directory / "runs.json"
+    if path.exists():
+        if json.loads(path.read_text()) != runs:
+            raise ValueError(
+                f"{directory} holds another study (other settings or seeds): choose another --out"
+            )
+        return
+    description = {
+        "schema": _STUDY_SCHEMA,
+        "study": study.name,
+        "title": study.title,
+        "question": study.question,
+        "preset": study.preset,
+        "command": command,
+        "notes": list(study.notes),
+        "reference": study.reference,
+        "primary_metrics": list(study.primary_metrics),
+        "equivalence_margins": dict(study.equivalence_margins),
+        "settings": settings_of(study),
+        "num_runs": len(study.runs),
+        "version": quantum_latents.__version__,
+        "commit": _commit(),
+    }
+    # runs.json last: where it stands, the description beside it is whole.
+    write_atomically(directory / "study.json", json.dumps(description, indent=1).encode())
+    write_atomically(path, json.dumps(runs, indent=1).encode())
+
+
+def _commit() -> str:
+    """Return the commit of the source tree this package runs from, or "" outside one."""
+    source = Path(__file__).resolve().parents[3]
+    if not (source / ".git").exists():
+        return ""
+    answer = subprocess.run(
+        ["git", "-C", str(source), "rev-parse", "--short=12", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.strip()
+
+
+def machine() -> dict[str, Any]:
+    """Return what this machine is, without its name."""
+    model = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
+        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        model = names[0] if names else model
+    return {"processor": model, "cores": os.cpu_count(), "system": platform.system()}
+
+
+class _Parent:
+    """Hands stacks to worker processes and appends the rows they send back."""
+
+    def __init__(self, study: Study, directory: Path, plan: Plan, cache: Path) -> None:
+        self.study, self.directory, self.cache = study, directory, cache
+        self.store = RowStore(directory)
+        finished = {row["run"] for row in self.store.read()}
+        self.pending = [s for s in plan.stacks if not finished.issuperset(s.runs)]
+        self.num_workers = min(plan.num_workers, len(self.pending))
+        steps = study.runs[0].training.num_steps
+        self.progress = Progress(
+            num_runs=len(study.runs),
+            num_finished=len(finished),
+            num_steps=steps * len(study.runs),
+        )
+        self.stack_size = {stack.index: len(stack.runs) for stack in plan.stacks}
+        done = sum(len(s.runs) for s in plan.stacks) - sum(len(s.runs) for s in self.pending)
+        self.steps_done_before = done * steps
+        self.stack_steps: dict[int, int] = {}
+        self.first_steps: dict[int, int] = {}
+
+    def run(self, time_budget: float | None, on_progress: Callable[[Progress], None]) -> bool:
+        if not self.pending:
+            on_progress(self.progress)
+            return True
+        context = multiprocessing.get_context("spawn")
+        tasks, messages, stop = context.Queue(), context.Queue(), context.Event()
+        for stack in self.pending:
+            tasks.put(stack)
+        specs = {run.digest: run.to_json() for run in self.study.runs}
+        arguments = (self.study.name, specs, str(self.directory), str(self.cache))
+        workers = [
+            context.Process(target=_work, args=(tasks, messages, stop, *arguments), daemon=True)
+            for _ in range(self.num_workers)
+        ]
+        started = time.monotonic()
+        for worker in workers:
+            worker.start()
+        interrupted = False
+        try:
+            while any(worker.is_alive() for worker in workers) or not messages.empty():
+                try:
+                    self._receive(messages)
+                    self._report(started, on_progress)
+                    if time_budget is not None and time.monotonic() - started > time_budget:
+                        stop.set()
+                    self._check(workers)
+                except KeyboardInterrupt:
+                    interrupted = True
+                    stop.set()
+        finally:
+            stop.set()
+            for worker in workers:
+                worker.join(timeout=30)
+                worker.kill()
+        self._report(started, on_progress)
+        if interrupted:
+            raise KeyboardInterrupt
+        return self.progress.num_finished == self.progress.num_runs
+
+    def _receive(self, messages: Any) -> None:
+        """Handle what workers sent within half a second."""
+        deadline = time.monotonic() + 0.5
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                kind, stack, content = messages.get(timeout=left)
+            except queue.Empty:
+                return
+            if kind == "rows":
+                for row in content:
+                    self.store.append(row)
+                (self.directory / stack.checkpoint_name).unlink(missing_ok=True)
+                self.progress.num_finished = len(self.store.read())
+            elif kind == "step":
+                self.stack_steps[stack.index] = content
+                self.first_steps.setdefault(stack.index, content)
+            else:
+                raise StudyError(content)
+
+    def _report(self, started: float, on_progress: Callable[[Progress], None]) -> None:
+        sizes = self.stack_size
+        done = sum(steps * sizes[index] for index, steps in self.stack_steps.items())
+        before = sum(steps * sizes[index] for index, steps in self.first_steps.items())
+        self.progress.num_steps_done = self.steps_done_before + done
+        self.progress.seconds = time.monotonic() - started
+        self.progress.steps_per_second = (done - before) / max(self.progress.seconds, 1e-9)
+        on_progress(self.progress)
+
+    def _check(self, workers: list[BaseProcess]) -> None:
+        for worker in workers:
+            if worker.exitcode not in (None, 0):
+                raise StudyError(
+                    f"a worker process ended with code {worker.exitcode} (out of memory?): "
+                    "finished runs are kept; the same command goes on, --workers 1 needs less"
+                )
+
+
+def _work(
+    tasks: Any,
+    messages: Any,
+    stop: Any,
+    study: str,
+    specs: dict[str, Any],
+    directory: str,
+    cache: str,
+) -> None:
+    """Train stacks until none is left; runs in a process of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    while not stop.is_set():
+        try:
+            stack = tasks.get(timeout=0.2)
+        except queue.Empty:
+            return
+        try:
+            rows = _train(stack, messages, stop, study, specs, Path(directory), Path(cache))
+        except Exception as error:
+            detail = "".join(traceback.format_exception(error))
+            messages.put(("error", stack, f"stack {stack.index} failed: {error}\n{detail}"))
+            return
+        if rows is not None:
+            messages.put(("rows", stack, rows))
+
+
+def _die_with_parent() -> None:
+    """End this process when its parent is gone, so that a killed study leaves no orphans."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _train(
+    stack: StackPlan,
+    messages: Any,
+    stop: Any,
+    study: str,
+    specs: dict[str, Any],
+    directory: Path,
+    cache: Path,
+) -> list[dict[str, Any]] | None:
+    import torch
+
+    from quantum_latents.evaluation import make_row, write_run
+    from quantum_latents.training import data_of, train_stack
+
+    torch.set_num_threads(stack.num_threads)
+    runs = [RunSpec.from_json(specs[digest]) for digest in stack.runs]
+    last_sent = 0.0
+
+    def on_progress(step: int) -> None:
+        nonlocal last_sent
+        if time.monotonic() - last_sent > 0.5 or step == runs[0].training.num_steps:
+            messages.put(("step", stack, step))
+            last_sent = time.monotonic()
+
+    outcomes = train_stack(
+        runs,
+        cache=cache,
+        checkpoint=directory / stack.checkpoint_name,
+        device=stack.device,
+        on_progress=on_progress,
+        should_stop=stop.is_set,
+    )
+    if outcomes is None:
+        return None
+    rows = []
+    for place, outcome in enumerate(outcomes):
+        write_run(directory, outcome)
+        rows.append(
+            make_row(
+                outcome,
+                data_of(outcome.spec, cache),
+                study=study,
+                stack={
+                    "size": len(runs),
+                    "place": place,
+                    "device": stack.device,
+                    "num_threads": stack.num_threads,
+                },
+                provenance={
+                    "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "stack_seconds": round(outcome.seconds, 3),
+                    "machine": machine(),
+                    "torch": torch.__version__,
+                    "version": quantum_latents.__version__,
+                    "commit": _commit(),
+                },
+            )
+        )
+    return rows

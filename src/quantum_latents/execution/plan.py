@@ -1,0 +1,157 @@
+"""The plan of a study: which runs train together, frozen on disk when the study starts.
+
+A run's rounding depends on the stack it shares a product with and on the threads, so a
+resumed study must repeat them: the plan is written once and only read after that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quantum_latents.training import RunSpec
+from quantum_latents.training.checkpoint import write_atomically
+
+__all__ = ["Plan", "StackPlan", "available_cores", "load_or_make_plan"]
+
+_FORMAT = 1
+
+MAX_STACK = 16
+"""Beyond this many small networks a stack no longer gets faster (benchmarks/training.py)."""
+
+_STACK_BYTES = 24 * 2**20
+"""Weights, optimiser state and activations of a stack that one core's share of cache holds."""
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """Runs that train together.
+
+    Attributes:
+        index: place in the plan.
+        runs: digests.
+        device: `cpu` or `cuda`.
+        num_threads: threads of its process.
+    """
+
+    index: int
+    runs: tuple[str, ...]
+    device: str
+    num_threads: int
+
+    @property
+    def checkpoint_name(self) -> str:
+        """File of the stack's state inside the study's directory."""
+        return f"stack-{self.index:04d}.safetensors"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All stacks of a study, and how many processes train them."""
+
+    stacks: tuple[StackPlan, ...]
+    num_workers: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as JSON values."""
+        stacks = [
+            {"runs": list(s.runs), "device": s.device, "num_threads": s.num_threads}
+            for s in self.stacks
+        ]
+        return {"format": _FORMAT, "num_workers": self.num_workers, "stacks": stacks}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Plan:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: the format is newer than this version's, or a field is missing.
+        """
+        if content.get("format") != _FORMAT:
+            raise ValueError(f"the plan has format {content.get('format')!r}, not {_FORMAT}")
+        stacks = tuple(
+            StackPlan(index, tuple(s["runs"]), s["device"], s["num_threads"])
+            for index, s in enumerate(content["stacks"])
+        )
+        return cls(stacks, content["num_workers"])
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def load_or_make_plan(
+    path: Path, runs: Sequence[RunSpec], *, device: str = "cpu", num_workers: int | None = None
+) -> Plan:
+    """Return the plan frozen at `path`, or make one and freeze it.
+
+    Args:
+        path: file of the plan.
+        runs: the study's, in order.
+        device: where to train, if the plan is yet to be made.
+        num_workers: processes, if the plan is yet to be made; None is one a core, or one
+            on a GPU.
+
+    Raises:
+        ValueError: the plan on disk is damaged, or for other runs.
+    """
+    if path.exists():
+        try:
+            plan = Plan.from_json(json.loads(path.read_text()))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged ({error}): choose another --out") from error
+        planned = {digest for stack in plan.stacks for digest in stack.runs}
+        if planned != {run.digest for run in runs}:
+            raise ValueError(f"{path.parent} holds a study of other runs: choose another --out")
+        return plan
+    cores = available_cores()
+    default = cores if device == "cpu" else 1
+    workers = max(1, default if num_workers is None else num_workers)
+    plan = Plan(_stacks(runs, device, workers, max(1, cores // workers)), workers)
+    write_atomically(path, json.dumps(plan.to_json(), indent=1).encode())
+    return plan
+
+
+def _stacks(
+    runs: Sequence[RunSpec], device: str, num_workers: int, num_threads: int
+) -> tuple[StackPlan, ...]:
+    groups: dict[Any, list[RunSpec]] = {}
+    for run in runs:
+        key = (run.model, run.training, run.evaluation, run.latent.dim, _data_dim(run))
+        groups.setdefault(key, []).append(run)
+    stacks: list[StackPlan] = []
+    for group in groups.values():
+        most = _runs_that_fit(group[0]) if device == "cpu" else len(group)
+        # Whole rounds over the workers: none waits while another trains a last large stack.
+        rounds = -(-len(group) // (most * num_workers))
+        num_stacks = min(len(group), rounds * num_workers)
+        for part in range(num_stacks):
+            first = part * len(group) // num_stacks
+            last = (part + 1) * len(group) // num_stacks
+            digests = tuple(run.digest for run in group[first:last])
+            stacks.append(StackPlan(len(stacks), digests, device, num_threads))
+    return tuple(stacks)
+
+
+def _data_dim(run: RunSpec) -> Any:
+    """Return what tells apart runs whose data have different widths."""
+    for name in ("num_modes", "num_bits"):
+        if run.data.name != "mixture" and hasattr(run.data, name):
+            return getattr(run.data, name)
+    return run.data
+
+
+def _runs_that_fit(run: RunSpec) -> int:
+    """Return how many runs like this one share a core's cache, 1 to `MAX_STACK`."""
+    widths = max(run.model.generator.hidden), max(run.model.critic.hidden)
+    weights = sum(4 * width * width for width in widths)  # weight, gradient, two moments
+    rows = (run.training.critic_steps + 1) + 3 + 3 + 1
+    activations = rows * run.training.batch_size * max(widths)
+    return max(1, min(MAX_STACK, _STACK_BYTES // (4 * (weights + activations))))

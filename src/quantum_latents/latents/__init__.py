@@ -1,0 +1,36 @@
+"""Latents: laws and banks as tensors z (num_samples, dim)."""
+
+from quantum_latents.latents.build import build_latent, interferometer_of, quantum_latent
+from quantum_latents.latents.latent import Latent, Moments
+from quantum_latents.latents.sources import (
+    BernoulliSource,
+    Card,
+    GaussianSource,
+    PhotonicSource,
+    Source,
+)
+from quantum_latents.latents.specs import (
+    BernoulliSpec,
+    GaussianSpec,
+    LatentSpec,
+    PhotonicSpec,
+    Scaling,
+)
+
+__all__ = [
+    "BernoulliSource",
+    "BernoulliSpec",
+    "Card",
+    "GaussianSource",
+    "GaussianSpec",
+    "Latent",
+    "LatentSpec",
+    "Moments",
+    "PhotonicSource",
+    "PhotonicSpec",
+    "Scaling",
+    "Source",
+    "build_latent",
+    "interferometer_of",
+    "quantum_latent",
+]

@@ -1,0 +1,109 @@
+"""From a spec and a seed to a latent, through a bank where one is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quantum_latents.banks import BankRecipe, build_bank
+from quantum_latents.circuits import Interferometer, parse
+from quantum_latents.circuits.occupation import evenly_spread
+from quantum_latents.latents.latent import Latent
+from quantum_latents.latents.sources import BernoulliSource, GaussianSource, PhotonicSource, Source
+from quantum_latents.latents.specs import BernoulliSpec, GaussianSpec, LatentSpec, PhotonicSpec
+from quantum_latents.random import Stream, stream
+
+__all__ = ["build_latent", "interferometer_of", "quantum_latent"]
+
+
+def build_latent(spec: LatentSpec, seed: int, cache: Path) -> Latent:
+    """Return the latent of a run.
+
+    Args:
+        spec: its settings.
+        seed: the run's seed; interferometer and draws follow from it.
+        cache: folder where banks of photon counts are kept and found again.
+    """
+    source = _source(spec, seed)
+    shots = stream(seed, "latent bank", spec.name)
+    held_out = stream(seed, "held-out latents", spec.name)
+    if spec.bank_size is None:
+        return Latent(source, spec.scaling, held_out)
+    num_samples = spec.bank_size + spec.num_held_out
+    bank = _bank(source, num_samples, shots, cache)
+    return Latent(source, spec.scaling, held_out, bank=bank, bank_size=spec.bank_size)
+
+
+def _bank(source: Source, num_samples: int, shots: Stream, cache: Path):
+    if not isinstance(source, PhotonicSource):
+        return source.draw(num_samples, shots)
+    recipe = BankRecipe(
+        interferometer=source.interferometer.recipe,
+        occupation=source.occupation,
+        statistics=source.statistics,
+        num_samples=num_samples,
+        stream=shots,
+    )
+    return build_bank(recipe, cache / recipe.digest).counts
+
+
+def _source(spec: LatentSpec, seed: int) -> Source:
+    if isinstance(spec, GaussianSpec):
+        return GaussianSource(spec.dim)
+    if isinstance(spec, BernoulliSpec):
+        return BernoulliSource(spec.dim)
+    statistics = "boson" if spec.name == "quantum" else "distinguishable"
+    occupation = evenly_spread(spec.dim, spec.num_photons)
+    return PhotonicSource(interferometer_of(spec, seed), occupation, statistics)
+
+
+def interferometer_of(spec: PhotonicSpec, seed: int) -> Interferometer:
+    """Return the interferometer of a photonic latent at a seed."""
+    names = ("interferometer",) if spec.sharing == "shared" else ("interferometer", spec.name)
+    kind, _, delays = spec.interferometer.partition(":")
+    text = f"{kind}:{spec.dim}:{delays}" if delays else f"{kind}:{spec.dim}"
+    return parse(text, stream(seed, *names))
+
+
+def quantum_latent(
+    dim: int,
+    num_photons: int | None = None,
+    *,
+    interferometer: str | Interferometer = "haar",
+    seed: int = 0,
+    scaling: str = "centred",
+) -> Latent:
+    """Return a quantum latent that draws afresh: the drop-in for one's own generator.
+
+    Args:
+        dim: d_z, the number of modes.
+        num_photons: n, spread evenly over the input modes; None is half the modes.
+        interferometer: `haar`, `time-bin:1,3,9`, or one's own `Interferometer` of `dim` modes.
+        seed: names the interferometer.
+        scaling: `raw`, `centred`, `standardised` or `minus_half`, see `Scaling`.
+
+    Raises:
+        ValueError: photons and modes do not fit, or an unknown name.
+
+    >>> from quantum_latents.random import stream
+    >>> latent = quantum_latent(8, 4, scaling="raw")
+    >>> latent.sample(2, stream(0, "z")).sum(dim=1)
+    tensor([4., 4.])
+    """
+    num_photons = max(1, dim // 2) if num_photons is None else num_photons
+    spec = PhotonicSpec(
+        name="quantum",
+        dim=dim,
+        num_photons=num_photons,
+        interferometer=interferometer if isinstance(interferometer, str) else "haar",
+        sharing="shared",
+        scaling=scaling,  # type: ignore[arg-type]
+        bank_size=None,
+        num_held_out=1,
+    )
+    held_out = stream(seed, "held-out latents", "quantum")
+    if isinstance(interferometer, str):
+        return Latent(_source(spec, seed), spec.scaling, held_out)
+    if interferometer.num_modes != dim:
+        raise ValueError(f"dim={dim} needs {dim} modes, not {interferometer.num_modes}")
+    source = PhotonicSource(interferometer, evenly_spread(dim, num_photons), "boson")
+    return Latent(source, spec.scaling, held_out)

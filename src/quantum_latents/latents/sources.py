@@ -1,0 +1,169 @@
+"""Where raw draws come from: laws that can be sampled row by row, with exact moments.
+
+Notation: a *source* has `dim` coordinates; row i of a stream depends on (source, stream, i)
+alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from quantum_latents.circuits import Interferometer
+from quantum_latents.random import Stream
+from quantum_latents.samplers import BosonSampler, DistinguishableSampler
+from quantum_latents.samplers.probabilities import covariance, mean_occupancy
+
+__all__ = ["BernoulliSource", "Card", "GaussianSource", "PhotonicSource", "Source"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a latent is, in words a reviewer can check.
+
+    Attributes:
+        what: the law.
+        shares: what it has in common with the quantum latent of the same interferometer.
+        simulation: what drawing it on a classical computer costs.
+    """
+
+    what: str
+    shares: str
+    simulation: str
+
+
+class Source(Protocol):
+    """A law over rows of `dim` numbers."""
+
+    dim: int
+    card: Card
+
+    @property
+    def mean(self) -> np.ndarray:
+        """E r, float64 (dim,)."""
+        ...
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Var r, float64 (dim,)."""
+        ...
+
+    def draw(self, num_samples: int, stream: Stream) -> np.ndarray:
+        """Return rows [0, num_samples) of the stream."""
+        ...
+
+
+@dataclass(frozen=True)
+class GaussianSource:
+    """N(0, 1) in every coordinate.
+
+    >>> from quantum_latents.random import stream
+    >>> GaussianSource(3).draw(2, stream(0, "latent")).shape
+    (2, 3)
+    """
+
+    dim: int
+    card = Card("independent standard normals", "nothing but its length", "none: one normal each")
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Zeros."""
+        return np.zeros(self.dim)
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Ones."""
+        return np.ones(self.dim)
+
+    def draw(self, num_samples: int, stream: Stream) -> np.ndarray:
+        """Return float32 (num_samples, dim)."""
+        return stream.rows(
+            0,
+            num_samples,
+            lambda generator, rows: generator.standard_normal((rows, self.dim), dtype=np.float32),
+        )
+
+
+@dataclass(frozen=True)
+class BernoulliSource:
+    """Uniform bit strings.
+
+    >>> from quantum_latents.random import stream
+    >>> sorted(set(BernoulliSource(3).draw(100, stream(0, "latent")).ravel().tolist()))
+    [0, 1]
+    """
+
+    dim: int
+    card = Card("independent fair bits", "being whole numbers", "none: one bit each")
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Halves."""
+        return np.full(self.dim, 0.5)
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Quarters."""
+        return np.full(self.dim, 0.25)
+
+    def draw(self, num_samples: int, stream: Stream) -> np.ndarray:
+        """Return uint8 (num_samples, dim)."""
+        return stream.rows(
+            0,
+            num_samples,
+            lambda generator, rows: generator.integers(2, size=(rows, self.dim), dtype=np.uint8),
+        )
+
+
+_CARDS = {
+    "boson": Card(
+        "photon counts of indistinguishable photons (boson sampling)",
+        "everything: it is the quantum latent",
+        "exponential in the photons in general; time-bin loops of delay 1 are cheap",
+    ),
+    "distinguishable": Card(
+        "photon counts of distinguishable photons, each routed independently",
+        "photon total and mean occupancy of every mode; neither variances nor correlations",
+        "linear in the photons",
+    ),
+}
+
+
+class PhotonicSource:
+    """Photon counts of an interferometer.
+
+    Args:
+        interferometer: m modes; the latent has m coordinates.
+        occupation: photons in each input mode, (m,).
+        statistics: `boson` or `distinguishable`.
+    """
+
+    def __init__(
+        self, interferometer: Interferometer, occupation: tuple[int, ...], statistics: str
+    ) -> None:
+        self.interferometer, self.occupation = interferometer, occupation
+        self.statistics, self.card = statistics, _CARDS[statistics]
+        self.dim = interferometer.num_modes
+        self._sampler: BosonSampler | DistinguishableSampler | None = None
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean occupancy of every mode, exact."""
+        return mean_occupancy(self.interferometer, self.occupation)
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Variance of every mode's count, exact."""
+        matrix = covariance(
+            self.interferometer, self.occupation, statistics=self.statistics
+        )
+        return np.diag(matrix).copy()
+
+    def draw(self, num_samples: int, stream: Stream) -> np.ndarray:
+        """Return uint8 (num_samples, m)."""
+        if self._sampler is None:
+            kind = BosonSampler if self.statistics == "boson" else DistinguishableSampler
+            self._sampler = kind(self.interferometer, self.occupation)
+        return self._sampler.sample(num_samples, stream)

@@ -1,0 +1,97 @@
+"""What a latent is made from: frozen settings, hashed with the run.
+
+Notation: d_z (`dim`) is the length of z; a photonic latent has one coordinate a mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["BernoulliSpec", "GaussianSpec", "LatentSpec", "PhotonicSpec", "Scaling"]
+
+Scaling = Literal["raw", "centred", "standardised", "minus_half"]
+"""How raw draws r become z, from the law's exact moments, never from a sample's:
+`raw` z = r; `centred` z = r - E r; `standardised` z = (r - E r) / sd r;
+`minus_half` z = r - 1/2, what the paper's authors released for two dimensions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    dim: int
+    scaling: Scaling
+    bank_size: int | None
+    num_held_out: int
+
+    def __post_init__(self):
+        if self.dim < 1:
+            raise ValueError(f"a latent's dim is at least 1, not {self.dim}")
+        if self.scaling not in ("raw", "centred", "standardised", "minus_half"):
+            raise ValueError(
+                "scaling is 'raw', 'centred', 'standardised' or 'minus_half', "
+                f"not {self.scaling!r}"
+            )
+        if self.bank_size is not None and self.bank_size < 1:
+            raise ValueError(f"bank_size is at least 1, or None for fresh, not {self.bank_size}")
+        if self.num_held_out < 1:
+            raise ValueError(f"num_held_out is at least 1, not {self.num_held_out}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianSpec(_Shared):
+    """Independent standard normals.
+
+    Attributes:
+        dim: d_z.
+        scaling: see `Scaling`.
+        bank_size: draws kept and re-used in training; None draws afresh every time.
+        num_held_out: further draws that training never sees, for the metrics.
+    """
+
+    name: Literal["gaussian"] = "gaussian"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BernoulliSpec(_Shared):
+    """Independent fair bits; attributes as in `GaussianSpec`."""
+
+    name: Literal["bernoulli"] = "bernoulli"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotonicSpec(_Shared):
+    """Photon counts of an interferometer drawn for the run's seed.
+
+    Further attributes than those of `GaussianSpec`:
+        name: `quantum` for indistinguishable photons, `distinguishable` for the control.
+        num_photons: n, spread evenly over the input modes (`evenly_spread`).
+        interferometer: `haar`, or `time-bin:1,3,9` with the loops' delays.
+        sharing: `shared` gives both photonic latents of a seed one interferometer,
+            `independent` one each.
+    """
+
+    name: Literal["quantum", "distinguishable"]
+    num_photons: int
+    interferometer: str
+    sharing: Literal["shared", "independent"]
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.name not in ("quantum", "distinguishable"):
+            raise ValueError(
+                f"a photonic latent is 'quantum' or 'distinguishable', not {self.name!r}"
+            )
+        if not 1 <= self.num_photons <= self.dim:
+            raise ValueError(
+                f"num_photons is between 1 and the {self.dim} modes, not {self.num_photons}"
+            )
+        if self.interferometer != "haar" and not self.interferometer.startswith("time-bin:"):
+            raise ValueError(
+                "interferometer is 'haar' or 'time-bin:' with delays such as 'time-bin:1,3,9', "
+                f"not {self.interferometer!r}"
+            )
+        if self.sharing not in ("shared", "independent"):
+            raise ValueError(f"sharing is 'shared' or 'independent', not {self.sharing!r}")
+
+
+LatentSpec = GaussianSpec | BernoulliSpec | PhotonicSpec

@@ -1,0 +1,38 @@
+"""METRICS: pure functions of samples, and a registry that finds them by name.
+
+Samples are arrays (num_samples, dim), one row a sample, in the data's own units. A metric
+knows nothing of latents or data sets: what it needs to know besides samples are *facts*.
+"""
+
+from quantum_latents.metrics.discrete import l1_to_integer, total_photon_error
+from quantum_latents.metrics.modes import (
+    mode_coverage,
+    mode_shares,
+    mode_weight_error,
+    share_outside,
+)
+from quantum_latents.metrics.registry import METRICS, Metric, compute, floor, lookup
+from quantum_latents.metrics.two_sample import (
+    energy_distance,
+    median_bandwidth,
+    mmd_squared,
+    sliced_wasserstein,
+)
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "compute",
+    "energy_distance",
+    "floor",
+    "l1_to_integer",
+    "lookup",
+    "median_bandwidth",
+    "mmd_squared",
+    "mode_coverage",
+    "mode_shares",
+    "mode_weight_error",
+    "share_outside",
+    "sliced_wasserstein",
+    "total_photon_error",
+]

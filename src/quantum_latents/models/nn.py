@@ -1,0 +1,338 @@
+"""Stacked multi-layer perceptrons, and their gradients in three sweeps.
+
+Notation: S runs are stacked on the leading axis of every tensor, B is the batch, L the
+number of hidden layers, d_0 the input's width, d_{L+1} the output's. For run s
+
+    a_0 = x,    a_l = phi(W_l a_{l-1} + b_l [+ V_l z]),  l = 1..L,    y = W_{L+1} a_L + b_{L+1},
+
+with phi piecewise linear (LeakyReLU; ReLU is slope 0) and V_l the optional re-injection of
+the latent z. D_l = phi'(a_l) is a diagonal of ones and slopes.
+
+The gradients are written out instead of traced, because a gradient penalty needs the
+derivative of a derivative, and for piecewise linear phi that is one more *linear* sweep:
+
+    forward     a_l                              from a_0 = x
+    cotangents  v_l = D_l W_{l+1}^T v_{l+1}      from v_{L+1};   v_0 = W_1^T v_1
+    tangents    t_l = D_l W_l t_{l-1}            from t_0
+
+Then d(sum v_{L+1} y)/dW_l = v_l a_{l-1}^T, and d(sum t_0 v_0)/dW_l = v_l t_{l-1}^T because D_l
+is constant almost everywhere: both have the same left factor. Nothing here draws random
+numbers or knows where z comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["MLPSpec", "StackedMLP", "mask_slope_"]
+
+_NARROW = 16
+"""Matrix products with fewer columns than this are several times faster transposed (MKL)."""
+
+_leaky_relu_backward = torch.ops.aten.leaky_relu_backward.grad_input
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPSpec:
+    """Hidden layers of a multi-layer perceptron; the ends follow from latent and data.
+
+    Attributes:
+        hidden: widths of the hidden layers.
+        activation: `relu`, or `leaky_relu` with `negative_slope`.
+        negative_slope: slope of LeakyReLU below zero, in (0, 1); 0 with `relu`.
+        initialisation: `pytorch` (weights and biases uniform on +-1/sqrt(fan_in), the default
+            of `torch.nn.Linear`), `xavier_uniform` (Glorot and Bengio 2010, gain 1, zero bias)
+            or `orthogonal` (Saxe et al. 2014, gain 1, zero bias).
+        reinject_latent: add an affine map of z to every hidden layer after the first
+            (generators only).
+        non_decreasing: require that no layer, the output included, is narrower than the one
+            before it, as a layer-wise certificate of invertibility needs. With
+            re-injection a layer must be as wide as the one before it plus z.
+    """
+
+    hidden: tuple[int, ...]
+    activation: Literal["relu", "leaky_relu"]
+    negative_slope: float
+    initialisation: Literal["pytorch", "xavier_uniform", "orthogonal"]
+    reinject_latent: bool = False
+    non_decreasing: bool = False
+
+    def __post_init__(self):
+        if not self.hidden or any(width < 1 for width in self.hidden):
+            raise ValueError(f"hidden needs at least one positive width, not {self.hidden}")
+        if self.activation not in ("relu", "leaky_relu"):
+            raise ValueError(f"activation is 'relu' or 'leaky_relu', not {self.activation!r}")
+        if self.activation == "relu" and self.negative_slope != 0:
+            raise ValueError(f"relu has negative_slope=0, not {self.negative_slope}")
+        if self.activation == "leaky_relu" and not 0 < self.negative_slope < 1:
+            raise ValueError(f"leaky_relu needs 0 < negative_slope < 1, not {self.negative_slope}")
+        if self.initialisation not in ("pytorch", "xavier_uniform", "orthogonal"):
+            raise ValueError(
+                "initialisation is 'pytorch', 'xavier_uniform' or 'orthogonal', "
+                f"not {self.initialisation!r}"
+            )
+
+    def widths(self, num_inputs: int, num_outputs: int) -> tuple[int, ...]:
+        """Return (d_0, ..., d_{L+1}).
+
+        Raises:
+            ValueError: `non_decreasing` is asked for and a layer narrows.
+
+        >>> spec = MLPSpec(hidden=(8, 8), activation="relu", negative_slope=0.0,
+        ...                initialisation="pytorch", non_decreasing=True)
+        >>> spec.widths(4, 2)
+        Traceback (most recent call last):
+        ...
+        ValueError: non_decreasing: layer 3 is 2 wide and needs at least 8
+        """
+        widths = (num_inputs, *self.hidden, num_outputs)
+        if self.non_decreasing:
+            for layer, (before, width) in enumerate(pairwise(widths), start=1):
+                injected = num_inputs if self.reinject_latent and 1 < layer < len(widths) - 1 else 0
+                if width < before + injected:
+                    raise ValueError(
+                        f"non_decreasing: layer {layer} is {width} wide "
+                        f"and needs at least {before + injected}"
+                    )
+        return widths
+
+
+class _Block(NamedTuple):
+    """One parameter of one layer: (S, rows, columns) in the flat tensor."""
+
+    kind: Literal["weight", "bias", "injection"]
+    layer: int
+    rows: int
+    columns: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}{self.layer}"
+
+
+def mask_slope_(cotangents: Tensor, activations: Tensor, negative_slope: float) -> Tensor:
+    """Multiply by D = phi'(a) in place: by 1 where a > 0 and by the slope elsewhere."""
+    return _leaky_relu_backward(
+        cotangents, activations, negative_slope, True, grad_input=cotangents
+    )
+
+
+class StackedMLP(nn.Module):
+    """S independent perceptrons of one shape, one kernel launch a layer.
+
+    All parameters lie in one flat `torch.nn.Parameter`, `flat`, layer by layer, so that an
+    element-wise optimiser updates them in a single pass.
+
+    Args:
+        spec: hidden layers.
+        num_inputs: d_0.
+        num_outputs: d_{L+1}.
+        stack: S.
+        dtype, device: as for any tensor.
+
+    >>> spec = MLPSpec(hidden=(8,), activation="relu", negative_slope=0.0,
+    ...                initialisation="pytorch")
+    >>> mlp = StackedMLP(spec, 4, 2, stack=3)
+    >>> mlp(torch.zeros(3, 5, 4)).shape
+    torch.Size([3, 5, 2])
+    """
+
+    def __init__(
+        self,
+        spec: MLPSpec,
+        num_inputs: int,
+        num_outputs: int,
+        *,
+        stack: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ):
+        super().__init__()
+        self.spec = spec
+        self.stack = stack
+        self.widths = spec.widths(num_inputs, num_outputs)
+        self.negative_slope = spec.negative_slope
+        self.blocks = self._blocks()
+        size = stack * sum(block.rows * block.columns for block in self.blocks)
+        self.flat = nn.Parameter(torch.zeros(size, dtype=dtype, device=device))
+
+    def _blocks(self) -> list[_Block]:
+        blocks = []
+        for layer, (fan_in, fan_out) in enumerate(pairwise(self.widths), start=1):
+            blocks += [_Block("weight", layer, fan_out, fan_in), _Block("bias", layer, 1, fan_out)]
+            if self.spec.reinject_latent and 1 < layer < len(self.widths) - 1:
+                blocks.append(_Block("injection", layer, fan_out, self.widths[0]))
+        return blocks
+
+    def views(self, flat: Tensor) -> dict[str, Tensor]:
+        """Cut a flat tensor like `self.flat` into named views of shape (S, rows, columns)."""
+        views, offset = {}, 0
+        for block in self.blocks:
+            size = self.stack * block.rows * block.columns
+            views[block.name] = flat[offset : offset + size].view(
+                self.stack, block.rows, block.columns
+            )
+            offset += size
+        return views
+
+    @property
+    def num_layers(self) -> int:
+        """L + 1, the number of affine maps."""
+        return len(self.widths) - 1
+
+    @torch.no_grad()
+    def initialise(self, generators: Sequence[torch.Generator]) -> None:
+        """Draw the weights of run s from generators[s], the same numbers alone or stacked."""
+        if len(generators) != self.stack:
+            raise ValueError(f"{self.stack} runs need as many generators, not {len(generators)}")
+        parameters = self.views(self.flat)
+        for run, generator in enumerate(generators):
+            for block in self.blocks:
+                # Drawn in float32 on the CPU whatever the run's own precision and device.
+                draw = torch.zeros(block.rows, block.columns)
+                if self.spec.initialisation == "pytorch":
+                    before = self.widths[block.layer - 1]
+                    fan_in = before if block.kind == "bias" else block.columns
+                    draw.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator)
+                elif block.kind != "bias":
+                    if self.spec.initialisation == "xavier_uniform":
+                        nn.init.xavier_uniform_(draw, generator=generator)
+                    else:
+                        nn.init.orthogonal_(draw, generator=generator)
+                parameters[block.name][run] = draw.to(self.flat)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (S, B, d_0) to y (S, B, d_{L+1}), traced by autograd where it is on."""
+        parameters = self.views(self.flat)
+        a = x
+        for layer in range(1, self.num_layers + 1):
+            a = torch.baddbmm(parameters[f"bias{layer}"], a, parameters[f"weight{layer}"].mT)
+            if f"injection{layer}" in parameters:
+                a = a.baddbmm(x, parameters[f"injection{layer}"].mT)
+            if layer < self.num_layers:
+                a = nn.functional.leaky_relu(a, self.negative_slope)
+        return a
+
+    def buffers_of(self, num_rows: int) -> list[Tensor]:
+        """Return empty tensors (S, num_rows, d_l), l = 0..L+1, for the `out` of a sweep.
+
+        Fresh memory costs page faults, about a third of a small step's time.
+        """
+        return [self.flat.detach().new_empty(self.stack, num_rows, w) for w in self.widths]
+
+    def activations(self, x: Tensor, out: Sequence[Tensor]) -> list[Tensor]:
+        """Return [a_0, ..., a_L, y], untraced, written to `out` (but a_0, which is x itself)."""
+        parameters = self.views(self.flat.detach())
+        activations = [x]
+        for layer in range(1, self.num_layers + 1):
+            weight, bias = parameters[f"weight{layer}"], parameters[f"bias{layer}"]
+            a = torch.baddbmm(bias, activations[-1], weight.mT, out=out[layer])
+            if f"injection{layer}" in parameters:
+                a.baddbmm_(x, parameters[f"injection{layer}"].mT)
+            if layer < self.num_layers:
+                nn.functional.leaky_relu_(a, self.negative_slope)
+            activations.append(a)
+        return activations
+
+    def cotangents(
+        self, activations: Sequence[Tensor], output: Tensor, out: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Return [v_0, ..., v_{L+1}], v_{L+1} = `output` (S, B, d_{L+1}), written to `out`.
+
+        v_0 is the derivative by a_0 alone; with re-injection it is not that by z.
+        """
+        parameters = self.views(self.flat.detach())
+        cotangents = [output]
+        for layer in range(self.num_layers, 0, -1):
+            v, weight = cotangents[-1], parameters[f"weight{layer}"]
+            if v.shape[-1] == 1:  # an outer product, slow as a matrix product
+                v = torch.mul(v, weight, out=out[layer - 1])
+            else:
+                if weight.shape[-1] < _NARROW:
+                    weight = weight.mT.contiguous().mT
+                v = torch.bmm(v, weight, out=out[layer - 1])
+            if layer > 1:
+                mask_slope_(v, activations[layer - 1], self.negative_slope)
+            cotangents.append(v)
+        return cotangents[::-1]
+
+    def tangents(
+        self, activations: Sequence[Tensor], start: Tensor, out: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Return [t_0, ..., t_L], t_0 = `start` (S, B, d_0), written to `out`, V_l left out."""
+        parameters = self.views(self.flat.detach())
+        tangents = [start]
+        for layer in range(1, self.num_layers):
+            t = torch.bmm(tangents[-1], parameters[f"weight{layer}"].mT, out=out[layer])
+            tangents.append(mask_slope_(t, activations[layer], self.negative_slope))
+        return tangents
+
+    def weight_gradients(
+        self,
+        gradient: Tensor,
+        left: Sequence[Tensor],
+        right: Sequence[Tensor],
+        num_bias_rows: int | None = None,
+    ) -> None:
+        """Write the gradient by all parameters into `gradient`, flat like `self.flat`.
+
+        Args:
+            gradient: overwritten.
+            left: [v_0, ..., v_{L+1}], each (S, rows, d_l).
+            right: [r_0, ..., r_L], each (S, rows, d_l): activations, or tangents.
+            num_bias_rows: rows that act on the biases (the first ones); all if None.
+        """
+        views = self.views(gradient)
+        for layer in range(1, self.num_layers + 1):
+            weight = views[f"weight{layer}"]
+            if weight.shape[-1] < _NARROW:
+                weight.copy_(torch.bmm(right[layer - 1].mT.contiguous(), left[layer]).mT)
+            else:
+                torch.bmm(left[layer].mT, right[layer - 1], out=weight)
+            rows = left[layer] if num_bias_rows is None else left[layer][:, :num_bias_rows]
+            torch.sum(rows, dim=1, keepdim=True, out=views[f"bias{layer}"])
+            if f"injection{layer}" in views:
+                torch.bmm(left[layer].mT, right[0], out=views[f"injection{layer}"])
+
+    def extract(self, run: int) -> nn.Module:
+        """Return one run as plain `torch.nn` layers that no longer share memory."""
+        return _PlainMLP(self, run)
+
+
+class _PlainMLP(nn.Module):
+    """One run of a stack: `torch.nn.Linear` layers, for use outside the library."""
+
+    def __init__(self, stacked: StackedMLP, run: int):
+        super().__init__()
+        self.negative_slope = stacked.negative_slope
+        parameters = stacked.views(stacked.flat.detach())
+        self.layers, self.injections = nn.ModuleList(), nn.ModuleDict()
+        for layer in range(1, stacked.num_layers + 1):
+            weight = parameters[f"weight{layer}"][run]
+            linear = nn.Linear(weight.shape[1], weight.shape[0], device=weight.device)
+            linear.to(weight.dtype)
+            linear.weight.data.copy_(weight)
+            linear.bias.data.copy_(parameters[f"bias{layer}"][run, 0])
+            self.layers.append(linear)
+            injection = parameters.get(f"injection{layer}")
+            if injection is not None:
+                plain = nn.Linear(injection.shape[2], injection.shape[1], bias=False)
+                plain.to(injection.device, injection.dtype)
+                plain.weight.data.copy_(injection[run])
+                self.injections[str(layer)] = plain
+
+    def forward(self, z: Tensor) -> Tensor:
+        a = z
+        for layer, linear in enumerate(self.layers, start=1):
+            a = linear(a)
+            if str(layer) in self.injections:
+                a = a + self.injections[str(layer)](z)
+            if layer < len(self.layers):
+                a = nn.functional.leaky_relu(a, self.negative_slope)
+        return a

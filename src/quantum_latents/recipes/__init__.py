@@ -1,0 +1,19 @@
+"""The paper's tables and ours, as functions that return studies."""
+
+from quantum_latents.recipes.compare import compare
+from quantum_latents.recipes.mixture import mixture
+from quantum_latents.recipes.presets import PRESETS
+from quantum_latents.recipes.study import LATENTS, Study, settings_of, with_num_steps
+from quantum_latents.recipes.table1 import DATA_SETS, table1
+
+__all__ = [
+    "DATA_SETS",
+    "LATENTS",
+    "PRESETS",
+    "Study",
+    "compare",
+    "mixture",
+    "settings_of",
+    "table1",
+    "with_num_steps",
+]

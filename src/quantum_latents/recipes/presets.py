@@ -1,0 +1,62 @@
+"""Presets: the paper's sizes, and shrunken ones that say that they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["PRESETS", "ShrunkenGAN", "stated"]
+
+PRESETS = ("smoke", "quick", "paper")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShrunkenGAN:
+    """The sizes in which the presets of a recipe differ; all else is the paper's.
+
+    Attributes:
+        hidden: hidden widths of generator and critic.
+        batch_size, num_steps: of training.
+        num_seeds: runs of each latent and data set.
+        num_samples: generated, and held out, for the metrics.
+        num_train: samples of the data to train on.
+        bank_size: kept draws of every latent.
+    """
+
+    hidden: tuple[int, ...]
+    batch_size: int
+    num_steps: int
+    num_seeds: int
+    num_samples: int
+    num_train: int
+    bank_size: int | None
+
+
+_SETTINGS = {
+    "hidden": ("model.generator.hidden", "model.critic.hidden"),
+    "batch_size": ("training.batch_size",),
+    "num_steps": ("training.num_steps",),
+    "num_seeds": ("seed",),
+    "num_samples": ("evaluation.num_samples", "data.num_held_out", "latent.num_held_out"),
+    "num_train": ("data.num_train",),
+    "bank_size": ("latent.bank_size",),
+}
+
+
+def stated(
+    preset: str, size: ShrunkenGAN, full: ShrunkenGAN
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the sources of what a preset shrinks, and a note that says so in words."""
+    if size == full:
+        return {}, ()
+    sources, parts = {}, []
+    for field in fields(size):
+        here, there = getattr(size, field.name), getattr(full, field.name)
+        if here != there:
+            for setting in _SETTINGS[field.name]:
+                sources[setting] = f"ours: shrunken for preset {preset!r}, in full {there}"
+            parts.append(f"{field.name} {here} (in full {there})")
+    note = (
+        f"Preset {preset!r} is shrunken so that it ends soon: {'; '.join(parts)}. What it shows "
+        "holds for this small model and budget, not for the paper's."
+    )
+    return sources, (note,)

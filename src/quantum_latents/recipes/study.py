@@ -1,0 +1,131 @@
+"""A study: runs to compare, the question they answer, and where each setting comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from quantum_latents.latents import BernoulliSpec, GaussianSpec, LatentSpec, PhotonicSpec
+from quantum_latents.training import RunSpec
+
+__all__ = ["LATENTS", "Preset", "Study", "four_latents", "settings_of", "with_num_steps"]
+
+LATENTS = ("quantum", "distinguishable", "bernoulli", "gaussian")
+"""The paper's four latents, in the order of its tables' right to left."""
+
+Preset = str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Runs that are compared, and all that a reader must know about them.
+
+    Attributes:
+        name: the recipe's name.
+        title: one line.
+        question: what the runs are to answer.
+        preset: `smoke`, `quick` or `paper`.
+        runs: in the order in which they are trained.
+        primary_metrics: declared before running; the page's verdict is about these.
+        equivalence_margins: for each metric that may be called 'as good as', the margin.
+        notes: what a reader must be told, such as how a preset shrinks the paper's settings.
+        sources: where each setting comes from, by the longest matching dotted prefix.
+    """
+
+    name: str
+    title: str
+    question: str
+    preset: Preset
+    runs: tuple[RunSpec, ...]
+    primary_metrics: tuple[str, ...]
+    equivalence_margins: Mapping[str, float]
+    notes: tuple[str, ...]
+    sources: Mapping[str, str]
+    reference: str = "quantum"
+
+
+def four_latents(
+    names: tuple[str, ...],
+    *,
+    dim: int,
+    num_photons: int,
+    interferometer: str,
+    sharing: str,
+    scaling: str,
+    bank_size: int | None,
+    num_held_out: int,
+) -> tuple[LatentSpec, ...]:
+    """Return the named latents, alike in everything that is not their law."""
+    shared: dict[str, Any] = {
+        "dim": dim,
+        "scaling": scaling,
+        "bank_size": bank_size,
+        "num_held_out": num_held_out,
+    }
+    photonic: dict[str, Any] = {
+        "num_photons": num_photons,
+        "interferometer": interferometer,
+        "sharing": sharing,
+    }
+    made: dict[str, LatentSpec] = {
+        "quantum": PhotonicSpec(name="quantum", **photonic, **shared),
+        "distinguishable": PhotonicSpec(name="distinguishable", **photonic, **shared),
+        "bernoulli": BernoulliSpec(**shared),
+        "gaussian": GaussianSpec(**shared),
+    }
+    return tuple(made[name] for name in names)
+
+
+def settings_of(study: Study) -> list[dict[str, str]]:
+    """Return every setting of a study's runs with its values and its source.
+
+    Raises:
+        ValueError: a setting has no source: nothing that matters has a hidden origin.
+    """
+    values: dict[str, list[str]] = {}
+    for run in study.runs:
+        for name, value in _flatten(run.to_json()):
+            text = str(value)
+            if text not in values.setdefault(name, []):
+                values[name].append(text)
+    return [
+        {"name": name, "value": _joined(name, texts), "source": _source(study.sources, name)}
+        for name, texts in values.items()
+    ]
+
+
+def _joined(name: str, texts: list[str]) -> str:
+    if name == "seed" and len(texts) > 2:
+        return f"{texts[0]} to {texts[-1]}"
+    return ", ".join(texts)
+
+
+def _flatten(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        return [(prefix, value)]
+    pairs = []
+    for key, item in value.items():
+        pairs += _flatten(item, f"{prefix}.{key}" if prefix else key)
+    return pairs
+
+
+def _source(sources: Mapping[str, str], name: str) -> str:
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        if (prefix := ".".join(parts[:end])) in sources:
+            return sources[prefix]
+    raise ValueError(f"setting {name!r} has no source: add it to the recipe's sources")
+
+
+def with_num_steps(study: Study, num_steps: int) -> Study:
+    """Return the study at another training budget, which its notes then state."""
+    before = study.runs[0].training.num_steps
+    if num_steps == before:
+        return study
+    runs = tuple(
+        replace(run, training=replace(run.training, num_steps=num_steps)) for run in study.runs
+    )
+    note = f"Budget: {num_steps} generator steps instead of this preset's {before}."
+    sources = {**study.sources, "training.num_steps": "asked for on the command line"}
+    return replace(study, runs=runs, notes=(*study.notes, note), sources=sources)

@@ -1,0 +1,544 @@
+"""Figures as SVG text that follows the page: light or dark, and its font.
+
+Notation: a *latent* keeps one colour and one marker in every figure (`styles`). Colours are
+drawn as fixed hex values, then replaced by CSS variables with that value as the fallback, so
+that one SVG serves both themes and still opens on its own. Titles say what is shown, never
+what to conclude. The same input gives the same text, byte for byte.
+
+Palette: Okabe and Ito, *Color universal design*, 2008, darkened where thin lines need it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.ticker import MaxNLocator
+
+from quantum_latents.results import Comparison, mean_interval, mean_standard_error, ordered
+from quantum_latents.results.wording import number_text
+
+__all__ = [
+    "LATENT_COLOURS",
+    "MAX_SCATTER_POINTS",
+    "Style",
+    "correlation_figure",
+    "curves_figure",
+    "differences_figure",
+    "marginals_figure",
+    "scatter_figure",
+    "seeds_figure",
+    "styles",
+]
+
+LATENT_COLOURS = (
+    "#0a6ebd",
+    "#d55e01",
+    "#04936c",
+    "#b8568f",
+    "#6a51a4",
+    "#a67c04",
+    "#2b8ca0",
+    "#6f6f6e",
+)
+"""Colour of each slot in the light theme; the page's style sheet has the dark ones."""
+
+MAX_SCATTER_POINTS = 1_000
+"""Points drawn of a preview; more would only blacken the frame."""
+
+_INK, _MUTED, _GRID, _SURFACE = "#1b2431", "#5c6776", "#dde2ea", "#fefefd"
+_VARIABLES = {_INK: "--ink", _MUTED: "--muted", _GRID: "--grid", _SURFACE: "--surface"} | {
+    colour: f"--latent-{slot}" for slot, colour in enumerate(LATENT_COLOURS)
+}
+_KNOWN = ("quantum", "distinguishable", "bernoulli", "gaussian")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
+_SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "quantum-latents",
+    "text.parse_math": False,
+    "svg.fonttype": "none",
+    "svg.image_inline": True,
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _MUTED,
+    "axes.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "axes.formatter.limits": (-4, 5),
+    "grid.color": _GRID,
+    "grid.linewidth": 0.6,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+_PANEL = (4.4, 2.9)
+_SQUARE = (2.5, 2.6)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a latent is drawn: `slot` in `LATENT_COLOURS`, `colour` (hex) and `marker`."""
+
+    slot: int
+
+    @property
+    def colour(self) -> str:
+        """The light theme's colour."""
+        return LATENT_COLOURS[self.slot]
+
+    @property
+    def marker(self) -> str:
+        """Matplotlib's marker, distinct for each slot."""
+        return _MARKERS[self.slot]
+
+
+def styles(latents: Iterable[str]) -> dict[str, Style]:
+    """Return the style of each latent; the paper's four always have their own.
+
+    >>> {name: style.slot for name, style in styles(["gaussian", "copula", "quantum"]).items()}
+    {'quantum': 0, 'copula': 4, 'gaussian': 3}
+    """
+    names = ordered(latents)
+    others = [name for name in names if name not in _KNOWN]
+    free = len(LATENT_COLOURS) - len(_KNOWN)
+    slots = {name: slot for slot, name in enumerate(_KNOWN)}
+    slots |= {name: len(_KNOWN) + index % free for index, name in enumerate(others)}
+    return {name: Style(slots[name]) for name in names}
+
+
+def seeds_figure(
+    values: Mapping[str, Mapping[int, float]],
+    style: Mapping[str, Style],
+    *,
+    title: str,
+    label: str,
+    floor: float | None = None,
+) -> str:
+    """Draw every seed as a point, thin lines joining pairs, and each latent's mean.
+
+    Args:
+        values: latent -> seed -> value.
+        style: from `styles`.
+        title: what is shown.
+        label: of the vertical axis: metric, unit.
+        floor: sampling floor of the metric, a dashed line.
+
+    The bar is the typical-value interval of the mean, where there are seeds enough for one.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        names = list(values)
+        seeds = sorted({seed for points in values.values() for seed in points})
+        spread = np.linspace(-0.16, 0.16, len(seeds)) if len(seeds) > 1 else np.zeros(1)
+        offset = dict(zip(seeds, spread, strict=True))
+        for seed in seeds:
+            line = [
+                (index + offset[seed], values[name].get(seed, np.nan))
+                for index, name in enumerate(names)
+            ]
+            axes.plot(*zip(*line, strict=True), color=_MUTED, linewidth=0.5, alpha=0.4, zorder=1)
+        for index, name in enumerate(names):
+            points = values[name]
+            if not points:
+                continue
+            place = [index + offset[seed] for seed in points]
+            axes.plot(
+                place,
+                list(points.values()),
+                linestyle="none",
+                color=style[name].colour,
+                marker=style[name].marker,
+                markersize=4,
+                markeredgecolor="none",
+                alpha=0.75,
+                zorder=2,
+            )
+            numbers = list(points.values())
+            _mean_bar(axes, index + 0.3, numbers, style[name])
+        if floor is not None:
+            axes.axhline(floor, color=_MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+            axes.annotate(
+                "sampling floor",
+                (1, floor),
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                va="bottom",
+                fontsize=7.5,
+                color=_MUTED,
+            )
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        axes.set_xticks(range(len(names)), [_wrapped(name) for name in names])
+        axes.tick_params(axis="x", length=0)
+        axes.grid(axis="y")
+        axes.set_ylabel(label)
+        axes.set_title(title)
+
+    return _svg(draw, _PANEL, title)
+
+
+def differences_figure(
+    comparisons: Sequence[Comparison], style: Mapping[str, Style], *, title: str
+) -> str:
+    """Draw the paired differences other - reference: seeds, mean, interval, and the zero.
+
+    A band shows the declared margin of equivalence, if there is one.
+
+    Raises:
+        ValueError: there are no comparisons.
+    """
+    if not comparisons:
+        raise ValueError("no comparisons to draw")
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        first = comparisons[0]
+        if first.margin is not None:
+            axes.axvspan(-first.margin, first.margin, color=_GRID, alpha=0.6, linewidth=0)
+        axes.axvline(0, color=_INK, linewidth=0.9)
+        for place, comparison in enumerate(comparisons):
+            look = style[comparison.other]
+            axes.plot(
+                comparison.differences,
+                [place + 0.2] * comparison.num_seeds,
+                linestyle="none",
+                color=look.colour,
+                marker=look.marker,
+                markersize=3.6,
+                markeredgecolor="none",
+                alpha=0.55,
+            )
+            if comparison.interval is not None:
+                axes.plot(
+                    comparison.interval,
+                    [place - 0.14] * 2,
+                    color=look.colour,
+                    linewidth=2.4,
+                    solid_capstyle="round",
+                )
+            if comparison.mean_difference is not None:
+                axes.plot(
+                    [comparison.mean_difference],
+                    [place - 0.14],
+                    color=look.colour,
+                    marker=look.marker,
+                    markersize=7,
+                    markeredgecolor=_SURFACE,
+                    markeredgewidth=1.2,
+                )
+        axes.set_yticks(range(len(comparisons)), [_wrapped(c.other) for c in comparisons])
+        axes.set_ylim(len(comparisons) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.grid(axis="x")
+        unit = f" [{first.unit}]" if first.unit else ""
+        axes.set_xlabel(f"difference to {first.reference}{unit}")
+        better = "right" if first.direction == "lower" else "left"
+        arrow = (
+            f"{first.reference} better →" if better == "right" else f"← {first.reference} better"
+        )
+        axes.annotate(
+            arrow,
+            (1.0 if better == "right" else 0.0, 1.0),
+            xycoords="axes fraction",
+            ha=better,
+            va="bottom",
+            fontsize=7.5,
+            color=_MUTED,
+        )
+        axes.set_title(title, pad=16)
+
+    return _svg(draw, (_PANEL[0], 1.35 + 0.48 * len(comparisons)), title)
+
+
+def curves_figure(
+    curves: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float | None]]]],
+    style: Mapping[str, Style],
+    *,
+    title: str,
+    label: str,
+) -> str:
+    """Draw the mean over seeds of a training curve, with a band of one standard deviation.
+
+    Args:
+        curves: latent -> one (steps, values) a seed; None where a value was not finite.
+        style: from `styles`.
+        title: what is shown.
+        label: of the vertical axis.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for name, runs in curves.items():
+            if not runs:
+                continue
+            steps, values = _aligned(runs)
+            mean, deviation = _mean_and_deviation(values)
+            axes.plot(steps, mean, color=style[name].colour, linewidth=1.4, label=name)
+            if len(runs) > 1:
+                axes.fill_between(
+                    steps,
+                    mean - deviation,
+                    mean + deviation,
+                    color=style[name].colour,
+                    alpha=0.16,
+                    linewidth=0,
+                )
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.set_xlabel("generator step")
+        axes.set_ylabel(label)
+        axes.grid(axis="y")
+        axes.set_title(title)
+        axes.legend(ncols=2, loc="best", handlelength=1.2, columnspacing=1.0)
+
+    return _svg(draw, (_PANEL[0], 2.8), title)
+
+
+def scatter_figure(
+    points: Sequence[Sequence[float]],
+    frame: Sequence[Sequence[float]],
+    *,
+    title: str,
+    style: Style | None = None,
+) -> str:
+    """Draw points of the plane in the frame that another set of points spans.
+
+    Args:
+        points: (num_points, 2); at most `MAX_SCATTER_POINTS` are drawn, the first ones.
+        frame: (num_points, 2), usually the data, with a margin of 15 %. How many of `points`
+            fall outside is written below.
+        title: what is shown.
+        style: of the latent; None for the data.
+
+    Raises:
+        ValueError: the points are not in the plane.
+    """
+    shown = np.asarray(points, dtype=float)[:MAX_SCATTER_POINTS]
+    spanning = np.asarray(frame, dtype=float)
+    for array in (shown, spanning):
+        if array.ndim != 2 or array.shape[1] != 2 or not len(array):
+            raise ValueError(f"a scatter needs points of shape (num_points, 2), not {array.shape}")
+    low, high = np.nanmin(spanning, axis=0), np.nanmax(spanning, axis=0)
+    centre, reach = (low + high) / 2, 0.65 * max(float((high - low).max()), 1e-9)
+    inside = (np.abs(shown - centre) <= reach).all(axis=1)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        # Zero-length strokes with round caps are dots at a fifth of the text of markers.
+        visible = shown[inside]
+        if len(visible):
+            path = Path(np.repeat(visible, 2, axis=0), [Path.MOVETO, Path.LINETO] * len(visible))
+            path.should_simplify = False
+            axes.add_patch(
+                PathPatch(
+                    path,
+                    fill=False,
+                    edgecolor=style.colour if style else _INK,
+                    linewidth=2.2,
+                    capstyle="round",
+                    alpha=0.6,
+                )
+            )
+        axes.set_xlim(centre[0] - reach, centre[0] + reach)
+        axes.set_ylim(centre[1] - reach, centre[1] + reach)
+        axes.set_aspect("equal")
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.grid()
+        outside = int((~inside).sum())
+        note = f"{len(shown)} points" + (f", {outside} outside the frame" if outside else "")
+        axes.set_xlabel(note, fontsize=7.5, color=_MUTED)
+        axes.set_title(title)
+
+    return _svg(draw, _SQUARE, title)
+
+
+def marginals_figure(
+    mean_data: Sequence[float],
+    mean_generated: Sequence[float],
+    style: Style,
+    *,
+    title: str,
+    top: float,
+    bottom: float = 0.0,
+) -> str:
+    """Draw the mean of each column: the data as bars, what was generated as points.
+
+    Args:
+        mean_data: (num_columns,)
+        mean_generated: (num_columns,)
+        style: of the latent.
+        title: what is shown.
+        top: upper end of the vertical axis, so that the panels of one data set agree.
+        bottom: its lower end.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        place = np.arange(len(mean_data))
+        axes.bar(place, mean_data, width=0.75, color=_MUTED, alpha=0.35, label="data")
+        axes.plot(
+            place,
+            mean_generated,
+            linestyle="none",
+            color=style.colour,
+            marker=style.marker,
+            markersize=4,
+            markeredgecolor="none",
+            label="generated",
+        )
+        axes.set_ylim(bottom, top)
+        axes.set_xlim(-0.7, len(place) - 0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.grid(axis="y")
+        axes.set_xlabel("column")
+        axes.set_title(title)
+
+    return _svg(draw, (_SQUARE[0], 2.1), title)
+
+
+def correlation_figure(
+    correlation: Sequence[Sequence[float | None]], *, title: str, limit: float
+) -> str:
+    """Draw the correlations of pairs of columns as a heat map, the diagonal left out.
+
+    Args:
+        correlation: (num_columns, num_columns), in [-1, 1]; None where it is not defined.
+        title: what is shown.
+        limit: correlation of the full colour, so that the panels of one data set agree.
+    """
+    matrix = np.array(correlation, dtype=float)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"a correlation matrix is square, not {matrix.shape}")
+    np.fill_diagonal(matrix, np.nan)
+
+    def draw(figure: Figure) -> None:
+        axes, scale = figure.subplots(2, 1, height_ratios=[1, 0.045])
+        axes.imshow(matrix, cmap=_diverging(), vmin=-limit, vmax=limit, interpolation="none")
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        for spine in axes.spines.values():
+            spine.set_visible(True)
+            spine.set_color(_GRID)
+        axes.set_title(title)
+        ramp = np.linspace(-1, 1, 128)[None]
+        scale.imshow(ramp, cmap=_diverging(), aspect="auto", interpolation="none")
+        bound = number_text(limit, 2)
+        scale.set_xticks([0, 63.5, 127], [f"−{bound}", "0", bound])
+        scale.set_yticks([])
+        scale.tick_params(length=0)
+        for spine in scale.spines.values():
+            spine.set_visible(False)
+
+    return _svg(draw, (_SQUARE[0], 2.75), title)
+
+
+def _mean_bar(axes: Axes, place: float, numbers: Sequence[float], look: Style) -> None:
+    interval = mean_interval(numbers)
+    if interval is not None:
+        axes.plot([place] * 2, interval, color=look.colour, linewidth=2, solid_capstyle="round")
+    axes.plot(
+        [place],
+        [mean_standard_error(numbers)[0]],
+        color=look.colour,
+        marker=look.marker,
+        markersize=6.5,
+        markeredgecolor=_SURFACE,
+        markeredgewidth=1.1,
+        zorder=3,
+    )
+
+
+def _aligned(
+    runs: Sequence[tuple[Sequence[float], Sequence[float | None]]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (num_steps,) of all runs and values (num_runs, num_steps), NaN where a run has none."""
+    steps = np.unique(np.concatenate([np.asarray(run_steps, dtype=float) for run_steps, _ in runs]))
+    values = np.full((len(runs), len(steps)), np.nan)
+    for index, (run_steps, run_values) in enumerate(runs):
+        places = np.searchsorted(steps, np.asarray(run_steps, dtype=float))
+        values[index, places] = np.asarray(run_values, dtype=float)
+    stride = max(1, len(steps) // 300)
+    return steps[::stride], values[:, ::stride]
+
+
+def _mean_and_deviation(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over runs; NaN where no run has a value."""
+    present = np.isfinite(values)
+    number = np.where(present.any(axis=0), present.sum(axis=0), np.nan)
+    mean = np.where(present, values, 0.0).sum(axis=0) / number
+    square = np.where(present, (values - mean) ** 2, 0.0).sum(axis=0)
+    return mean, np.sqrt(square / np.maximum(number - 1, 1))
+
+
+def _diverging() -> ListedColormap:
+    """Orange for negative, blue for positive, clear at 0: right on a light and a dark page."""
+    strength = np.abs(np.linspace(-1, 1, 129))
+    colours = np.empty((129, 4))
+    colours[:64, :3] = to_rgb("#e0700a")
+    colours[64:, :3] = to_rgb("#1f7fd0")
+    colours[:, 3] = strength**0.8
+    return ListedColormap(colours)
+
+
+def _wrapped(name: str) -> str:
+    return name.replace("_", "\n").replace(" ", "\n").replace("-", "-\n")
+
+
+def _svg(draw: Callable[[Figure], None], size: tuple[float, float], title: str) -> str:
+    """Draw on a fresh figure and return SVG that takes colours and font from the page."""
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        buffer = io.StringIO()
+        silent = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(buffer, format="svg", metadata=silent)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable}, {colour})")
+    family = "font-family: var(--font, system-ui, sans-serif)"
+    text = re.sub(r'font: ([^;"]*?)([\d.]+px) [^;"]+', rf"\1font-size: \2; {family}", text)
+    text = re.sub(r'font-family: [^;"]+', family, text)
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # it would rule the whole page
+    # All figures of a page share one space of ids: make these the figure's own.
+    own = "f" + hashlib.sha256(text.encode()).hexdigest()[:10]
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}-", text)
+    box = re.search(r'viewBox="[^"]*"', text)
+    assert box is not None
+    head = (
+        f'<svg {box[0]} xmlns="http://www.w3.org/2000/svg" '
+        'xmlns:xlink="http://www.w3.org/1999/xlink" stroke-linejoin="round" '
+        f'role="img" aria-label="{html.escape(title, quote=True)}">'
+    )
+    return head + text[text.index(">") + 1 :]

@@ -1,0 +1,389 @@
+"""One self-contained HTML page a study, from ``rows.jsonl`` and ``study.json`` alone.
+
+The page words nothing that its intervals do not carry: the sentences are those of
+`quantum_latents.results.verdicts`, and a headline only gathers their codes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from quantum_latents import __version__
+from quantum_latents.report.tables import ARROWS, Section, Table, table
+from quantum_latents.results import (
+    MIN_PAIRS_INTERVAL,
+    MIN_SEEDS_VERDICT,
+    Comparison,
+    latents,
+    read_rows,
+    read_study,
+    select,
+    values_by_seed,
+)
+from quantum_latents.results.wording import interval_text, measurement_text, number_text, p_text
+
+__all__ = ["headline", "write_report"]
+
+Row = Mapping[str, Any]
+
+_CURVES = {
+    "wasserstein": "Wasserstein estimate",
+    "critic_loss": "critic loss",
+    "generator_loss": "generator loss",
+    "gradient_penalty": "gradient penalty",
+}
+
+
+def write_report(
+    directory: str | os.PathLike[str], out: str | os.PathLike[str] | None = None
+) -> Path:
+    """Write the page of a study and return its path.
+
+    Args:
+        directory: what `qlat run` wrote: ``rows.jsonl`` and ``study.json``.
+        out: the file to write; ``report.html`` in the directory if not given.
+
+    The file appears whole or not at all. An unfinished study makes a page that says so.
+
+    Raises:
+        ValueError: there are no rows or no study, or one of them is damaged.
+    """
+    directory = Path(directory)
+    study, rows = read_study(directory), read_rows(directory)
+    if not rows:
+        raise ValueError(f"no rows in {directory}: not one run of this study has finished yet")
+    target = Path(out) if out is not None else directory / "report.html"
+    page = _environment().get_template("page.html.jinja").render(_content(rows, study))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def headline(comparisons: Sequence[Comparison]) -> str:
+    """Return one sentence that gathers the verdicts of a family.
+
+    >>> headline([])
+    'There is no other latent to compare with.'
+    """
+    if not comparisons:
+        return "There is no other latent to compare with."
+    groups: dict[str, list[str]] = {}
+    for comparison in comparisons:
+        if comparison.verdict is None:
+            raise ValueError(f"the comparison with {comparison.other!r} has no verdict: use family")
+        groups.setdefault(comparison.verdict.code, []).append(comparison.other)
+    fewest = min(comparison.num_seeds for comparison in comparisons)
+    if groups.keys() == {"too few"}:
+        return f"Too few seeds for a verdict: {fewest} of at least {MIN_SEEDS_VERDICT}."
+    phrases = {
+        "better": "better than",
+        "worse": "worse than",
+        "equivalent": "as good, within the declared margin, as",
+        "undecided": "undecided against",
+        "uncorroborated": "without a verdict (a constant output would win) against",
+        "too few": "without a verdict (too few seeds) against",
+    }
+    parts = [
+        f"{words} {_listed(groups[code])}" for code, words in phrases.items() if code in groups
+    ]
+    return f"The {comparisons[0].reference} latent is {'; '.join(parts)}."
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+
+
+def _resource(name: str) -> str:
+    return resources.files("quantum_latents.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _content(rows: list[dict[str, Any]], study: dict[str, Any]) -> dict[str, Any]:
+    from quantum_latents.report import figures  # matplotlib: not needed for a table
+
+    numbers = table(rows, study)
+    style = figures.styles(latents(rows))
+    primary = {section.data: _primary(section, study) for section in numbers.sections}
+    return {
+        "table": numbers,
+        "study": study,
+        "styles": style,
+        "primary": {name for names in primary.values() for name in names},
+        "progress": numbers.progress,
+        "unfinished": numbers.num_runs is not None and numbers.num_rows < numbers.num_runs,
+        "verdicts": [
+            _verdict_card(section, name, style)
+            for section in numbers.sections
+            for name in primary[section.data]
+        ],
+        "seeds": [
+            {"data": section.data, "figures": _seed_figures(rows, section, style)}
+            for section in numbers.sections
+        ],
+        "curves": _curves(rows, numbers, style),
+        "previews": _previews(rows, numbers, style),
+        "diverged": [row for row in rows if row["status"] == "diverged"],
+        "provenance": _provenance(rows, study),
+        "num_versions": len(_versions(rows)),
+        "version": __version__,
+        "css": Markup(_resource("page.css")),
+        "script": Markup(_resource("page.js")),
+        "arrows": ARROWS,
+        "number": number_text,
+        "measurement": measurement_text,
+        "interval": interval_text,
+        "p": p_text,
+        "min_interval": MIN_PAIRS_INTERVAL,
+        "min_verdict": MIN_SEEDS_VERDICT,
+    }
+
+
+def _primary(section: Section, study: Mapping[str, Any]) -> list[str]:
+    """The study's primary metrics that this data set has; its first metric if there is none."""
+    names = [facts.name for facts in section.metrics]
+    return [name for name in study["primary_metrics"] if name in names] or names[:1]
+
+
+def _verdict_card(section: Section, metric: str, style: Mapping[str, Any]) -> dict[str, Any]:
+    from quantum_latents.report import figures
+
+    comparisons = section.comparisons[metric]
+    facts = next(facts for facts in section.metrics if facts.name == metric)
+    paired = [comparison for comparison in comparisons if comparison.num_seeds]
+    title = f"{facts.label}: paired differences"
+    return {
+        "data": section.data,
+        "header": f"{facts.label}, {facts.direction} is better",
+        "headline": headline(comparisons),
+        "comparisons": comparisons,
+        "figure": Markup(figures.differences_figure(paired, style, title=title)) if paired else "",
+    }
+
+
+def _seed_figures(rows: Sequence[Row], section: Section, style: Mapping[str, Any]) -> list[Markup]:
+    from quantum_latents.report import figures
+
+    drawn = []
+    for facts in section.metrics:
+        values = {
+            latent: {
+                seed: value
+                for seed, value in values_by_seed(rows, section.data, latent, facts.name).items()
+                if value is not None
+            }
+            for latent in section.latents
+        }
+        if not any(values.values()):
+            continue
+        arrow = f"{ARROWS[facts.direction]} {facts.direction} is better"
+        drawn.append(
+            Markup(
+                figures.seeds_figure(
+                    values,
+                    style,
+                    title=facts.label,
+                    label=f"{facts.unit}   {arrow}".strip(),
+                    floor=section.floors[facts.name],
+                )
+            )
+        )
+    return drawn
+
+
+def _curves(rows: Sequence[Row], numbers: Table, style: Mapping[str, Any]) -> list[dict[str, Any]]:
+    from quantum_latents.report import figures
+
+    groups = []
+    for section in numbers.sections:
+        finished = [
+            row
+            for row in select(rows, data=section.data)
+            if row["status"] == "finished" and (row.get("curves") or {}).get("step")
+        ]
+        names = dict.fromkeys(name for row in finished for name in row["curves"] if name != "step")
+        drawn = []
+        for name in names:
+            runs = {
+                latent: [
+                    (row["curves"]["step"], row["curves"][name])
+                    for row in select(finished, data=section.data, latent=latent)
+                    if name in row["curves"]
+                ]
+                for latent in section.latents
+            }
+            label = _CURVES.get(name, name.replace("_", " "))
+            drawn.append(
+                Markup(
+                    figures.curves_figure(
+                        {latent: pairs for latent, pairs in runs.items() if pairs},
+                        style,
+                        title=label[0].upper() + label[1:],
+                        label="",
+                    )
+                )
+            )
+        if drawn:
+            groups.append({"data": section.data, "figures": drawn})
+    return groups
+
+
+def _previews(
+    rows: Sequence[Row], numbers: Table, style: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    groups = []
+    for section in numbers.sections:
+        shown = _preview_rows(select(rows, data=section.data))
+        if shown:
+            kind = shown[0]["preview"]["kind"]
+            if kind not in _PREVIEWS:
+                raise ValueError(
+                    f"run {shown[0]['run']}: preview kind {kind!r} is none of {tuple(_PREVIEWS)}"
+                )
+            maker = _PREVIEWS[kind]
+            seed = shown[0]["spec"]["seed"]
+            groups.append({"data": section.data, "seed": seed, **maker(shown, style)})
+    return groups
+
+
+def _preview_rows(rows: Sequence[Row]) -> list[Row]:
+    """Rows of the smallest seed for which most latents have a preview, one a latent."""
+    usable = [row for row in rows if row["status"] == "finished" and row.get("preview")]
+    if not usable:
+        return []
+    number = Counter(row["spec"]["seed"] for row in usable)
+    seed = min(number, key=lambda seed: (-number[seed], seed))
+    chosen = [row for row in usable if row["spec"]["seed"] == seed]
+    names = latents(chosen)
+    return sorted(chosen, key=lambda row: names.index(row["spec"]["latent"]["name"]))
+
+
+def _scatter(rows: Sequence[Row], style: Mapping[str, Any]) -> dict[str, Any]:
+    from quantum_latents.report import figures
+
+    data = rows[0]["preview"]["data"]
+    drawn = [figures.scatter_figure(data, data, title="data")]
+    for row in rows:
+        name = row["spec"]["latent"]["name"]
+        points = row["preview"]["generated"]
+        drawn.append(figures.scatter_figure(points, data, title=name, style=style[name]))
+    return {
+        "caption": "Points of the data, and as many from each latent's generator, in one frame.",
+        "rows": [[Markup(figure) for figure in drawn]],
+    }
+
+
+def _columns(rows: Sequence[Row], style: Mapping[str, Any]) -> dict[str, Any]:
+    from quantum_latents.report import figures
+
+    previews = [(row["spec"]["latent"]["name"], row["preview"]) for row in rows]
+    means = [
+        value
+        for _, preview in previews
+        for value in (*preview["mean_data"], *preview["mean_generated"])
+    ]
+    top, bottom = max(0.0, *means), min(0.0, *means)
+    margin = 0.06 * (top - bottom) or 1.0
+    marginals = [
+        figures.marginals_figure(
+            preview["mean_data"],
+            preview["mean_generated"],
+            style[name],
+            title=name,
+            top=top + margin,
+            bottom=bottom - margin if bottom < 0 else 0.0,
+        )
+        for name, preview in previews
+    ]
+    matrices = {"data": previews[0][1]["correlation_data"]} | {
+        name: preview["correlation_generated"] for name, preview in previews
+    }
+    limit = max((_largest_pair(matrix) for matrix in matrices.values()), default=0.0) or 1.0
+    correlations = [
+        figures.correlation_figure(matrix, title=name, limit=limit)
+        for name, matrix in matrices.items()
+    ]
+    return {
+        "caption": (
+            "Above, the mean of each column: the data as bars, generated samples as points. "
+            "Below, the correlation of each pair of columns, on one scale of colour."
+        ),
+        "rows": [[Markup(figure) for figure in figures_] for figures_ in (marginals, correlations)],
+    }
+
+
+_PREVIEWS: dict[str, Callable[[Sequence[Row], Mapping[str, Any]], dict[str, Any]]] = {
+    "scatter": _scatter,
+    "counts": _columns,
+    "vector": _columns,
+}
+
+
+def _largest_pair(matrix: Sequence[Sequence[float | None]]) -> float:
+    return max(
+        (
+            abs(value)
+            for i, line in enumerate(matrix)
+            for j, value in enumerate(line)
+            if i != j and value is not None
+        ),
+        default=0.0,
+    )
+
+
+def _versions(rows: Sequence[Row]) -> Counter[str]:
+    """Number of rows of each version and commit."""
+    parts = [(_of(row, "version"), _of(row, "commit")) for row in rows]
+    return Counter(" ".join(str(part) for part in pair if part) for pair in parts)
+
+
+def _provenance(rows: Sequence[Row], study: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What produced the rows, as (name, value) for readers."""
+    machines = Counter(_described(_of(row, "machine")) for row in rows)
+    seconds = [_of(row, "seconds") for row in rows if _of(row, "seconds") is not None]
+    finished = sorted(str(_of(row, "finished_at")) for row in rows if _of(row, "finished_at"))
+    entries = [
+        ("machine", _counted(machines)),
+        ("quantum-latents", _counted(_versions(rows))),
+        ("runs", f"{len(rows)}, {number_text(sum(seconds))} s of training" if seconds else ""),
+        ("finished", " to ".join(dict.fromkeys([finished[0], finished[-1]])) if finished else ""),
+        ("planned with", " ".join(filter(None, [study["version"], study["commit"]]))),
+    ]
+    return [(name, value) for name, value in entries if value]
+
+
+def _of(row: Row, name: str) -> Any:
+    return row.get("provenance", {}).get(name)
+
+
+def _described(machine: Any) -> str:
+    if isinstance(machine, Mapping):
+        return ", ".join(f"{name} {value}" for name, value in machine.items())
+    return str(machine) if machine else ""
+
+
+def _counted(counter: Counter[str]) -> str:
+    known = [(name, number) for name, number in counter.most_common() if name]
+    if len(known) == 1:
+        return known[0][0]
+    return "; ".join(f"{name} ({number} runs)" for name, number in known)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,0 +1,70 @@
+"""Rows of finished runs, and honest paired statistics made from them alone."""
+
+from quantum_latents.results.selection import (
+    MetricFacts,
+    data_sets,
+    latents,
+    metric_facts,
+    metric_names,
+    ordered,
+    select,
+    values_by_seed,
+)
+from quantum_latents.results.statistics import (
+    MIN_PAIRS_INTERVAL,
+    Comparison,
+    bca_interval,
+    effect_size,
+    equivalence,
+    holm,
+    interquartile_mean,
+    mean_interval,
+    mean_standard_error,
+    paired_comparison,
+    typical_values,
+)
+from quantum_latents.results.store import (
+    ROW_SCHEMA,
+    RowStore,
+    deterministic_part,
+    frame,
+    read_rows,
+    to_frame,
+)
+from quantum_latents.results.study import STUDY_SCHEMA, check_study, read_study
+from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT, Verdict, family, verdict
+
+__all__ = [
+    "MIN_PAIRS_INTERVAL",
+    "MIN_SEEDS_VERDICT",
+    "ROW_SCHEMA",
+    "STUDY_SCHEMA",
+    "Comparison",
+    "MetricFacts",
+    "RowStore",
+    "Verdict",
+    "bca_interval",
+    "check_study",
+    "data_sets",
+    "deterministic_part",
+    "effect_size",
+    "equivalence",
+    "family",
+    "frame",
+    "holm",
+    "interquartile_mean",
+    "latents",
+    "mean_interval",
+    "mean_standard_error",
+    "metric_facts",
+    "metric_names",
+    "ordered",
+    "paired_comparison",
+    "read_rows",
+    "read_study",
+    "select",
+    "to_frame",
+    "typical_values",
+    "values_by_seed",
+    "verdict",
+]

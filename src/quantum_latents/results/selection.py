@@ -1,0 +1,123 @@
+"""Which rows belong to a cell of a table: data set by latent by metric, one value a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = [
+    "MetricFacts",
+    "data_sets",
+    "latents",
+    "metric_facts",
+    "metric_names",
+    "ordered",
+    "select",
+    "values_by_seed",
+]
+
+Row = Mapping[str, Any]
+
+_FIRST = ("quantum", "distinguishable")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricFacts:
+    """What rows say about a metric, besides its values.
+
+    Attributes:
+        name: its key in the rows.
+        label: its name for readers.
+        direction: which way is better.
+        unit: "" for a pure number.
+        constant_wins: whether a constant output would score best.
+        corroborated_by: two-sample metrics that must agree before such a metric counts.
+    """
+
+    name: str
+    label: str
+    direction: Literal["lower", "higher"]
+    unit: str
+    constant_wins: bool
+    corroborated_by: tuple[str, ...]
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Return distinct names in the order of every table: quantum, distinguishable, then A-Z.
+
+    >>> ordered(["gaussian", "bernoulli", "quantum", "gaussian"])
+    ['quantum', 'bernoulli', 'gaussian']
+    """
+    distinct = set(names)
+    return [name for name in _FIRST if name in distinct] + sorted(distinct - set(_FIRST))
+
+
+def data_sets(rows: Iterable[Row]) -> list[str]:
+    """Return the names of the rows' data sets, in the order of every table."""
+    return ordered(row["spec"]["data"]["name"] for row in rows)
+
+
+def latents(rows: Iterable[Row]) -> list[str]:
+    """Return the names of the rows' latents, in the order of every table."""
+    return ordered(row["spec"]["latent"]["name"] for row in rows)
+
+
+def select(rows: Iterable[Row], *, data: str, latent: str | None = None) -> list[Row]:
+    """Return the rows of one data set (and one latent), by seed."""
+    chosen = [
+        row
+        for row in rows
+        if row["spec"]["data"]["name"] == data
+        and (latent is None or row["spec"]["latent"]["name"] == latent)
+    ]
+    return sorted(chosen, key=lambda row: row["spec"]["seed"])
+
+
+def metric_names(rows: Iterable[Row], first: Sequence[str] = ()) -> list[str]:
+    """Return the rows' metrics, those of `first` leading, the rest in the order of the rows."""
+    names = dict.fromkeys(name for row in rows for name in row["metrics"])
+    return [name for name in dict.fromkeys([*first, *names]) if name in names]
+
+
+def metric_facts(rows: Iterable[Row], metric: str) -> MetricFacts:
+    """Return what the rows say about a metric.
+
+    Raises:
+        ValueError: no row has it, or two rows disagree on its direction.
+    """
+    entries = [row["metrics"][metric] for row in rows if metric in row["metrics"]]
+    if not entries:
+        raise ValueError(f"no row has the metric {metric!r}")
+    if len({entry["direction"] for entry in entries}) > 1:
+        raise ValueError(f"the rows disagree on the direction of the metric {metric!r}")
+    entry = entries[0]
+    return MetricFacts(
+        name=metric,
+        label=entry.get("label") or metric,
+        direction=entry["direction"],
+        unit=entry.get("unit") or "",
+        constant_wins=bool(entry.get("constant_wins", False)),
+        corroborated_by=tuple(entry.get("corroborated_by") or ()),
+    )
+
+
+def values_by_seed(
+    rows: Iterable[Row], data: str, latent: str, metric: str
+) -> dict[int, float | None]:
+    """Return the metric of each seed; None where the run diverged or could not be measured.
+
+    Raises:
+        ValueError: two runs share data set, latent and seed, so that pairing is ambiguous.
+    """
+    values: dict[int, float | None] = {}
+    for row in select(rows, data=data, latent=latent):
+        seed = row["spec"]["seed"]
+        if seed in values:
+            raise ValueError(
+                f"two runs have data {data!r}, latent {latent!r} and seed {seed}: rows of "
+                "different studies or settings cannot be compared in one table"
+            )
+        value = row["metrics"].get(metric, {}).get("value")
+        values[seed] = None if row["status"] == "diverged" or value is None else float(value)
+    return values

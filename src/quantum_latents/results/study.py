@@ -1,0 +1,90 @@
+"""The study a set of rows belongs to: its question, settings and command (``study.json``)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["STUDY_SCHEMA", "check_study", "read_study"]
+
+STUDY_SCHEMA = 1
+"""The newest study schema that this version reads."""
+
+_TEXTS = ("study", "title", "question", "preset", "command", "reference", "version", "commit")
+_DEFAULTS: dict[str, Any] = {
+    "title": "",
+    "question": "",
+    "preset": "",
+    "command": "",
+    "notes": [],
+    "reference": "quantum",
+    "primary_metrics": [],
+    "equivalence_margins": {},
+    "settings": [],
+    "num_runs": None,
+    "version": "",
+    "commit": "",
+}
+
+
+def read_study(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return ``study.json`` of a directory, checked and with optional fields filled in.
+
+    Raises:
+        ValueError: the file is missing, damaged, too new, or a field has the wrong form.
+    """
+    path = Path(directory) / "study.json"
+    try:
+        study = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"no study at {path}: give the directory that `qlat run` wrote") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    return check_study(study, str(path))
+
+
+def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str, Any]:
+    """Return the study with optional fields filled in.
+
+    Raises:
+        ValueError: a field is missing or has the wrong form, or the schema is too new.
+
+    >>> check_study({"schema": 1, "study": "table1"})["reference"]
+    'quantum'
+    """
+    if not isinstance(study, Mapping):
+        raise ValueError(f"{where} is not a JSON object")
+    schema = study.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise ValueError(f"{where} has schema {schema!r}; it is a whole number >= 1")
+    if schema > STUDY_SCHEMA:
+        raise ValueError(
+            f"{where} has schema {schema}, newer than schema {STUDY_SCHEMA} of this version: "
+            "update quantum-latents to read it"
+        )
+    if not study.get("study"):
+        raise ValueError(f"{where} lacks its name, the field 'study'")
+    filled = {**_DEFAULTS, **study}
+    for name in _TEXTS:
+        if not isinstance(filled[name], str):
+            raise ValueError(f"{where}: {name!r} is text, not {filled[name]!r}")
+    for name in ("notes", "primary_metrics"):
+        if not isinstance(filled[name], list) or not all(isinstance(x, str) for x in filled[name]):
+            raise ValueError(f"{where}: {name!r} is a list of texts, not {filled[name]!r}")
+    margins = filled["equivalence_margins"]
+    if not isinstance(margins, Mapping) or not all(
+        isinstance(margin, int | float) and margin > 0 for margin in margins.values()
+    ):
+        raise ValueError(f"{where}: 'equivalence_margins' maps metrics to numbers > 0: {margins!r}")
+    if not isinstance(filled["settings"], list) or not all(
+        isinstance(setting, Mapping) and {"name", "value", "source"} <= set(setting)
+        for setting in filled["settings"]
+    ):
+        raise ValueError(f"{where}: each of 'settings' has a name, a value and a source")
+    num_runs = filled["num_runs"]
+    if num_runs is not None and (not isinstance(num_runs, int) or num_runs < 0):
+        raise ValueError(f"{where}: 'num_runs' is a whole number, not {num_runs!r}")
+    return filled

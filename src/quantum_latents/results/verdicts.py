@@ -1,0 +1,267 @@
+"""What the numbers carry, in words, and never more than that.
+
+A verdict is about the reference latent (usually the quantum one) against one other:
+
+- ``too few``: fewer than `MIN_SEEDS_VERDICT` paired seeds; nothing is concluded;
+- ``better`` or ``worse``: the Holm-adjusted p is below 0.05 *and* the interval excludes 0;
+- ``equivalent``: the two one-sided tests against a margin declared beforehand, Holm-adjusted,
+  are below 0.05 *and* the interval lies inside the margin;
+- ``uncorroborated``: a metric that a constant output would win says one of these, but no
+  two-sample metric says the same;
+- ``undecided``: all else. A missing significance is never called equality.
+
+The family of Holm's adjustment is declared beforehand: all latents against the reference, for
+one data set and one metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from quantum_latents.results.selection import latents, metric_facts, select, values_by_seed
+from quantum_latents.results.statistics import Comparison, holm, paired_comparison
+from quantum_latents.results.wording import interval_text, number_text, p_text
+
+__all__ = ["ALPHA", "MIN_SEEDS_VERDICT", "Code", "Verdict", "family", "verdict"]
+
+ALPHA = 0.05
+"""Level of every test that a verdict rests on."""
+
+MIN_SEEDS_VERDICT = 10
+"""Paired seeds below which no verdict is given."""
+
+Code = Literal["too few", "better", "worse", "equivalent", "uncorroborated", "undecided"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict on the reference latent against another.
+
+    Attributes:
+        code: what is concluded, if anything.
+        sentence: the same in words, with the numbers it rests on.
+    """
+
+    code: Code
+    sentence: str
+
+
+def verdict(comparison: Comparison, corroborating: Sequence[Comparison] = ()) -> Verdict:
+    """Word what one comparison carries.
+
+    Args:
+        comparison: adjusted within its family (`p_holm` is set).
+        corroborating: the same two latents on the same data by the two-sample metrics named
+            in ``comparison.corroborated_by``; read only if a constant output would win.
+
+    >>> quantum = {seed: 1.0 + 0.01 * seed for seed in range(10)}
+    >>> gaussian = {seed: 1.5 + 0.02 * seed for seed in range(10)}
+    >>> comparison = paired_comparison(quantum, gaussian, "lower")
+    >>> comparison = replace(comparison, label="energy distance", reference="quantum",
+    ...                      other="gaussian", p_holm=comparison.p_value)
+    >>> verdict(comparison).sentence
+    'quantum is better than gaussian: energy distance lower by 0.545, 95 % interval of \
+gaussian − quantum [0.522, 0.567], Holm-adjusted p = 0.0020, 10 seeds.'
+    """
+    code = _claim(comparison)
+    if code in ("too few", "undecided") or not comparison.constant_wins:
+        return Verdict(code, _sentence(comparison, code))
+    agreeing = [other for other in corroborating if _claim(other) == code]
+    if agreeing:
+        return Verdict(
+            code,
+            _sentence(comparison, code)
+            + f" A constant output would win {comparison.label}, but {agreeing[0].label} agrees.",
+        )
+    named = ", ".join(other.label for other in corroborating)
+    reason = (
+        f"{named} {'does' if len(corroborating) == 1 else 'do'} not say the same"
+        if corroborating
+        else "no two-sample metric was measured beside it"
+    )
+    return Verdict(
+        "uncorroborated",
+        f"No verdict on {comparison.reference} against {comparison.other} by {comparison.label}: "
+        f"a constant output would win it, and {reason} ({_numbers(comparison)}).",
+    )
+
+
+def family(
+    rows: Iterable[Mapping[str, Any]],
+    data: str,
+    metric: str,
+    reference: str = "quantum",
+    *,
+    margins: Mapping[str, float] | None = None,
+    confidence: float = 0.95,
+) -> list[Comparison]:
+    """Compare every other latent with the reference, for one data set and metric.
+
+    Args:
+        rows: the rows of one study.
+        data: name of the data set.
+        metric: name of the metric.
+        reference: name of the latent that all others are compared with.
+        margins: metric -> margin of equivalence, as the study declared them.
+        confidence: of the intervals.
+
+    Returns:
+        One comparison a latent, in the order of every table, adjusted by Holm over all of
+        them, each with its verdict. Without finished runs of the reference they have no pairs.
+
+    Raises:
+        ValueError: no row has the data set or the metric, or pairing is ambiguous.
+    """
+    chosen = select(rows, data=data)
+    if not chosen:
+        raise ValueError(f"no row has the data set {data!r}")
+    margins = margins or {}
+    adjusted = _adjusted(chosen, data, metric, reference, margins, confidence)
+    beside: list[list[Comparison]] = []
+    if metric_facts(chosen, metric).constant_wins:
+        beside = [
+            _adjusted(chosen, data, name, reference, margins, confidence)
+            for name in metric_facts(chosen, metric).corroborated_by
+            if any(name in row["metrics"] for row in chosen)
+        ]
+    return [
+        replace(comparison, verdict=verdict(comparison, [others[index] for others in beside]))
+        for index, comparison in enumerate(adjusted)
+    ]
+
+
+def _adjusted(
+    rows: Sequence[Mapping[str, Any]],
+    data: str,
+    metric: str,
+    reference: str,
+    margins: Mapping[str, float],
+    confidence: float,
+) -> list[Comparison]:
+    facts = metric_facts(rows, metric)
+    reference_values = values_by_seed(rows, data, reference, metric)
+    comparisons = [
+        replace(
+            paired_comparison(
+                reference_values,
+                values_by_seed(rows, data, other, metric),
+                facts.direction,
+                margin=margins.get(metric),
+                confidence=confidence,
+            ),
+            data=data,
+            metric=metric,
+            reference=reference,
+            other=other,
+            label=facts.label,
+            unit=facts.unit,
+            constant_wins=facts.constant_wins,
+            corroborated_by=facts.corroborated_by,
+        )
+        for other in latents(rows)
+        if other != reference
+    ]
+    # A latent without pairs stays in the declared family: it counts as p = 1.
+    p_holm = _holm_of([comparison.p_value for comparison in comparisons])
+    p_equivalence = _holm_of([comparison.p_equivalence for comparison in comparisons])
+    return [
+        replace(comparison, p_holm=p, p_equivalence_holm=q)
+        for comparison, p, q in zip(comparisons, p_holm, p_equivalence, strict=True)
+    ]
+
+
+def _holm_of(p_values: Sequence[float | None]) -> list[float | None]:
+    adjusted = holm([1.0 if p is None else p for p in p_values])
+    return [None if p is None else a for p, a in zip(p_values, adjusted, strict=True)]
+
+
+def _claim(comparison: Comparison) -> Code:
+    if comparison.num_seeds < MIN_SEEDS_VERDICT:
+        return "too few"
+    interval, mean = comparison.interval, comparison.mean_difference
+    if interval is None or mean is None or comparison.p_holm is None:
+        return "undecided"
+    low, high = interval
+    if comparison.p_holm < ALPHA and (low > 0 or high < 0):
+        return "better" if (low > 0) == (comparison.direction == "lower") else "worse"
+    margin, p_value = comparison.margin, comparison.p_equivalence_holm
+    if (
+        margin is not None
+        and p_value is not None
+        and p_value < ALPHA
+        and (-margin < low and high < margin)
+    ):
+        return "equivalent"
+    return "undecided"
+
+
+def _sentence(comparison: Comparison, code: Code) -> str:
+    reference, other, label = comparison.reference, comparison.other, comparison.label
+    if code == "too few":
+        return (
+            f"Too few seeds for a verdict on {reference} against {other} by {label}: "
+            f"{comparison.num_seeds} of at least {MIN_SEEDS_VERDICT}{_left_out(comparison)}."
+        )
+    if code in ("better", "worse"):
+        mean = comparison.mean_difference or 0.0
+        change = "lower" if mean > 0 else "higher"
+        within = (
+            f" The interval lies inside the declared margin of ±{number_text(comparison.margin)}."
+            if comparison.margin is not None
+            and comparison.interval is not None
+            and max(map(abs, comparison.interval)) < comparison.margin
+            else ""
+        )
+        return (
+            f"{reference} is {code} than {other}: {label} {change} by "
+            f"{number_text(abs(mean))}{_unit(comparison)}, {_numbers(comparison)}.{within}"
+        )
+    if code == "equivalent":
+        return (
+            f"{reference} is as good as {other} by {label}, to within the declared margin of "
+            f"±{number_text(comparison.margin)}{_unit(comparison)}: {_interval(comparison)}, "
+            f"two one-sided tests, Holm-adjusted p = {p_text(comparison.p_equivalence_holm)}, "
+            f"{_seeds(comparison)}."
+        )
+    if comparison.interval is None:
+        reason = "so few seeds have no finite interval of that confidence"
+    elif comparison.interval[0] <= 0 <= comparison.interval[1]:
+        reason = f"the {_interval(comparison)} includes 0"
+    else:
+        p_value = p_text(comparison.p_holm)
+        reason = (
+            f"the {_interval(comparison)} excludes 0, but the Holm-adjusted p = {p_value} "
+            f"does not fall below {ALPHA}"
+        )
+    return f"{reference} against {other} by {label} is undecided: {reason}, {_seeds(comparison)}."
+
+
+def _numbers(comparison: Comparison) -> str:
+    p_value = p_text(comparison.p_holm)
+    return f"{_interval(comparison)}, Holm-adjusted p = {p_value}, {_seeds(comparison)}"
+
+
+def _seeds(comparison: Comparison) -> str:
+    return f"{comparison.num_seeds} seeds{_left_out(comparison)}"
+
+
+def _left_out(comparison: Comparison) -> str:
+    parts = []
+    if comparison.num_dropped:
+        parts.append(f"{comparison.num_dropped} dropped because a run diverged or has no value")
+    if comparison.num_unpaired:
+        parts.append(f"{comparison.num_unpaired} not yet paired")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _interval(comparison: Comparison) -> str:
+    return (
+        f"{100 * comparison.confidence:g} % interval of {comparison.other} − "
+        f"{comparison.reference} {interval_text(comparison.interval)}"
+    )
+
+
+def _unit(comparison: Comparison) -> str:
+    return f" {comparison.unit}" if comparison.unit else ""

@@ -1,0 +1,176 @@
+"""Exact samples of indistinguishable photons.
+
+Notation: m modes, n photons, occupation t; the probability of counts s is
+``|Per U[s, t]|**2 / (prod s_i! prod t_j!)`` with rows and columns repeated by s and t.
+
+Two paths give the same law:
+
+- ``"enumeration"``: the law of all ``C(m + n - 1, n)`` outcomes is computed once and each
+  shot is looked up in it with one uniform number;
+- ``"clifford-clifford"``: each shot is drawn photon by photon, at a cost of about
+  ``n 2**n`` operations, less where photons collide.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from quantum_latents.circuits import Interferometer
+from quantum_latents.random import Stream
+from quantum_latents.random.numba import kernel_key
+from quantum_latents.samplers.enumeration import amplitudes, binomial_table, num_outcomes
+from quantum_latents.samplers.kernels.numba import (
+    clifford_clifford_shots,
+    enumeration_shots,
+)
+from quantum_latents.samplers.occupation import (
+    Occupation,
+    check_boson_photons,
+    checked_occupation,
+    input_columns,
+)
+from quantum_latents.samplers.shots import draw_shots
+
+__all__ = [
+    "MAX_ENUMERATED_OUTCOMES",
+    "PATHS",
+    "SAMPLER_VERSION",
+    "BosonSampler",
+    "sample_boson",
+    "sampling_path",
+]
+
+SAMPLER_VERSION = 1
+"""Raised by any change that gives other shots for the same stream."""
+
+PATHS = ("enumeration", "clifford-clifford")
+
+MAX_ENUMERATED_OUTCOMES = 600_000
+"""Most outcomes that are enumerated: under a second once, then a microsecond a shot."""
+
+
+def sampling_path(num_modes: int, occupation: Occupation) -> str:
+    """Return the path by which boson samples of this size are drawn.
+
+    A function of the size alone, never of a speed measured on the machine: the path is part
+    of what the shots of a stream are.
+
+    Raises:
+        TypeError, ValueError: a bad occupation, or more than 40 photons.
+
+    >>> sampling_path(16, [1, 0] * 8), sampling_path(32, [1, 0] * 16)
+    ('enumeration', 'clifford-clifford')
+    """
+    photons = checked_occupation(occupation, num_modes)
+    check_boson_photons(photons)
+    num_photons = sum(photons)
+    if num_outcomes(num_modes, num_photons) <= MAX_ENUMERATED_OUTCOMES:
+        return "enumeration"
+    return "clifford-clifford"
+
+
+class BosonSampler:
+    """Boson sampling of one interferometer and input, ready to draw any shots.
+
+    Args:
+        interferometer: m modes.
+        occupation: photons in each input mode, (m,); bunched inputs and none are fine.
+        path: one of `PATHS`; None takes that of `sampling_path`.
+
+    Raises:
+        TypeError, ValueError: a bad occupation, more than 40 photons, or an unknown path.
+
+    >>> from quantum_latents.circuits import haar
+    >>> from quantum_latents.random import stream
+    >>> sampler = BosonSampler(haar(4, stream(0, "interferometer")), [1, 1, 0, 0])
+    >>> sampler.sample(3, stream(0, "shots")).sum(axis=1).tolist()
+    [2, 2, 2]
+    """
+
+    def __init__(
+        self, interferometer: Interferometer, occupation: Occupation, *, path: str | None = None
+    ) -> None:
+        self.num_modes = interferometer.num_modes
+        self.occupation = checked_occupation(occupation, self.num_modes)
+        chosen = sampling_path(self.num_modes, self.occupation)
+        self.path = chosen if path is None else path
+        if self.path not in PATHS:
+            raise ValueError(f"the path of a boson sampler is one of {PATHS}, not {path!r}")
+        indices = input_columns(self.occupation)
+        columns = np.ascontiguousarray(interferometer.unitary[:, indices].T)
+        if self.path == "enumeration":
+            psi = amplitudes(columns, indices)
+            self._cumulative = np.cumsum(np.abs(psi) ** 2)
+            assert abs(self._cumulative[-1] - 1) < 1e-6, "the enumerated law does not sum to 1"
+            self._binomial = binomial_table(self.num_modes, len(indices))
+            return
+        self._columns_re = np.ascontiguousarray(np.real(columns))
+        self._columns_im = np.ascontiguousarray(np.imag(columns))
+
+    def sample(
+        self, num_samples: int, stream: Stream, *, start: int = 0, num_threads: int | None = None
+    ) -> np.ndarray:
+        """Return shots [start, start + num_samples) of the stream, uint8 (num_samples, m)."""
+        key = kernel_key(stream.child("boson"))
+        num_photons = sum(self.occupation)
+
+        def enumerated(first: int, rows: np.ndarray) -> None:
+            enumeration_shots(self._cumulative, self._binomial, num_photons, key, first, rows)
+
+        def clifford_clifford(first: int, rows: np.ndarray) -> None:
+            clifford_clifford_shots(self._columns_re, self._columns_im, key, first, rows)
+
+        kernel = enumerated if self.path == "enumeration" else clifford_clifford
+        return draw_shots(kernel, num_samples, self.num_modes, start=start, num_threads=num_threads)
+
+
+def sample_boson(
+    interferometer: Interferometer,
+    occupation: Occupation,
+    num_samples: int,
+    stream: Stream,
+    *,
+    start: int = 0,
+    path: str | None = None,
+    num_threads: int | None = None,
+) -> np.ndarray:
+    """Return counts of indistinguishable photons, uint8 (num_samples, m).
+
+    Row i is shot start + i of the stream and depends on (interferometer, occupation, path,
+    stream, start + i) alone: never on the number of threads or on what else is drawn.
+
+    Args:
+        interferometer: m modes.
+        occupation: photons in each input mode, (m,).
+        num_samples: number of shots.
+        stream: names the shots.
+        start: index of the first shot.
+        path: ``"enumeration"`` or ``"clifford-clifford"``; None takes that of
+            `sampling_path`.
+        num_threads: threads to use; None is one for each core.
+
+    Raises:
+        TypeError, ValueError: a bad occupation, path or number.
+
+    Sources: Clifford & Clifford, arXiv 1706.01260, 2005.04214; Heurtel et al., arXiv 2206.10549.
+
+    >>> from quantum_latents.circuits import haar
+    >>> from quantum_latents.random import stream
+    >>> device = haar(6, stream(0, "interferometer"))
+    >>> counts = sample_boson(device, [1, 0, 1, 0, 1, 0], 1000, stream(0, "shots"))
+    >>> counts.shape, set(counts.sum(axis=1).tolist())
+    ((1000, 6), {3})
+    """
+    values = checked_occupation(occupation, interferometer.num_modes)
+    sampler = _prepared(interferometer, values, path)
+    return sampler.sample(num_samples, stream, start=start, num_threads=num_threads)
+
+
+@lru_cache(maxsize=4)
+def _prepared(
+    interferometer: Interferometer, occupation: tuple[int, ...], path: str | None
+) -> BosonSampler:
+    # Callers ask for chunks of one stream: the law is enumerated for the first only.
+    return BosonSampler(interferometer, occupation, path=path)

@@ -1,0 +1,18 @@
+"""Training: specs of runs, many runs at once, checkpoints."""
+
+from quantum_latents.training.spec import EvaluationSpec, RunSpec
+from quantum_latents.training.stack import Outcome, check_stackable, data_of, train_stack
+from quantum_latents.training.wgan import GANStack, OptimiserSpec, StackMember, WGANSpec
+
+__all__ = [
+    "EvaluationSpec",
+    "GANStack",
+    "OptimiserSpec",
+    "Outcome",
+    "RunSpec",
+    "StackMember",
+    "WGANSpec",
+    "check_stackable",
+    "data_of",
+    "train_stack",
+]

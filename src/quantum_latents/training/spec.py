@@ -1,0 +1,149 @@
+"""The whole specification of a run, and its name.
+
+A `RunSpec` holds everything that a run's result depends on. Its canonical JSON, hashed,
+names the run: two runs of one name are the same run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quantum_latents.data import DataSpec
+from quantum_latents.latents import LatentSpec
+from quantum_latents.models import GANSpec
+from quantum_latents.training.wgan import WGANSpec
+
+__all__ = ["EvaluationSpec", "RunSpec"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSpec:
+    """What is kept of a trained generator for the metrics.
+
+    Attributes:
+        num_samples: samples generated from held-out latents and stored.
+    """
+
+    num_samples: int
+
+    def __post_init__(self):
+        if self.num_samples < 2:
+            raise ValueError(f"num_samples is at least 2, not {self.num_samples}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """One training run.
+
+    Attributes:
+        data: what to learn.
+        latent: where z comes from.
+        model: generator and critic.
+        training: how, and for how long.
+        evaluation: what is kept.
+        seed: names every random number of the run. Data, initial weights and batch order
+            depend on it and not on the latent, so runs of one seed are paired.
+    """
+
+    data: DataSpec
+    latent: LatentSpec
+    model: GANSpec
+    training: WGANSpec
+    evaluation: EvaluationSpec
+    seed: int
+
+    def __post_init__(self):
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise ValueError(f"a seed is an integer >= 0, not {self.seed!r}")
+        if self.latent.num_held_out < self.evaluation.num_samples:
+            raise ValueError(
+                f"evaluation.num_samples={self.evaluation.num_samples} needs as many held-out "
+                f"latents, not latent.num_held_out={self.latent.num_held_out}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as JSON values."""
+        return _encode(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> RunSpec:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: a field is unknown, missing or of the wrong form.
+        """
+        return _decode(cls, content, "spec")
+
+    @property
+    def digest(self) -> str:
+        """The run's name: 16 hexadecimal digits of the SHA-256 of its canonical JSON."""
+        content = {"format": _FORMAT, "spec": self.to_json()}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _encode(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        content = {}
+        if hasattr(value, "name"):
+            content = {"kind": _kind(type(value)), "name": value.name}  # type: ignore[attr-defined]
+        fields = dataclasses.fields(value)
+        return content | {field.name: _encode(getattr(value, field.name)) for field in fields}
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    return value
+
+
+def _kind(spec: type) -> str:
+    """Return a spec's class as a word: PhotonCountsSpec is photon_counts."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", spec.__name__.removesuffix("Spec")).lower()
+
+
+def _decode(expected: Any, value: Any, where: str) -> Any:
+    if typing.get_origin(expected) in (types.UnionType, typing.Union):
+        options = typing.get_args(expected)
+        if type(None) in options:
+            (other,) = (option for option in options if option is not type(None))
+            return None if value is None else _decode(other, value, where)
+        kinds = {_kind(option): option for option in options}
+        kind = value.get("kind") if isinstance(value, Mapping) else None
+        if kind not in kinds:
+            raise ValueError(f"{where}.kind is one of {sorted(kinds)}, not {kind!r}")
+        return _decode(kinds[kind], value, where)
+    if dataclasses.is_dataclass(expected):
+        return _decode_dataclass(expected, value, where)
+    if typing.get_origin(expected) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{where} is a list, not {value!r}")
+        item = typing.get_args(expected)[0]
+        return tuple(_decode(item, entry, f"{where}[{i}]") for i, entry in enumerate(value))
+    if expected is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if expected in (int, float, str, bool) and type(value) is not expected:
+        raise ValueError(f"{where} is of type {expected.__name__}, not {value!r}")
+    return value
+
+
+def _decode_dataclass(expected: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{where} is an object, not {value!r}")
+    hints = typing.get_type_hints(expected)
+    fields = {field.name for field in dataclasses.fields(expected)}
+    derived = {"kind", "name"} if hasattr(expected, "name") or "name" in fields else set()
+    content = {key: item for key, item in value.items() if key in fields or key not in derived}
+    if unknown := set(content) - fields:
+        raise ValueError(f"{where} has unknown fields {sorted(unknown)}")
+    if missing := fields - set(content):
+        raise ValueError(f"{where} lacks {sorted(missing)}")
+    decoded = {name: _decode(hints[name], content[name], f"{where}.{name}") for name in fields}
+    return expected(**decoded)

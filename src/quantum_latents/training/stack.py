@@ -1,0 +1,148 @@
+"""Training one stack of runs from its specs to stored samples, with exact resume."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quantum_latents.data import DataSet, load
+from quantum_latents.latents import build_latent
+from quantum_latents.random import stream
+from quantum_latents.training.checkpoint import read_checkpoint, write_checkpoint
+from quantum_latents.training.spec import RunSpec
+from quantum_latents.training.wgan import GANStack, StackMember
+
+__all__ = ["Outcome", "check_stackable", "data_of", "train_stack"]
+
+_MAX_CURVE_POINTS = 100
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training leaves of one run.
+
+    Attributes:
+        spec: the run.
+        samples: generated from held-out latents, float32 (num_samples, d_x) in data units;
+            None if the run diverged.
+        weights: the generator's parameters by name, as `StackedMLP.views` names them.
+        diverged_at: the generator step at which it was stopped, or None.
+        curves: training losses, averaged over at most 100 windows of steps.
+        seconds: wall-clock of the stack's training in this process, since the last resume.
+    """
+
+    spec: RunSpec
+    samples: np.ndarray | None
+    weights: dict[str, Tensor]
+    diverged_at: int | None
+    curves: dict[str, list[float | None]]
+    seconds: float
+
+
+def check_stackable(specs: Sequence[RunSpec]) -> None:
+    """Refuse runs that cannot share a stack: other model, budget or widths.
+
+    Raises:
+        ValueError: they differ in model, training or evaluation, or in a width.
+    """
+    if len({(spec.model, spec.training, spec.evaluation, spec.latent.dim) for spec in specs}) != 1:
+        raise ValueError("runs in a stack share model, training, evaluation and latent width")
+
+
+def data_of(spec: RunSpec, cache: Path) -> DataSet:
+    """Return the data set of a run: a function of its data spec and seed alone."""
+    return load(spec.data, stream(spec.seed, "data"), cache)
+
+
+def train_stack(
+    specs: Sequence[RunSpec],
+    *,
+    cache: Path,
+    checkpoint: Path,
+    device: str = "cpu",
+    seconds_between_checkpoints: float = 60.0,
+    on_progress: Callable[[int], None] = lambda step: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[Outcome] | None:
+    """Train runs together; resume from `checkpoint` if it is there.
+
+    Args:
+        specs: the runs, see `check_stackable`.
+        cache: folder of banks.
+        checkpoint: file of the stack's state, rewritten while training.
+        device: where to train.
+        seconds_between_checkpoints: wall-clock between two writes of the checkpoint.
+        on_progress: called with the number of generator steps done.
+        should_stop: asked between blocks of steps; True stops cleanly with a checkpoint.
+
+    Returns:
+        One outcome a run, or None if it was stopped before the end.
+
+    Raises:
+        ValueError: the runs do not fit together, or the checkpoint is not theirs.
+    """
+    check_stackable(specs)
+    sets = {(spec.data, spec.seed): data_of(spec, cache) for spec in specs}
+    tensors = {key: torch.from_numpy(np.array(value.train)) for key, value in sets.items()}
+    members = [
+        StackMember(
+            data=tensors[spec.data, spec.seed],
+            latent=build_latent(spec.latent, spec.seed, cache).to(device),
+            stream=stream(spec.seed, "training"),
+        )
+        for spec in specs
+    ]
+    stack = GANStack(members, specs[0].model, specs[0].training, device)
+    facts = {"runs": [spec.digest for spec in specs]}
+    if checkpoint.exists():
+        stack.restore(read_checkpoint(checkpoint, facts))
+    started = last_written = time.monotonic()
+    while stack.step < specs[0].training.num_steps:
+        on_progress(stack.step)
+        if should_stop():
+            write_checkpoint(checkpoint, stack.state(), facts)
+            return None
+        stack.train_block()
+        if time.monotonic() - last_written > seconds_between_checkpoints:
+            write_checkpoint(checkpoint, stack.state(), facts)
+            last_written = time.monotonic()
+    on_progress(stack.step)
+    generated = stack.generate(
+        [member.latent.held_out(specs[0].evaluation.num_samples) for member in members]
+    )
+    views = stack.generator.views(stack.generator.flat.detach())
+    outcomes = []
+    for run, spec in enumerate(specs):
+        data = sets[spec.data, spec.seed]
+        diverged_at = stack.diverged_at[run]
+        samples = None
+        if diverged_at is None:
+            samples = data.to_data_units(generated[run].double().numpy()).astype(np.float32)
+        outcomes.append(
+            Outcome(
+                spec=spec,
+                samples=samples,
+                weights={name: view[run].cpu().clone() for name, view in views.items()},
+                diverged_at=diverged_at,
+                curves=_curves(stack.losses[:, run]),
+                seconds=time.monotonic() - started,
+            )
+        )
+    return outcomes
+
+
+def _curves(losses: Tensor) -> dict[str, list[float | None]]:
+    """Average (num_steps, 3) losses over windows of steps; None where a window is not finite."""
+    num_windows = min(_MAX_CURVE_POINTS, len(losses))
+    edges = np.linspace(0, len(losses), num_windows + 1).astype(int)
+    curves: dict[str, list[float | None]] = {"step": [float(edge) for edge in edges[1:]]}
+    means = np.array([losses[a:b].mean(0).numpy() for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    for column, name in enumerate(("critic_loss", "wasserstein", "gradient_penalty")):
+        curves[name] = [float(v) if np.isfinite(v) else None for v in means[:, column]]
+    return curves
