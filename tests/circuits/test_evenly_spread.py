@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ def test_photons_enter_one_a_mode_with_equal_gaps_up_to_one(num_modes, data):
     assert set(occupation) <= {0, 1}
     assert occupation[0] == 1
     modes = [mode for mode, photons in enumerate(occupation) if photons] + [num_modes]
-    gaps = [later - earlier for earlier, later in zip(modes, modes[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(modes)]
     assert max(gaps) - min(gaps) <= 1
 
 

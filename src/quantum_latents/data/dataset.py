@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,6 @@ class DataSet:
         assert self.held_out.shape[1:] == self.offset.shape == self.scale.shape == (self.dim,)
         for array in (self.train, self.held_out, self.floor_reference, self.offset, self.scale):
             array.setflags(write=False)
-        object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
 
     @classmethod
     def in_data_units(

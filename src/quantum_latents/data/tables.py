@@ -157,7 +157,7 @@ def _unreadable_array(path: str, error: Exception) -> ValueError:
             f"{path!r} holds pickled Python objects, which are not read because they can run "
             "code; save plain numbers instead: np.save(FILE, array.astype(float))"
         )
-    return ValueError(f"{path!r} is damaged or cut short: {error}")
+    return ValueError(f"{path!r} is damaged or cut short: {_one_line(error)}")
 
 
 def _pandas(path: str) -> ModuleType:
@@ -182,12 +182,13 @@ def _read_csv(path: str, file: Path):
             file,
             header=None if headless else 0,
             low_memory=False,
-            float_precision="round_trip",
         )
     except pandas.errors.EmptyDataError as error:
         raise ValueError(f"{path!r} is empty") from error
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path!r} cannot be read as comma-separated values: {error}") from error
+        raise ValueError(
+            f"{path!r} cannot be read as comma-separated values: {_one_line(error)}"
+        ) from error
     if len(cells) == 1 and any(separator in cells[0] for separator in ";\t"):
         raise ValueError(
             f"{path!r} is not separated by commas (its first line is {cells[0]!r}); "
@@ -221,7 +222,11 @@ def _read_parquet(path: str, file: Path):
     try:
         return pandas.read_parquet(file)
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path!r} is damaged or no Parquet file: {error}") from error
+        raise ValueError(f"{path!r} is damaged or no Parquet file: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _from_array(path: str, array: np.ndarray) -> Table:

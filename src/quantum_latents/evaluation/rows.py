@@ -13,11 +13,11 @@ import numpy as np
 from quantum_latents.data import DataSet
 from quantum_latents.metrics import compute, floor, lookup
 from quantum_latents.random import stream
+from quantum_latents.results import ROW_SCHEMA
 from quantum_latents.training import Outcome
 
-__all__ = ["ROW_SCHEMA", "evaluate", "make_row"]
+__all__ = ["evaluate", "make_row"]
 
-ROW_SCHEMA = 1
 _NUM_SCATTER_POINTS = 400
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from quantum_latents.training import Outcome
@@ -37,9 +37,16 @@ def read_samples(directory: Path, digest: str) -> np.ndarray:
 
     Raises:
         FileNotFoundError: the run stored none (it diverged, or has not finished).
+        ValueError: the file is damaged.
     """
     path = run_folder(directory, digest) / "samples.safetensors"
     if not path.exists():
         raise FileNotFoundError(f"run {digest} stored no samples in {directory}")
-    with safe_open(path, framework="np") as file:
-        return file.get_tensor("samples")
+    try:
+        with safe_open(path, framework="np") as file:
+            return file.get_tensor("samples")
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}): delete the study's directory to train anew, "
+            "or restore the file"
+        ) from error

@@ -23,10 +23,11 @@ import platform
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
@@ -85,6 +86,7 @@ def run_study(
     num_workers: int | None = None,
     time_budget: float | None = None,
     cache: Path | None = None,
+    seconds_between_checkpoints: float = 60.0,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> bool:
     """Run a study, or go on with it, until every run has its row.
@@ -97,25 +99,32 @@ def run_study(
         num_workers: processes; None is one a core. Frozen in the plan when the study starts.
         time_budget: seconds after which it stops cleanly with checkpoints; None is none.
         cache: folder of banks; None is `default_cache`.
+        seconds_between_checkpoints: the most that a kill can cost, per stack.
         on_progress: called about once a second.
 
     Returns:
         True if every run has its row, False if the time budget ended first.
 
     Raises:
-        ValueError: the directory holds another study, or is in use.
+        ValueError: the directory holds another study or anyone's rows, is in use, or is a file;
+            or fewer than one worker.
         StudyError: a stack failed.
         KeyboardInterrupt: after a clean stop with checkpoints.
     """
+    if num_workers is not None and num_workers < 1:
+        raise ValueError(f"a study needs at least 1 worker, not {num_workers}")
+    if directory.exists() and not directory.is_dir():
+        raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
         _freeze(study, directory, command)
         plan = load_or_make_plan(
             directory / "plan.json", study.runs, device=device, num_workers=num_workers
         )
-        return _Parent(study, directory, plan, cache or default_cache()).run(
-            time_budget, on_progress
+        parent = _Parent(
+            study, directory, plan, cache or default_cache(), seconds_between_checkpoints
         )
+        return parent.run(time_budget, on_progress)
 
 
 @contextlib.contextmanager
@@ -141,6 +150,11 @@ def _freeze(study: Study, directory: Path, command: str) -> None:
                 f"{directory} holds another study (other settings or seeds): choose another --out"
             )
         return
+    for name in ("rows.jsonl", "plan.json"):
+        if (directory / name).exists():
+            raise ValueError(
+                f"{directory} holds a {name} of no study that can go on: choose another --out"
+            )
     description = {
         "schema": _STUDY_SCHEMA,
         "study": study.name,
@@ -157,9 +171,20 @@ def _freeze(study: Study, directory: Path, command: str) -> None:
         "version": quantum_latents.__version__,
         "commit": _commit(),
     }
+    left = directory / "study.json"
+    if left.exists() and _settings(left) != description["settings"]:
+        raise ValueError(f"{directory} holds another study.json: choose another --out")
     # runs.json last: where it stands, the description beside it is whole.
     write_atomically(directory / "study.json", json.dumps(description, indent=1).encode())
     write_atomically(path, json.dumps(runs, indent=1).encode())
+
+
+def _settings(study_file: Path) -> Any:
+    """Return the settings that a `study.json` states, None where it is not one of ours."""
+    try:
+        return json.loads(study_file.read_text())["settings"]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _commit() -> str:
@@ -188,8 +213,16 @@ def machine() -> dict[str, Any]:
 class _Parent:
     """Hands stacks to worker processes and appends the rows they send back."""
 
-    def __init__(self, study: Study, directory: Path, plan: Plan, cache: Path) -> None:
+    def __init__(
+        self,
+        study: Study,
+        directory: Path,
+        plan: Plan,
+        cache: Path,
+        seconds_between_checkpoints: float,
+    ) -> None:
         self.study, self.directory, self.cache = study, directory, cache
+        self.seconds_between_checkpoints = seconds_between_checkpoints
         self.store = RowStore(directory)
         finished = {row["run"] for row in self.store.read()}
         self.pending = [s for s in plan.stacks if not finished.issuperset(s.runs)]
@@ -215,21 +248,29 @@ class _Parent:
         for stack in self.pending:
             tasks.put(stack)
         specs = {run.digest: run.to_json() for run in self.study.runs}
-        arguments = (self.study.name, specs, str(self.directory), str(self.cache))
+        arguments = (
+            self.study.name,
+            specs,
+            str(self.directory),
+            str(self.cache),
+            self.seconds_between_checkpoints,
+        )
         workers = [
             context.Process(target=_work, args=(tasks, messages, stop, *arguments), daemon=True)
             for _ in range(self.num_workers)
         ]
         started = time.monotonic()
-        for worker in workers:
-            worker.start()
-        interrupted = False
+        with _hidden_main_module(), _interrupts_held_back():
+            for worker in workers:
+                worker.start()
+        interrupted = stopped = False
         try:
             while any(worker.is_alive() for worker in workers) or not messages.empty():
                 try:
                     self._receive(messages)
                     self._report(started, on_progress)
                     if time_budget is not None and time.monotonic() - started > time_budget:
+                        stopped = True
                         stop.set()
                     self._check(workers)
                 except KeyboardInterrupt:
@@ -243,6 +284,8 @@ class _Parent:
         self._report(started, on_progress)
         if interrupted:
             raise KeyboardInterrupt
+        if self.progress.num_finished < self.progress.num_runs and not stopped:
+            raise StudyError("the workers ended before every run had its row: run it again")
         return self.progress.num_finished == self.progress.num_runs
 
     def _receive(self, messages: Any) -> None:
@@ -273,13 +316,42 @@ class _Parent:
         self.progress.steps_per_second = (done - before) / max(self.progress.seconds, 1e-9)
         on_progress(self.progress)
 
-    def _check(self, workers: list[BaseProcess]) -> None:
+    def _check(self, workers: Sequence[BaseProcess]) -> None:
         for worker in workers:
             if worker.exitcode not in (None, 0):
                 raise StudyError(
                     f"a worker process ended with code {worker.exitcode} (out of memory?): "
                     "finished runs are kept; the same command goes on, --workers 1 needs less"
                 )
+
+
+@contextlib.contextmanager
+def _hidden_main_module() -> Iterator[None]:
+    """Keep new processes from importing the user's script again.
+
+    Workers need nothing of it, and a script without the `__name__ == "__main__"` guard would
+    start the study once more in each of them.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: main.__dict__.pop(name) for name in ("__file__",) if hasattr(main, name)}
+    hidden["__spec__"], main.__spec__ = main.__spec__, None
+    try:
+        yield
+    finally:
+        main.__dict__.update(hidden)
+
+
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let new processes inherit a blocked SIGINT: Ctrl-C reaches them too, while they import.
+
+    A worker is stopped by its parent, never by the terminal. Here a Ctrl-C only waits.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(
@@ -290,9 +362,9 @@ def _work(
     specs: dict[str, Any],
     directory: str,
     cache: str,
+    seconds_between_checkpoints: float,
 ) -> None:
     """Train stacks until none is left; runs in a process of its own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     while not stop.is_set():
         try:
@@ -300,7 +372,16 @@ def _work(
         except queue.Empty:
             return
         try:
-            rows = _train(stack, messages, stop, study, specs, Path(directory), Path(cache))
+            rows = _train(
+                stack,
+                messages,
+                stop,
+                study,
+                specs,
+                Path(directory),
+                Path(cache),
+                seconds_between_checkpoints,
+            )
         except Exception as error:
             detail = "".join(traceback.format_exception(error))
             messages.put(("error", stack, f"stack {stack.index} failed: {error}\n{detail}"))
@@ -325,6 +406,7 @@ def _train(
     specs: dict[str, Any],
     directory: Path,
     cache: Path,
+    seconds_between_checkpoints: float,
 ) -> list[dict[str, Any]] | None:
     import torch
 
@@ -346,6 +428,7 @@ def _train(
         cache=cache,
         checkpoint=directory / stack.checkpoint_name,
         device=stack.device,
+        seconds_between_checkpoints=seconds_between_checkpoints,
         on_progress=on_progress,
         should_stop=stop.is_set,
     )
@@ -367,6 +450,8 @@ def _train(
                 },
                 provenance={
                     "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    # The run's share of its stack, since the stack's last resume.
+                    "seconds": round(outcome.seconds / len(runs), 3),
                     "stack_seconds": round(outcome.seconds, 3),
                     "machine": machine(),
                     "torch": torch.__version__,

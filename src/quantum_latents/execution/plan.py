@@ -100,7 +100,7 @@ def load_or_make_plan(
             on a GPU.
 
     Raises:
-        ValueError: the plan on disk is damaged, or for other runs.
+        ValueError: the plan on disk is damaged, or for other runs; or fewer than one worker.
     """
     if path.exists():
         try:
@@ -113,7 +113,9 @@ def load_or_make_plan(
         return plan
     cores = available_cores()
     default = cores if device == "cpu" else 1
-    workers = max(1, default if num_workers is None else num_workers)
+    if num_workers is not None and num_workers < 1:
+        raise ValueError(f"a study needs at least 1 worker, not {num_workers}")
+    workers = default if num_workers is None else num_workers
     plan = Plan(_stacks(runs, device, workers, max(1, cores // workers)), workers)
     write_atomically(path, json.dumps(plan.to_json(), indent=1).encode())
     return plan

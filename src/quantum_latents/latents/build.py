@@ -11,6 +11,7 @@ from quantum_latents.latents.latent import Latent
 from quantum_latents.latents.sources import BernoulliSource, GaussianSource, PhotonicSource, Source
 from quantum_latents.latents.specs import BernoulliSpec, GaussianSpec, LatentSpec, PhotonicSpec
 from quantum_latents.random import Stream, stream
+from quantum_latents.samplers.probabilities import Statistics
 
 __all__ = ["build_latent", "interferometer_of", "quantum_latent"]
 
@@ -51,7 +52,7 @@ def _source(spec: LatentSpec, seed: int) -> Source:
         return GaussianSource(spec.dim)
     if isinstance(spec, BernoulliSpec):
         return BernoulliSource(spec.dim)
-    statistics = "boson" if spec.name == "quantum" else "distinguishable"
+    statistics: Statistics = "boson" if spec.name == "quantum" else "distinguishable"
     occupation = evenly_spread(spec.dim, spec.num_photons)
     return PhotonicSource(interferometer_of(spec, seed), occupation, statistics)
 

@@ -89,6 +89,7 @@ class Latent:
         """
         if self._bank is None:
             return self._to_z(torch.from_numpy(self.source.draw(num_samples, stream)))
+        assert self._bank_size is not None
         rows = stream.generator().integers(self._bank_size, size=num_samples)
         return self._to_z(self._bank[torch.from_numpy(rows).to(self.device)])
 
@@ -99,7 +100,9 @@ class Latent:
             ValueError: the bank holds out fewer.
         """
         if self._bank is None:
-            return self._to_z(torch.from_numpy(self.source.draw(num_samples, self._held_out_stream)))
+            return self._to_z(
+                torch.from_numpy(self.source.draw(num_samples, self._held_out_stream))
+            )
         assert self._bank_size is not None
         available = len(self._bank) - self._bank_size
         if num_samples > available:
@@ -110,7 +113,8 @@ class Latent:
         return self._to_z(self._bank[self._bank_size : self._bank_size + num_samples])
 
     def _to_z(self, raw: Tensor) -> Tensor:
-        return raw.to(self.device).float().sub_(self._shift).div_(self._scale)
+        # Never in place: raw may be a view of the bank.
+        return (raw.to(self.device).float() - self._shift) / self._scale
 
 
 def _shift_and_scale(source: Source, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ import numpy as np
 from quantum_latents.circuits import Interferometer
 from quantum_latents.random import Stream
 from quantum_latents.samplers import BosonSampler, DistinguishableSampler
-from quantum_latents.samplers.probabilities import covariance, mean_occupancy
+from quantum_latents.samplers.probabilities import Statistics, covariance, mean_occupancy
 
 __all__ = ["BernoulliSource", "Card", "GaussianSource", "PhotonicSource", "Source"]
 
@@ -37,8 +37,15 @@ class Card:
 class Source(Protocol):
     """A law over rows of `dim` numbers."""
 
-    dim: int
-    card: Card
+    @property
+    def dim(self) -> int:
+        """Coordinates of a row."""
+        ...
+
+    @property
+    def card(self) -> Card:
+        """What the law is, in words."""
+        ...
 
     @property
     def mean(self) -> np.ndarray:
@@ -141,10 +148,11 @@ class PhotonicSource:
     """
 
     def __init__(
-        self, interferometer: Interferometer, occupation: tuple[int, ...], statistics: str
+        self, interferometer: Interferometer, occupation: tuple[int, ...], statistics: Statistics
     ) -> None:
         self.interferometer, self.occupation = interferometer, occupation
-        self.statistics, self.card = statistics, _CARDS[statistics]
+        self.statistics: Statistics = statistics
+        self.card = _CARDS[statistics]
         self.dim = interferometer.num_modes
         self._sampler: BosonSampler | DistinguishableSampler | None = None
 
@@ -156,9 +164,7 @@ class PhotonicSource:
     @property
     def variance(self) -> np.ndarray:
         """Variance of every mode's count, exact."""
-        matrix = covariance(
-            self.interferometer, self.occupation, statistics=self.statistics
-        )
+        matrix = covariance(self.interferometer, self.occupation, statistics=self.statistics)
         return np.diag(matrix).copy()
 
     def draw(self, num_samples: int, stream: Stream) -> np.ndarray:

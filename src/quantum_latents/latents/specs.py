@@ -28,8 +28,7 @@ class _Shared:
             raise ValueError(f"a latent's dim is at least 1, not {self.dim}")
         if self.scaling not in ("raw", "centred", "standardised", "minus_half"):
             raise ValueError(
-                "scaling is 'raw', 'centred', 'standardised' or 'minus_half', "
-                f"not {self.scaling!r}"
+                f"scaling is 'raw', 'centred', 'standardised' or 'minus_half', not {self.scaling!r}"
             )
         if self.bank_size is not None and self.bank_size < 1:
             raise ValueError(f"bank_size is at least 1, or None for fresh, not {self.bank_size}")

@@ -29,6 +29,7 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 __all__ = ["MLPSpec", "StackedMLP", "mask_slope_"]
 
@@ -64,6 +65,8 @@ class MLPSpec:
     non_decreasing: bool = False
 
     def __post_init__(self):
+        if not isinstance(self.hidden, tuple) or not all(type(w) is int for w in self.hidden):
+            raise TypeError(f"hidden is a tuple of integers such as (64, 64), not {self.hidden!r}")
         if not self.hidden or any(width < 1 for width in self.hidden):
             raise ValueError(f"hidden needs at least one positive width, not {self.hidden}")
         if self.activation not in ("relu", "leaky_relu"):
@@ -76,6 +79,11 @@ class MLPSpec:
             raise ValueError(
                 "initialisation is 'pytorch', 'xavier_uniform' or 'orthogonal', "
                 f"not {self.initialisation!r}"
+            )
+        if self.reinject_latent and len(self.hidden) < 2:
+            raise ValueError(
+                "reinject_latent adds z to the hidden layers after the first, and "
+                f"hidden={self.hidden} has none: add a layer or set reinject_latent=False"
             )
 
     def widths(self, num_inputs: int, num_outputs: int) -> tuple[int, ...]:
@@ -114,6 +122,15 @@ class _Block(NamedTuple):
     @property
     def name(self) -> str:
         return f"{self.kind}{self.layer}"
+
+
+class _Affine(NamedTuple):
+    """One layer's parameters, or the gradients by them, as views of a flat tensor."""
+
+    weight: Tensor
+    transposed: Tensor
+    bias: Tensor
+    injection: Tensor | None
 
 
 def mask_slope_(cotangents: Tensor, activations: Tensor, negative_slope: float) -> Tensor:
@@ -161,6 +178,7 @@ class StackedMLP(nn.Module):
         self.blocks = self._blocks()
         size = stack * sum(block.rows * block.columns for block in self.blocks)
         self.flat = nn.Parameter(torch.zeros(size, dtype=dtype, device=device))
+        self._cut: dict[int, list[_Affine]] = {}
 
     def _blocks(self) -> list[_Block]:
         blocks = []
@@ -180,6 +198,25 @@ class StackedMLP(nn.Module):
             )
             offset += size
         return views
+
+    def _layers(self, flat: Tensor) -> list[_Affine]:
+        """Return the layers of `self.flat` or of its gradient, cut once for each memory.
+
+        Cutting costs as much time as a small step's arithmetic. A cached view keeps its
+        memory alive, so that no other tensor can have its address.
+        """
+        if (layers := self._cut.get(flat.data_ptr())) is not None:
+            return layers
+        views = self.views(flat.detach())
+        layers = []
+        for layer in range(1, self.num_layers + 1):
+            weight = views[f"weight{layer}"]
+            injection = views.get(f"injection{layer}")
+            layers.append(_Affine(weight, weight.mT, views[f"bias{layer}"], injection))
+        if len(self._cut) > 1:  # parameters and gradient; older memory is gone
+            self._cut.clear()
+        self._cut[flat.data_ptr()] = layers
+        return layers
 
     @property
     def num_layers(self) -> int:
@@ -226,52 +263,67 @@ class StackedMLP(nn.Module):
         """
         return [self.flat.detach().new_empty(self.stack, num_rows, w) for w in self.widths]
 
-    def activations(self, x: Tensor, out: Sequence[Tensor]) -> list[Tensor]:
-        """Return [a_0, ..., a_L, y], untraced, written to `out` (but a_0, which is x itself)."""
-        parameters = self.views(self.flat.detach())
+    def activations(
+        self, x: Tensor, out: Sequence[Tensor], *, with_output: bool = True
+    ) -> list[Tensor]:
+        """Return [a_0, ..., a_L, y], untraced, written to `out` (but a_0, which is x itself).
+
+        Without the output y, which no gradient of a linear function of y needs, [a_0, ..., a_L].
+        """
         activations = [x]
-        for layer in range(1, self.num_layers + 1):
-            weight, bias = parameters[f"weight{layer}"], parameters[f"bias{layer}"]
-            a = torch.baddbmm(bias, activations[-1], weight.mT, out=out[layer])
-            if f"injection{layer}" in parameters:
-                a.baddbmm_(x, parameters[f"injection{layer}"].mT)
-            if layer < self.num_layers:
+        layers = self._layers(self.flat)
+        for layer, affine in enumerate(layers if with_output else layers[:-1], start=1):
+            a = torch.baddbmm(affine.bias, activations[-1], affine.transposed, out=out[layer])
+            if affine.injection is not None:
+                a.baddbmm_(x, affine.injection.mT)
+            if layer < len(layers):
                 nn.functional.leaky_relu_(a, self.negative_slope)
             activations.append(a)
         return activations
 
     def cotangents(
-        self, activations: Sequence[Tensor], output: Tensor, out: Sequence[Tensor]
+        self,
+        activations: Sequence[Tensor],
+        output: Tensor,
+        out: Sequence[Tensor],
+        *,
+        input_rows: slice = slice(None),
     ) -> list[Tensor]:
         """Return [v_0, ..., v_{L+1}], v_{L+1} = `output` (S, B, d_{L+1}), written to `out`.
 
-        v_0 is the derivative by a_0 alone; with re-injection it is not that by z.
+        v_0 is the derivative by a_0 alone, of the rows `input_rows`; with re-injection it is
+        not that by z.
         """
-        parameters = self.views(self.flat.detach())
         cotangents = [output]
+        layers = self._layers(self.flat)
         for layer in range(self.num_layers, 0, -1):
-            v, weight = cotangents[-1], parameters[f"weight{layer}"]
+            v, affine, product = cotangents[-1], layers[layer - 1], out[layer - 1]
             if v.shape[-1] == 1:  # an outer product, slow as a matrix product
-                v = torch.mul(v, weight, out=out[layer - 1])
+                torch.mul(v, affine.weight, out=product)
+            elif layer > 1:
+                torch.bmm(v, affine.weight, out=product)
             else:
+                product, weight = product[:, input_rows], affine.weight
                 if weight.shape[-1] < _NARROW:
-                    weight = weight.mT.contiguous().mT
-                v = torch.bmm(v, weight, out=out[layer - 1])
+                    weight = affine.transposed.contiguous().mT
+                torch.bmm(v[:, input_rows], weight, out=product)
             if layer > 1:
-                mask_slope_(v, activations[layer - 1], self.negative_slope)
-            cotangents.append(v)
+                mask_slope_(product, activations[layer - 1], self.negative_slope)
+            cotangents.append(product)
         return cotangents[::-1]
 
-    def tangents(
+    def tangents_(
         self, activations: Sequence[Tensor], start: Tensor, out: Sequence[Tensor]
-    ) -> list[Tensor]:
-        """Return [t_0, ..., t_L], t_0 = `start` (S, B, d_0), written to `out`, V_l left out."""
-        parameters = self.views(self.flat.detach())
-        tangents = [start]
-        for layer in range(1, self.num_layers):
-            t = torch.bmm(tangents[-1], parameters[f"weight{layer}"].mT, out=out[layer])
-            tangents.append(mask_slope_(t, activations[layer], self.negative_slope))
-        return tangents
+    ) -> None:
+        """Replace [a_0, ..., a_L] by [t_0, ..., t_L], t_0 = `start` (S, B, d_0), V_l left out.
+
+        `out` holds the products before they are masked.
+        """
+        activations[0].copy_(start)
+        for layer, affine in enumerate(self._layers(self.flat)[:-1], start=1):
+            a = activations[layer]
+            t = torch.bmm(activations[layer - 1], affine.transposed, out=out[layer])
+            _leaky_relu_backward(t, a, self.negative_slope, True, grad_input=a)
 
     def weight_gradients(
         self,
@@ -288,21 +340,26 @@ class StackedMLP(nn.Module):
             right: [r_0, ..., r_L], each (S, rows, d_l): activations, or tangents.
             num_bias_rows: rows that act on the biases (the first ones); all if None.
         """
-        views = self.views(gradient)
-        for layer in range(1, self.num_layers + 1):
-            weight = views[f"weight{layer}"]
-            if weight.shape[-1] < _NARROW:
-                weight.copy_(torch.bmm(right[layer - 1].mT.contiguous(), left[layer]).mT)
+        for layer, by in enumerate(self._layers(gradient), start=1):
+            v, r = left[layer], right[layer - 1]
+            if r.shape[-1] < _NARROW:
+                by.weight.copy_(torch.bmm(r.mT.contiguous(), v).mT)
             else:
-                torch.bmm(left[layer].mT, right[layer - 1], out=weight)
-            rows = left[layer] if num_bias_rows is None else left[layer][:, :num_bias_rows]
-            torch.sum(rows, dim=1, keepdim=True, out=views[f"bias{layer}"])
-            if f"injection{layer}" in views:
-                torch.bmm(left[layer].mT, right[0], out=views[f"injection{layer}"])
+                torch.bmm(v.mT, r, out=by.weight)
+            rows = v if num_bias_rows is None else v[:, :num_bias_rows]
+            torch.sum(rows, dim=1, keepdim=True, out=by.bias)
+            if by.injection is not None:
+                torch.bmm(v.mT, right[0], out=by.injection)
 
     def extract(self, run: int) -> nn.Module:
         """Return one run as plain `torch.nn` layers that no longer share memory."""
         return _PlainMLP(self, run)
+
+
+def _uninitialised_linear(weight: Tensor, *, bias: bool) -> nn.Linear:
+    """Return a layer shaped like `weight` without drawing from torch's global generator."""
+    rows, columns = weight.shape
+    return skip_init(nn.Linear, columns, rows, bias=bias, device=weight.device, dtype=weight.dtype)  # type: ignore[return-value]
 
 
 class _PlainMLP(nn.Module):
@@ -315,15 +372,13 @@ class _PlainMLP(nn.Module):
         self.layers, self.injections = nn.ModuleList(), nn.ModuleDict()
         for layer in range(1, stacked.num_layers + 1):
             weight = parameters[f"weight{layer}"][run]
-            linear = nn.Linear(weight.shape[1], weight.shape[0], device=weight.device)
-            linear.to(weight.dtype)
+            linear = _uninitialised_linear(weight, bias=True)
             linear.weight.data.copy_(weight)
             linear.bias.data.copy_(parameters[f"bias{layer}"][run, 0])
             self.layers.append(linear)
             injection = parameters.get(f"injection{layer}")
             if injection is not None:
-                plain = nn.Linear(injection.shape[2], injection.shape[1], bias=False)
-                plain.to(injection.device, injection.dtype)
+                plain = _uninitialised_linear(injection[run], bias=False)
                 plain.weight.data.copy_(injection[run])
                 self.injections[str(layer)] = plain
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from quantum_latents.data import array_spec, load
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.random import stream
-from quantum_latents.recipes.presets import ShrunkenGAN, stated
+from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
 from quantum_latents.recipes.study import LATENTS, Study, four_latents
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
@@ -66,9 +66,10 @@ def compare(
         latent_dim: d_z, the modes of the interferometer; half as many photons.
 
     Raises:
-        ValueError: the file cannot be read or used; nothing has been written then.
+        ValueError: the file cannot be read or used, an unknown preset or latent, or no seed;
+            nothing has been written then.
     """
-    size = _PRESETS[preset]
+    size = size_of(_PRESETS, preset)
     data = array_spec(file)
     with tempfile.TemporaryDirectory() as unused_cache:
         loaded = load(data, stream(0, "data"), Path(unused_cache))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from quantum_latents.data import MixtureSpec
 from quantum_latents.models import GANSpec, MLPSpec
-from quantum_latents.recipes.presets import ShrunkenGAN, stated
+from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
 from quantum_latents.recipes.study import LATENTS, Study, four_latents
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
@@ -71,8 +71,11 @@ def mixture(
         preset: `smoke`, `quick` or `paper`.
         num_seeds: None takes the preset's.
         latents: which of the four.
+
+    Raises:
+        ValueError: an unknown preset or latent, or no seed.
     """
-    size = _PRESETS[preset]
+    size = size_of(_PRESETS, preset)
     network = MLPSpec(
         hidden=size.hidden,
         activation="leaky_relu",

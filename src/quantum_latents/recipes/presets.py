@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-__all__ = ["PRESETS", "ShrunkenGAN", "stated"]
+__all__ = ["PRESETS", "ShrunkenGAN", "size_of", "stated"]
 
 PRESETS = ("smoke", "quick", "paper")
 
@@ -40,6 +41,17 @@ _SETTINGS = {
     "num_train": ("data.num_train",),
     "bank_size": ("latent.bank_size",),
 }
+
+
+def size_of(sizes: Mapping[str, ShrunkenGAN], preset: str) -> ShrunkenGAN:
+    """Return a preset's sizes.
+
+    Raises:
+        ValueError: there is no such preset.
+    """
+    if preset not in sizes:
+        raise ValueError(f"no preset is called {preset!r}: choose among {', '.join(sizes)}")
+    return sizes[preset]
 
 
 def stated(

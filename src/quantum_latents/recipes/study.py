@@ -44,6 +44,12 @@ class Study:
     sources: Mapping[str, str]
     reference: str = "quantum"
 
+    def __post_init__(self):
+        if not self.runs:
+            raise ValueError("a study needs at least one run: name a latent and one or more seeds")
+        if len({run.digest for run in self.runs}) < len(self.runs):
+            raise ValueError("a run occurs twice in the study: name each latent and data set once")
+
 
 def four_latents(
     names: tuple[str, ...],
@@ -56,7 +62,11 @@ def four_latents(
     bank_size: int | None,
     num_held_out: int,
 ) -> tuple[LatentSpec, ...]:
-    """Return the named latents, alike in everything that is not their law."""
+    """Return the named latents, alike in everything that is not their law.
+
+    Raises:
+        ValueError: a name that is none of `LATENTS`.
+    """
     shared: dict[str, Any] = {
         "dim": dim,
         "scaling": scaling,
@@ -74,6 +84,8 @@ def four_latents(
         "bernoulli": BernoulliSpec(**shared),
         "gaussian": GaussianSpec(**shared),
     }
+    if unknown := [name for name in names if name not in made]:
+        raise ValueError(f"no latent is called {unknown[0]!r}: choose among {', '.join(made)}")
     return tuple(made[name] for name in names)
 
 

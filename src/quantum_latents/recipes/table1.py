@@ -6,10 +6,11 @@ Source: arXiv 2508.19857, section 4 and Appendix D.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from quantum_latents.data import BitsSpec, PhotonCountsSpec
 from quantum_latents.models import GANSpec, MLPSpec
-from quantum_latents.recipes.presets import ShrunkenGAN, stated
+from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
 from quantum_latents.recipes.study import LATENTS, Study, four_latents
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
@@ -77,8 +78,11 @@ def table1(
         num_seeds: None takes the preset's.
         latents: which of the four.
         data_sets: `quantum`, `bernoulli` or both.
+
+    Raises:
+        ValueError: an unknown preset, latent or data set, or no seed.
     """
-    size = _PRESETS[preset]
+    size = size_of(_PRESETS, preset)
     network = MLPSpec(
         hidden=size.hidden, activation="relu", negative_slope=0.0, initialisation="pytorch"
     )
@@ -89,11 +93,13 @@ def table1(
         gradient_penalty=10.0,
         optimiser=OptimiserSpec(name="rmsprop", learning_rate=5e-4, alpha=0.99),
     )
-    sizes = {"num_train": size.num_train, "num_held_out": size.num_samples}
+    sizes: dict[str, Any] = {"num_train": size.num_train, "num_held_out": size.num_samples}
     data = {
         "quantum": PhotonCountsSpec(num_modes=_DIM, num_photons=_NUM_PHOTONS, **sizes),
         "bernoulli": BitsSpec(num_bits=_DIM, **sizes),
     }
+    if unknown := [name for name in data_sets if name not in data]:
+        raise ValueError(f"no data set is called {unknown[0]!r}: choose among {', '.join(data)}")
     specs = four_latents(
         tuple(latents),
         dim=_DIM,

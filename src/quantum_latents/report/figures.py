@@ -178,7 +178,7 @@ def seeds_figure(
                 color=style[name].colour,
                 marker=style[name].marker,
                 markersize=4,
-                markeredgecolor="none",
+                markeredgewidth=0,
                 alpha=0.75,
                 zorder=2,
             )
@@ -201,6 +201,7 @@ def seeds_figure(
         axes.grid(axis="y")
         axes.set_ylabel(label)
         axes.set_title(title)
+        _fit(figure, axes)
 
     return _svg(draw, _PANEL, title)
 
@@ -233,7 +234,7 @@ def differences_figure(
                 color=look.colour,
                 marker=look.marker,
                 markersize=3.6,
-                markeredgecolor="none",
+                markeredgewidth=0,
                 alpha=0.55,
             )
             if comparison.interval is not None:
@@ -276,6 +277,7 @@ def differences_figure(
             color=_MUTED,
         )
         axes.set_title(title, pad=16)
+        _fit(figure, axes, above=0.14)
 
     return _svg(draw, (_PANEL[0], 1.35 + 0.48 * len(comparisons)), title)
 
@@ -319,6 +321,7 @@ def curves_figure(
         axes.grid(axis="y")
         axes.set_title(title)
         axes.legend(ncols=2, loc="best", handlelength=1.2, columnspacing=1.0)
+        _fit(figure, axes)
 
     return _svg(draw, (_PANEL[0], 2.8), title)
 
@@ -378,14 +381,15 @@ def scatter_figure(
         note = f"{len(shown)} points" + (f", {outside} outside the frame" if outside else "")
         axes.set_xlabel(note, fontsize=7.5, color=_MUTED)
         axes.set_title(title)
+        _fit(figure, axes)
 
     return _svg(draw, _SQUARE, title)
 
 
 def marginals_figure(
     mean_data: Sequence[float],
-    mean_generated: Sequence[float],
-    style: Style,
+    mean_generated: Sequence[float] | None = None,
+    style: Style | None = None,
     *,
     title: str,
     top: float,
@@ -395,8 +399,8 @@ def marginals_figure(
 
     Args:
         mean_data: (num_columns,)
-        mean_generated: (num_columns,)
-        style: of the latent.
+        mean_generated: (num_columns,); None for the data alone.
+        style: of the latent; None for the data alone.
         title: what is shown.
         top: upper end of the vertical axis, so that the panels of one data set agree.
         bottom: its lower end.
@@ -405,17 +409,17 @@ def marginals_figure(
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         place = np.arange(len(mean_data))
-        axes.bar(place, mean_data, width=0.75, color=_MUTED, alpha=0.35, label="data")
-        axes.plot(
-            place,
-            mean_generated,
-            linestyle="none",
-            color=style.colour,
-            marker=style.marker,
-            markersize=4,
-            markeredgecolor="none",
-            label="generated",
-        )
+        axes.bar(place, mean_data, width=0.75, color=_MUTED, alpha=0.35)
+        if mean_generated is not None and style is not None:
+            axes.plot(
+                place,
+                mean_generated,
+                linestyle="none",
+                color=style.colour,
+                marker=style.marker,
+                markersize=4,
+                markeredgewidth=0,
+            )
         axes.set_ylim(bottom, top)
         axes.set_xlim(-0.7, len(place) - 0.3)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -423,6 +427,7 @@ def marginals_figure(
         axes.grid(axis="y")
         axes.set_xlabel("column")
         axes.set_title(title)
+        _fit(figure, axes)
 
     return _svg(draw, (_SQUARE[0], 2.1), title)
 
@@ -459,8 +464,26 @@ def correlation_figure(
         scale.tick_params(length=0)
         for spine in scale.spines.values():
             spine.set_visible(False)
+        axes.set_position((0.12, 0.19, 0.84, 0.7))  # square: 2.1 inches
+        scale.set_position((0.12, 0.09, 0.84, 0.03))
 
-    return _svg(draw, (_SQUARE[0], 2.75), title)
+    return _svg(draw, (_SQUARE[0], 3.0), title)
+
+
+def _fit(figure: Figure, axes: Axes, *, above: float = 0.0) -> None:
+    """Leave room for the labels (inches): twice as fast as matplotlib's own layout engines."""
+    width, height = figure.get_size_inches()
+    ticks = [
+        [text.get_text() for text in axis.get_ticklabels()] for axis in (axes.xaxis, axes.yaxis)
+    ]
+    longest = max((len(line) for text in ticks[1] for line in text.split("\n")), default=0)
+    lines = max((text.count("\n") + 1 for text in ticks[0]), default=1)
+    figure.subplots_adjust(
+        left=(0.14 + 0.072 * longest + (0.18 if axes.get_ylabel() else 0)) / width,
+        right=1 - 0.1 / width,
+        bottom=(0.1 + 0.125 * lines + (0.19 if axes.get_xlabel() else 0)) / height,
+        top=1 - (0.3 + above) / height,
+    )
 
 
 def _mean_bar(axes: Axes, place: float, numbers: Sequence[float], look: Style) -> None:
@@ -518,7 +541,7 @@ def _wrapped(name: str) -> str:
 def _svg(draw: Callable[[Figure], None], size: tuple[float, float], title: str) -> str:
     """Draw on a fresh figure and return SVG that takes colours and font from the page."""
     with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size)
         draw(figure)
         buffer = io.StringIO()
         silent = dict.fromkeys(("Date", "Creator", "Format", "Type"))

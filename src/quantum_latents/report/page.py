@@ -99,7 +99,8 @@ def headline(comparisons: Sequence[Comparison]) -> str:
     parts = [
         f"{words} {_listed(groups[code])}" for code, words in phrases.items() if code in groups
     ]
-    return f"The {comparisons[0].reference} latent is {'; '.join(parts)}."
+    first = comparisons[0]
+    return f"By {first.label}, {first.reference} is {'; '.join(parts)}."
 
 
 def _environment() -> jinja2.Environment:
@@ -145,6 +146,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any]) -> dict[str, Any
         "version": __version__,
         "css": Markup(_resource("page.css")),
         "script": Markup(_resource("page.js")),
+        "labels": {f.name: f.label for section in numbers.sections for f in section.metrics},
         "arrows": ARROWS,
         "number": number_text,
         "measurement": measurement_text,
@@ -213,22 +215,20 @@ def _curves(rows: Sequence[Row], numbers: Table, style: Mapping[str, Any]) -> li
     groups = []
     for section in numbers.sections:
         finished = [
-            row
+            (row["spec"]["latent"]["name"], row.get("curves") or {})
             for row in select(rows, data=section.data)
-            if row["status"] == "finished" and (row.get("curves") or {}).get("step")
+            if row["status"] == "finished"
         ]
-        names = dict.fromkeys(name for row in finished for name in row["curves"] if name != "step")
+        names: dict[str, None] = dict.fromkeys(
+            name for _, curves in finished for name in curves if name != "step"
+        )
         drawn = []
         for name in names:
-            runs = {
-                latent: [
-                    (row["curves"]["step"], row["curves"][name])
-                    for row in select(finished, data=section.data, latent=latent)
-                    if name in row["curves"]
-                ]
-                for latent in section.latents
-            }
-            label = _CURVES.get(name, name.replace("_", " "))
+            runs: dict[str, list] = {latent: [] for latent in section.latents}
+            for latent, curves in finished:
+                if curves.get("step") and name in curves:
+                    runs[latent].append((curves["step"], curves[name]))
+            label: str = _CURVES.get(name, name.replace("_", " "))
             drawn.append(
                 Markup(
                     figures.curves_figure(
@@ -284,7 +284,7 @@ def _scatter(rows: Sequence[Row], style: Mapping[str, Any]) -> dict[str, Any]:
         points = row["preview"]["generated"]
         drawn.append(figures.scatter_figure(points, data, title=name, style=style[name]))
     return {
-        "caption": "Points of the data, and as many from each latent's generator, in one frame.",
+        "caption": "Points of the data and of each latent's generator, in one frame.",
         "rows": [[Markup(figure) for figure in drawn]],
     }
 
@@ -300,14 +300,16 @@ def _columns(rows: Sequence[Row], style: Mapping[str, Any]) -> dict[str, Any]:
     ]
     top, bottom = max(0.0, *means), min(0.0, *means)
     margin = 0.06 * (top - bottom) or 1.0
-    marginals = [
+    top, bottom = top + margin, bottom - margin if bottom < 0 else 0.0
+    mean_data = previews[0][1]["mean_data"]
+    marginals = [figures.marginals_figure(mean_data, title="data", top=top, bottom=bottom)] + [
         figures.marginals_figure(
-            preview["mean_data"],
+            mean_data,
             preview["mean_generated"],
             style[name],
             title=name,
-            top=top + margin,
-            bottom=bottom - margin if bottom < 0 else 0.0,
+            top=top,
+            bottom=bottom,
         )
         for name, preview in previews
     ]

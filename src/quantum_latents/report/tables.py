@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from quantum_latents.results import (
@@ -119,6 +119,20 @@ class Table:
         unfinished = " (the study is unfinished)" if self.num_rows < self.num_runs else ""
         return f"{self.num_rows} of {self.num_runs} runs{unfinished}"
 
+    def brief(self, metrics: Collection[str]) -> Table:
+        """Return the table with the paired differences of these metrics alone."""
+        sections = [
+            replace(
+                section,
+                comparisons={
+                    name: comparisons if name in metrics else ()
+                    for name, comparisons in section.comparisons.items()
+                },
+            )
+            for section in self.sections
+        ]
+        return replace(self, sections=tuple(sections))
+
     def render(self, format: str = "text") -> str:
         """Return the table as text (for a terminal), Markdown or JSON.
 
@@ -137,14 +151,14 @@ class Table:
 
         parts: list[Any] = [Text(f"{self.title} · {self.progress}", style="bold")]
         for section in self.sections:
-            grid = Grid(title=f"Data set: {section.data}", title_justify="left")
+            # Text, never str: rich would read "[photons]" as a style.
+            grid = Grid(title=Text(f"Data set: {section.data}"), title_justify="left")
             grid.add_column("latent", no_wrap=True)
             for facts in section.metrics:
-                grid.add_column(section.metric_header(facts), justify="right")
+                grid.add_column(Text(section.metric_header(facts)), justify="right")
             for latent in section.latents:
-                grid.add_row(
-                    latent, *(str(section.cells[latent][facts.name]) for facts in section.metrics)
-                )
+                cells = [str(section.cells[latent][facts.name]) for facts in section.metrics]
+                grid.add_row(*(Text(cell) for cell in (latent, *cells)))
             parts += [Text(), grid]
             for facts in section.metrics:
                 parts += [Text(), *self._rich_comparisons(section, facts)]
@@ -158,16 +172,18 @@ class Table:
         comparisons = section.comparisons[facts.name]
         if not comparisons:
             return []
-        grid = Grid(title=f"{section.data}: {section.metric_header(facts)}", title_justify="left")
+        title = Text(f"{section.data}: {section.metric_header(facts)}")
+        grid = Grid(title=title, title_justify="left")
         for name in _comparison_header(self.reference):
-            grid.add_column(name, justify="left" if name in ("latent", "verdict") else "right")
+            grid.add_column(
+                Text(name), justify="left" if name in ("latent", "verdict") else "right"
+            )
         for comparison in comparisons:
             code = comparison.verdict.code if comparison.verdict else ""
             style = {"better": "green", "worse": "red", "equivalent": "cyan"}.get(code, "")
             *numbers, verdict = _comparison_row(comparison)
-            grid.add_row(*numbers, Text(verdict, style=style))
-        sentences = [Text("  " + c.verdict.sentence) for c in comparisons if c.verdict]
-        return [grid, *sentences]
+            grid.add_row(*(Text(number) for number in numbers), Text(verdict, style=style))
+        return [grid, *(Text(c.verdict.sentence) for c in comparisons if c.verdict)]
 
     def text(self, width: int = _TEXT_WIDTH) -> str:
         """Return the table as plain text of at most `width` columns."""

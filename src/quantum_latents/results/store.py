@@ -16,8 +16,9 @@ import logging
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     import pandas
@@ -70,8 +71,7 @@ class RowStore:
         line = json.dumps(row, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.exists()
-        with open(self.path, "a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with open(self.path, "a+b") as file, _locked(file, fcntl.LOCK_EX):
             prefix = self._mend_tail(file)
             file.write(prefix + line.encode() + b"\n")
             file.flush()
@@ -87,8 +87,7 @@ class RowStore:
         """
         if not self.path.exists():
             return []
-        with open(self.path, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
+        with open(self.path, "rb") as file, _locked(file, fcntl.LOCK_SH):
             content = file.read()
         rows: dict[str, dict[str, Any]] = {}
         for row in self._parse(content):
@@ -118,7 +117,7 @@ class RowStore:
             _check_row(row, f"{self.path}, line {len(lines) + 1}")
             yield row
 
-    def _mend_tail(self, file) -> bytes:
+    def _mend_tail(self, file: BinaryIO) -> bytes:
         """Cut off a torn last line; return what must be written before the next row."""
         end = file.seek(0, os.SEEK_END)
         start, tail = end, b""
@@ -267,6 +266,16 @@ def _check_json(value: Any, where: str) -> None:
         raise TypeError(
             f"{where} is a {type(value).__name__}: give plain numbers, text, lists and dicts"
         )
+
+
+@contextmanager
+def _locked(file: BinaryIO, kind: int) -> Iterator[None]:
+    fcntl.flock(file, kind)
+    try:
+        yield
+    finally:
+        # Closing alone would not do: a process forked meanwhile holds the same open file.
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _sync_directory(directory: Path) -> None:

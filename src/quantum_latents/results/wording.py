@@ -25,14 +25,17 @@ def number_text(value: float | None, digits: int = 3, *, signed: bool = False) -
 
 
 def measurement_text(mean: float | None, standard_error: float | None) -> str:
-    """Return mean ± standard error, the error with two digits and the mean to match.
+    """Return mean ± standard error, both to the error's last digit worth telling.
+
+    One digit of the error, two if it starts with 1, as in tables of particle physics.
 
     >>> measurement_text(0.036123, 0.00119), measurement_text(2522.4, 65.2)
     ('0.0361 ± 0.0012', '2522 ± 65')
     """
     if mean is None or not standard_error:
         return number_text(mean)
-    decimals = 1 - math.floor(math.log10(standard_error))
+    exponent = math.floor(math.log10(standard_error))
+    decimals = -exponent + (standard_error < 1.95 * 10.0**exponent)
     if decimals > 7 or abs(mean) >= 1e7:
         return f"{number_text(mean)} ± {number_text(standard_error, 2)}"
     decimals = max(0, decimals)

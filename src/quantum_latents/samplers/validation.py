@@ -166,7 +166,7 @@ def mean_occupancy_test(
     variance = np.diag(covariance(interferometer, occupation, statistics))
     certain = variance < _IMPOSSIBLE
     error = np.sqrt(np.where(certain, 1.0, variance) / len(counts))
-    off = np.where(np.abs(deviation) > 1e-9, np.sign(deviation) * np.inf, 0.0)
+    off = np.where(np.abs(deviation) > 1e-9, np.copysign(np.inf, deviation), 0.0)
     z_scores = np.where(certain, off, deviation / error)
     worst = int(np.argmax(np.abs(z_scores)))
     p_value = min(1.0, len(z_scores) * 2 * float(stats.norm.sf(abs(z_scores[worst]))))

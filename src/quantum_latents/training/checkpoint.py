@@ -53,6 +53,8 @@ def read_checkpoint(path: Path, facts: dict[str, Any]) -> dict[str, Tensor]:
         ) from error
     if "format" not in metadata or "facts" not in metadata:
         raise ValueError(f"{path} is not a checkpoint of quantum-latents: move it away")
+    if not metadata["format"].isdecimal():
+        raise ValueError(f"{path} is not a checkpoint of quantum-latents: move it away")
     if int(metadata["format"]) > CHECKPOINT_FORMAT:
         raise ValueError(
             f"{path} has format {metadata['format']}, newer than {CHECKPOINT_FORMAT} "

@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import numbers
 import re
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from quantum_latents.data import DataSpec
 from quantum_latents.latents import LatentSpec
@@ -73,14 +74,14 @@ class RunSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON values."""
-        return _encode(self)
+        return _encode(self, RunSpec)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> RunSpec:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: a field is unknown, missing or of the wrong form.
+            ValueError: a field is unknown, missing or of the wrong form, named with its path.
         """
         return _decode(cls, content, "spec")
 
@@ -92,15 +93,22 @@ class RunSpec:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: Any, expected: Any) -> Any:
     if dataclasses.is_dataclass(value):
         content = {}
         if hasattr(value, "name"):
             content = {"kind": _kind(type(value)), "name": value.name}  # type: ignore[attr-defined]
-        fields = dataclasses.fields(value)
-        return content | {field.name: _encode(getattr(value, field.name)) for field in fields}
+        hints = typing.get_type_hints(type(value))
+        names = [field.name for field in dataclasses.fields(value)]
+        return content | {name: _encode(getattr(value, name), hints[name]) for name in names}
     if isinstance(value, tuple):
-        return [_encode(item) for item in value]
+        item = typing.get_args(expected)[0]
+        return [_encode(entry, item) for entry in value]
+    # A run has one name however its numbers were typed: 10 is 10.0 where a float is meant.
+    if expected is float:
+        return float(value)
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
     return value
 
 
@@ -127,6 +135,11 @@ def _decode(expected: Any, value: Any, where: str) -> Any:
             raise ValueError(f"{where} is a list, not {value!r}")
         item = typing.get_args(expected)[0]
         return tuple(_decode(item, entry, f"{where}[{i}]") for i, entry in enumerate(value))
+    if typing.get_origin(expected) is Literal:
+        options = typing.get_args(expected)
+        if value not in options:
+            raise ValueError(f"{where} is one of {list(options)}, not {value!r}")
+        return value
     if expected is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if expected in (int, float, str, bool) and type(value) is not expected:
@@ -146,4 +159,9 @@ def _decode_dataclass(expected: Any, value: Any, where: str) -> Any:
     if missing := fields - set(content):
         raise ValueError(f"{where} lacks {sorted(missing)}")
     decoded = {name: _decode(hints[name], content[name], f"{where}.{name}") for name in fields}
-    return expected(**decoded)
+    made = expected(**decoded)
+    for key in derived & set(value):
+        actual = _kind(expected) if key == "kind" else made.name
+        if value[key] != actual:
+            raise ValueError(f"{where}.{key} is {actual!r} here, not {value[key]!r}")
+    return made

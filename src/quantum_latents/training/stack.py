@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -85,15 +86,22 @@ def train_stack(
         One outcome a run, or None if it was stopped before the end.
 
     Raises:
-        ValueError: the runs do not fit together, or the checkpoint is not theirs.
+        ValueError: the runs do not fit together, the data hold out too few samples, or the
+            checkpoint is not theirs.
     """
     check_stackable(specs)
     sets = {(spec.data, spec.seed): data_of(spec, cache) for spec in specs}
+    for spec in specs:
+        _check_enough_held_out(spec, sets[spec.data, spec.seed])
     tensors = {key: torch.from_numpy(np.array(value.train)) for key, value in sets.items()}
+    latents = {
+        (spec.latent, spec.seed): build_latent(spec.latent, spec.seed, cache).to(device)
+        for spec in specs
+    }
     members = [
         StackMember(
             data=tensors[spec.data, spec.seed],
-            latent=build_latent(spec.latent, spec.seed, cache).to(device),
+            latent=latents[spec.latent, spec.seed],
             stream=stream(spec.seed, "training"),
         )
         for spec in specs
@@ -114,7 +122,7 @@ def train_stack(
             last_written = time.monotonic()
     on_progress(stack.step)
     generated = stack.generate(
-        [member.latent.held_out(specs[0].evaluation.num_samples) for member in members]
+        [latents[spec.latent, spec.seed].held_out(spec.evaluation.num_samples) for spec in specs]
     )
     views = stack.generator.views(stack.generator.flat.detach())
     outcomes = []
@@ -137,12 +145,21 @@ def train_stack(
     return outcomes
 
 
+def _check_enough_held_out(spec: RunSpec, data: DataSet) -> None:
+    """Refuse before training what would leave the metrics with an unequal sampling floor."""
+    if (wanted := spec.evaluation.num_samples) > (there := len(data.floor_reference)):
+        raise ValueError(
+            f"evaluation.num_samples={wanted} needs as many held-out samples of {data.name!r}, "
+            f"which has {there}: hold out more data or set evaluation.num_samples={there}"
+        )
+
+
 def _curves(losses: Tensor) -> dict[str, list[float | None]]:
     """Average (num_steps, 3) losses over windows of steps; None where a window is not finite."""
     num_windows = min(_MAX_CURVE_POINTS, len(losses))
     edges = np.linspace(0, len(losses), num_windows + 1).astype(int)
     curves: dict[str, list[float | None]] = {"step": [float(edge) for edge in edges[1:]]}
-    means = np.array([losses[a:b].mean(0).numpy() for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    means = np.array([losses[a:b].mean(0).numpy() for a, b in pairwise(edges)])
     for column, name in enumerate(("critic_loss", "wasserstein", "gradient_penalty")):
         curves[name] = [float(v) if np.isfinite(v) else None for v in means[:, column]]
     return curves

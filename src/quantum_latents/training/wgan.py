@@ -22,6 +22,7 @@ and `penalty` at index t // `BLOCK_STEPS`: never from its neighbours in the stac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -58,8 +59,11 @@ class OptimiserSpec:
     epsilon: float = 1e-8
 
     def __post_init__(self):
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive, not {self.learning_rate}")
+        for name in ("learning_rate", "epsilon"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is a finite number > 0, not {getattr(self, name)}")
+        if not isinstance(self.betas, tuple):
+            raise TypeError(f"betas is a tuple such as (0.0, 0.9), not {self.betas!r}")
         if self.name == "adam":
             if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
                 raise ValueError(f"adam needs betas=(b1, b2) in [0, 1), not {self.betas}")
@@ -113,10 +117,18 @@ class WGANSpec:
 
     def __post_init__(self):
         for name in ("num_steps", "batch_size", "critic_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.gradient_penalty < 0:
-            raise ValueError(f"gradient_penalty must be >= 0, not {self.gradient_penalty}")
+            if type(value := getattr(self, name)) is not int:
+                raise TypeError(f"{name} is an integer, not {value!r}")
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        if not 0 <= self.gradient_penalty < math.inf:
+            raise ValueError(
+                f"gradient_penalty is a finite number >= 0, not {self.gradient_penalty}"
+            )
+        if not 0 < self.divergence_threshold < math.inf:
+            raise ValueError(
+                f"divergence_threshold is a finite number > 0, not {self.divergence_threshold}"
+            )
         if self.precision not in ("float32", "float64"):
             raise ValueError(f"precision is 'float32' or 'float64', not {self.precision!r}")
 
@@ -195,7 +207,11 @@ class GANStack:
         self._allocate(data_dim)
 
     def _allocate(self, data_dim: int) -> None:
-        stack, batch, steps = len(self.members), self.training.batch_size, self.training.critic_steps
+        stack, batch, steps = (
+            len(self.members),
+            self.training.batch_size,
+            self.training.critic_steps,
+        )
         generator, critic = self.generator, self.critic
         self._generator_out = generator.buffers_of((steps + 1) * batch)
         self._generator_back = generator.buffers_of(batch)
@@ -247,41 +263,44 @@ class GANStack:
             points[:, :batch] = real[:, rows]
             points[:, batch : 2 * batch] = fake[:, rows]
             torch.lerp(fake[:, rows], real[:, rows], mix[:, rows], out=points[:, 2 * batch :])
-            losses = self._critic_gradient()
+            losses = self._critic_gradient(with_losses=critic_step == spec.critic_steps - 1)
             self.critic_optimiser.step()
         last = slice(spec.critic_steps * batch, None)
         self._generator_gradient([a[:, last] for a in generated])
         self.generator_optimiser.step()
         return losses
 
-    def _critic_gradient(self) -> Tensor:
-        """Write the gradient of L_f at the points; return (S, 3) losses."""
-        critic, batch, weight = self.critic, self.training.batch_size, self.training.gradient_penalty
-        activations = critic.activations(self._points, self._critic_out)
-        cotangents = critic.cotangents(activations, self._seed, self._critic_back)
-        slopes = cotangents[0][:, 2 * batch :]
-        norms = torch.linalg.vector_norm(slopes, dim=-1, keepdim=True)
-        # The norm has no derivative at 0; like torch, take 0 there.
-        pull = torch.where(norms > 0, (2 * weight / batch) * (norms - 1) / norms, 0.0)
-        interpolated = [a[:, 2 * batch :] for a in activations[:-1]]
-        tangents = critic.tangents(interpolated, pull * slopes, self._critic_tangents)
-        for a, t in zip(interpolated, tangents, strict=True):
-            a.copy_(t)
-        assert critic.flat.grad is not None
-        critic.weight_gradients(
-            critic.flat.grad, cotangents, activations[:-1], num_bias_rows=2 * batch
+    def _critic_gradient(self, *, with_losses: bool) -> Tensor:
+        """Write the gradient of L_f at the points; return (S, 3) losses if asked for."""
+        critic, batch, weight = (
+            self.critic,
+            self.training.batch_size,
+            self.training.gradient_penalty,
         )
-        scores = activations[-1][..., 0]
-        wasserstein = scores[:, :batch].mean(1) - scores[:, batch : 2 * batch].mean(1)
-        penalty = (norms - 1).square().mean((1, 2))
-        return torch.stack([weight * penalty - wasserstein, wasserstein, penalty], dim=1)
+        activations = critic.activations(self._points, self._critic_out, with_output=with_losses)
+        losses = torch.empty(0)
+        mixed = slice(2 * batch, None)
+        cotangents = critic.cotangents(activations, self._seed, self._critic_back, input_rows=mixed)
+        slopes = cotangents[0]
+        norms = torch.linalg.vector_norm(slopes, dim=-1, keepdim=True)
+        if with_losses:
+            scores = activations.pop()[..., 0]
+            wasserstein = scores[:, :batch].mean(1) - scores[:, batch : 2 * batch].mean(1)
+            penalty = (norms - 1).square().mean((1, 2))
+            losses = torch.stack([weight * penalty - wasserstein, wasserstein, penalty], dim=1)
+        # The norm has no derivative at 0; like torch, take 0 there.
+        pull = torch.where(norms > 0, (2 * weight / batch) * (1 - 1 / norms), 0.0)
+        critic.tangents_([a[:, mixed] for a in activations], pull * slopes, self._critic_tangents)
+        assert critic.flat.grad is not None
+        critic.weight_gradients(critic.flat.grad, cotangents, activations, num_bias_rows=2 * batch)
+        return losses
 
     def _generator_gradient(self, generated: list[Tensor]) -> None:
         """Write the gradient of L_g at the generated points."""
         batch = self.training.batch_size
         critic_out = [buffer[:, :batch] for buffer in self._critic_tangents]
         critic_back = [buffer[:, :batch] for buffer in self._critic_back]
-        activations = self.critic.activations(generated[-1], critic_out)
+        activations = self.critic.activations(generated[-1], critic_out, with_output=False)
         by_fake = self.critic.cotangents(activations, self._seed[:, :batch], critic_back)[0]
         back = self.generator.cotangents(generated, by_fake, self._generator_back)
         assert self.generator.flat.grad is not None
@@ -325,16 +344,16 @@ class GANStack:
         return list(torch.cat(parts, dim=1))
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that resuming needs, as named tensors."""
+        """Return all that resuming needs, as named tensors of their own memory."""
         state = {
             "step": torch.tensor(self.step),
             "losses": self.losses[: self.step].clone(),
             "diverged_at": torch.tensor([-1 if at is None else at for at in self.diverged_at]),
         }
         for name, network, optimiser in self._parts():
-            state[name] = network.flat.detach().cpu()
+            state[name] = network.flat.detach().to("cpu", copy=True)
             for key, value in optimiser.state[network.flat].items():
-                state[f"{name}.{key}"] = value.cpu()
+                state[f"{name}.{key}"] = value.to("cpu", copy=True)
         return state
 
     def restore(self, state: dict[str, Tensor]) -> None:

@@ -1,0 +1,50 @@
+# On a fresh clone, `make demo` or `make test` is all there is to do.
+
+.POSIX:
+.PHONY: help demo test lint format clean install-demo install-dev
+
+## make demo     install, train the quick Table I, write demo/report.html (under 10 minutes)
+## make test     install the development tools, run the tests (under 10 minutes)
+## make lint     ruff, pyright (needs Node.js) and import-linter (a minute)
+## make format   let ruff rewrite the code
+## make clean    remove .venv, demo, builds and caches; studies stay
+##
+## make test PYTHON=python3.12 chooses the interpreter (3.11 or newer), PIP_ARGS="..." adds
+## arguments to pip, MIN_FREE_GB=3 is the free disk space that an installation asks for.
+## On Linux, PIP_ARGS="--extra-index-url URL" brings the
+## small build of torch, without CUDA.
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+install-demo:
+	@sh scripts/install.sh demo
+
+install-dev:
+	@sh scripts/install.sh dev
+
+demo: install-demo
+	@echo "quantum-latents: qlat run table1 --preset quick --out demo (under 5 minutes on 2 cores)"
+	@.venv/bin/qlat run table1 --preset quick --out demo
+	@test -s demo/report.html || { echo "error: no demo/report.html was written" >&2; exit 1; }
+	@echo "quantum-latents: the report is demo/report.html"
+
+test: install-dev
+	@echo "quantum-latents: pytest, doctests included (a few minutes on 2 cores)"
+	@.venv/bin/python -m pytest
+
+lint: install-dev
+	@echo "quantum-latents: ruff, pyright, import-linter (a minute)"
+	@.venv/bin/ruff check src tests benchmarks
+	@.venv/bin/ruff format --check src tests benchmarks
+	@.venv/bin/pyright
+	@.venv/bin/lint-imports --no-logo
+
+format: install-dev
+	@.venv/bin/ruff check --fix src tests benchmarks
+	@.venv/bin/ruff format src tests benchmarks
+
+clean:
+	rm -rf .venv demo build dist src/*.egg-info
+	rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

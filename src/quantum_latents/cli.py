@@ -1,0 +1,415 @@
+"""The command `qlat`.
+
+Exit codes: 0 when what was asked for is done, 1 when it failed, 2 for a mistake in the call,
+3 when a time budget ended first, 130 on Ctrl-C; whatever was finished is kept.
+
+Rooms are imported inside the commands: `qlat --help` loads neither torch nor numba.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    from quantum_latents.execution import Progress
+    from quantum_latents.recipes import Study
+    from quantum_latents.report import Table as StudyTable
+
+__all__ = ["main"]
+
+_RECIPES = {
+    "table1": "Table I of the paper: photon counts and bits, four latents",
+    "mixture": "Figure 2 of the paper: seven blobs on a circle, four latents",
+    "compare": "your own data (--data FILE), four latents",
+}
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """List what can be run, with its cost."""
+
+    json: bool = False
+    """Print machine-readable output alone."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
+
+    recipe: Annotated[str, tyro.conf.Positional]
+    """table1, mixture or compare."""
+    preset: Literal["smoke", "quick", "paper"] = "quick"
+    """smoke: under a minute on 2 cores; quick: under 5 minutes, shrunken; paper: in full."""
+    seeds: int | None = None
+    """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
+    latents: str | None = None
+    """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default)."""
+    data: str | None = None
+    """compare: your file (npy, npz, csv, parquet; one row a sample). table1: quantum,bernoulli."""
+    num_steps: int | None = None
+    """Generator steps instead of the preset's; stated on the page."""
+    latent_dim: int | None = None
+    """compare: length of z, the modes of the interferometer (16 by default)."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where to train."""
+    workers: int | None = None
+    """Processes (one a core by default); frozen when the study starts."""
+    time_budget: str | None = None
+    """Stop cleanly after this long, such as 90s, 9m or 2h; the same call goes on."""
+    out: Path | None = None
+    """Directory of the study (studies/RECIPE-PRESET by default)."""
+    json: bool = False
+    """Print machine-readable output alone: the table."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Print tables with statistics, from rows alone."""
+
+    directory: Annotated[Path, tyro.conf.Positional]
+    """Directory of a study, or a rows.jsonl."""
+    format: Literal["text", "markdown", "json"] = "text"
+    """How to print it."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write one static page, from rows alone."""
+
+    directory: Annotated[Path, tyro.conf.Positional]
+    """Directory of a study."""
+    out: Path | None = None
+    """File to write (report.html in the directory by default)."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw a bank of photon counts; the same call resumes it."""
+
+    interferometer: str
+    """haar:MODES, time-bin:MODES:1,3,9 or FILE.npy (a unitary)."""
+    num_samples: int
+    """Shots."""
+    out: Path
+    """Folder of the bank."""
+    photons: int | None = None
+    """Photons, spread evenly over the input modes; or give --input."""
+    input: str | None = None
+    """Photons in each input mode, such as 1,0,1,0."""
+    seed: int = 0
+    """Names the interferometer and the shots."""
+    distinguishable: bool = False
+    """Photons that do not interfere, the paper's control."""
+    json: bool = False
+    """Print the manifest alone."""
+
+
+Command = (
+    Annotated[Recipes, tyro.conf.subcommand("recipes")]
+    | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Table, tyro.conf.subcommand("table")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Sample, tyro.conf.subcommand("sample")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `qlat`; return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments == ["--version"]:
+        from quantum_latents import __version__
+
+        print(f"qlat {__version__}")
+        return 0
+    command = tyro.cli(
+        Command,  # type: ignore[arg-type]
+        prog="qlat",
+        description="Quantum latents for generative models: sample, train, compare, report.",
+        args=arguments or ["--help"],
+        config=(tyro.conf.OmitSubcommandPrefixes,),
+    )
+    try:
+        return _RUN[type(command)](command, arguments)
+    except KeyboardInterrupt:
+        print("qlat: interrupted; what is finished is kept, the same call goes on", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"qlat: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        print(f"qlat: {error}", file=sys.stderr)
+        return 1
+
+
+def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
+    from quantum_latents.recipes import PRESETS
+
+    entries = []
+    for name, what in _RECIPES.items():
+        for preset in PRESETS:
+            if name == "compare":
+                entries.append({"recipe": name, "preset": preset, "what": what})
+                continue
+            study = _study(Run(recipe=name, preset=preset))
+            entries.append(
+                {
+                    "recipe": name,
+                    "preset": preset,
+                    "what": what,
+                    "runs": len(study.runs),
+                    "generator_steps": study.runs[0].training.num_steps,
+                    "teraflop": round(_teraflop(study), 1),
+                }
+            )
+    if command.json:
+        print(json.dumps(entries, indent=1))
+        return 0
+    for name, what in _RECIPES.items():
+        print(f"{name:10} {what}")
+        for entry in (e for e in entries if e["recipe"] == name):
+            cost = (
+                f"{entry['runs']} runs of {entry['generator_steps']} steps, "
+                f"{entry['teraflop']:,g} TFLOP of matrix products"
+                if "runs" in entry
+                else "depends on your data"
+            )
+            print(f"  --preset {entry['preset']:6} {cost}")
+    return 0
+
+
+def _teraflop(study: Study) -> float:
+    """Return the floating-point operations of a study's hidden matrix products, in 1e12.
+
+    A critic step has 11 products the size of one forward sweep (6 for the means, 4 for the
+    penalty, 1 for the generator), a generator step 5 more.
+    """
+    total = 0.0
+    for run in study.runs:
+        widths = run.model.critic.widths(run.latent.dim, 1)
+        unit = 2 * run.training.batch_size * sum(a * b for a, b in zip(widths, widths[1:]))
+        total += run.training.num_steps * (11 * run.training.critic_steps + 5) * unit
+    return total / 1e12
+
+
+def _run(command: Run, arguments: Sequence[str]) -> int:
+    _check_recipe(command.recipe)
+    budget = None if command.time_budget is None else _seconds(command.time_budget)
+    directory = command.out or Path("studies") / f"{command.recipe}-{command.preset}"
+    study = _study(command)
+    if command.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ValueError("--device cuda: this machine's torch sees no GPU; use --device cpu")
+    from quantum_latents.execution import run_study
+    from quantum_latents.report import write_report
+
+    note = print if not command.json else (lambda *_: None)
+    num_runs, num_steps = len(study.runs), study.runs[0].training.num_steps
+    note(f"{study.title}: {num_runs} runs of {num_steps} generator steps in {directory}")
+    for line in study.notes:
+        note(f"  {line}")
+    show = _Show(quiet=command.json)
+    finished = run_study(
+        study,
+        directory,
+        command=shlex.join(["qlat", *arguments]),
+        device=command.device,
+        num_workers=command.workers,
+        time_budget=budget,
+        on_progress=show,
+    )
+    show.close()
+    rows = directory / "rows.jsonl"
+    if rows.exists() and rows.stat().st_size:
+        page = write_report(directory)
+        if command.json:
+            print(_made_table(directory).render("json"))
+        else:
+            print(_made_table(directory).brief(study.primary_metrics).render("text"))
+            print(f"all differences: qlat table {shlex.quote(str(directory))}")
+            print(f"page: {page}")
+    if not finished:
+        print("qlat: the time budget is spent; the same call goes on", file=sys.stderr)
+        return 3
+    return 0
+
+
+def _study(command: Run) -> Study:
+    """Return the study that a call asks for; a mistake raises before anything is written."""
+    from quantum_latents import recipes
+
+    latents = _names(command.latents, recipes.LATENTS, "latent") or recipes.LATENTS
+    settings: dict[str, Any] = {"num_seeds": command.seeds, "latents": latents}
+    if command.seeds is not None and command.seeds < 1:
+        raise ValueError(f"--seeds is at least 1, not {command.seeds}")
+    if command.num_steps is not None and command.num_steps < 1:
+        raise ValueError(f"--num-steps is at least 1, not {command.num_steps}")
+    if command.recipe != "compare" and command.latent_dim is not None:
+        raise ValueError(f"--latent-dim belongs to compare; {command.recipe} is as in the paper")
+    if command.recipe == "compare":
+        if command.data is None:
+            raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
+        dim = 16 if command.latent_dim is None else command.latent_dim
+        study = recipes.compare(command.data, command.preset, latent_dim=dim, **settings)
+    elif command.recipe == "table1":
+        chosen = _names(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
+        study = recipes.table1(command.preset, data_sets=chosen, **settings)
+    else:
+        if command.data is not None:
+            raise ValueError("mixture draws its own data: leave --data out, or run compare")
+        study = recipes.mixture(command.preset, **settings)
+    if command.num_steps is not None:
+        study = recipes.with_num_steps(study, command.num_steps)
+    return study
+
+
+def _check_recipe(name: str) -> None:
+    if name not in _RECIPES:
+        raise ValueError(f"no recipe is called {name!r}; {_hint(name, _RECIPES)}")
+
+
+def _names(text: str | None, known: Sequence[str], what: str) -> tuple[str, ...]:
+    names = tuple(name for name in (text or "").split(",") if name)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"no {what} is called {name!r}; {_hint(name, known)}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"a {what} is named twice in {text!r}")
+    return names
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        seconds = float(number) * units[unit]
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"--time-budget is a length of time such as 90s, 9m or 2h, not {text!r}")
+    return seconds
+
+
+class _Show:
+    """Progress: one moving line on a terminal, a plain line every 10 seconds in a log."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet, self._last, self._line = quiet, 0.0, ""
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, progress: Progress) -> None:
+        if self._quiet:
+            return
+        text = _progress_text(progress)
+        if self._terminal:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() - self._last > 10 and text != self._line:
+            print(text, file=sys.stderr, flush=True)
+            self._last = time.monotonic()
+        self._line = text
+
+    def close(self) -> None:
+        """End the moving line."""
+        if self._terminal and not self._quiet:
+            print(file=sys.stderr)
+
+
+def _progress_text(progress: Progress) -> str:
+    share = progress.num_steps_done / max(1, progress.num_steps)
+    text = f"{progress.num_finished} of {progress.num_runs} runs, {share:4.0%} of all steps"
+    if progress.steps_per_second > 0:
+        left = (progress.num_steps - progress.num_steps_done) / progress.steps_per_second
+        text += f", {progress.steps_per_second:.0f} steps/s, {_duration(left)} left"
+    return text
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _table(command: Table, arguments: Sequence[str]) -> int:
+    print(_made_table(command.directory).render(command.format))
+    return 0
+
+
+def _made_table(directory: Path) -> StudyTable:
+    from quantum_latents.report import table
+    from quantum_latents.results import read_rows, read_study
+
+    folder = directory if directory.is_dir() else directory.parent
+    study = read_study(folder) if (folder / "study.json").exists() else None
+    return table(read_rows(directory), study)
+
+
+def _report(command: Report, arguments: Sequence[str]) -> int:
+    from quantum_latents.report import write_report
+
+    print(f"page: {write_report(command.directory, command.out)}")
+    return 0
+
+
+def _sample(command: Sample, arguments: Sequence[str]) -> int:
+    from quantum_latents.banks import BankRecipe, build_bank
+    from quantum_latents.circuits import parse
+    from quantum_latents.circuits.occupation import evenly_spread
+    from quantum_latents.random import stream
+
+    if command.num_samples < 1:
+        raise ValueError(f"--num-samples is at least 1, not {command.num_samples}")
+    interferometer = parse(command.interferometer, stream(command.seed, "interferometer"))
+    if (command.photons is None) == (command.input is None):
+        raise ValueError("give the photons once: --photons 8 or --input 1,0,1,0")
+    if command.photons is not None:
+        occupation = evenly_spread(interferometer.num_modes, command.photons)
+    else:
+        assert command.input is not None
+        try:
+            occupation = tuple(int(word) for word in command.input.split(","))
+        except ValueError:
+            raise ValueError(
+                f"--input is whole numbers such as 1,0,1,0, not {command.input!r}"
+            ) from None
+    recipe = BankRecipe(
+        interferometer=interferometer.recipe,
+        occupation=occupation,
+        statistics="distinguishable" if command.distinguishable else "boson",
+        num_samples=command.num_samples,
+        stream=stream(command.seed, "shots"),
+    )
+    bank = build_bank(recipe, command.out)
+    if command.json:
+        print(json.dumps(bank.manifest, indent=1))
+    else:
+        print(f"{len(bank)} shots of {sum(occupation)} photons in {bank.num_modes} modes")
+        print(f"bank: {command.out}")
+    return 0
+
+
+_RUN: dict[type, Any] = {
+    Recipes: _recipes,
+    Run: _run,
+    Table: _table,
+    Report: _report,
+    Sample: _sample,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""A comparison of latents on an array, in one call."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quantum_latents.execution.local import run_study
+from quantum_latents.recipes import LATENTS, compare
+from quantum_latents.results import read_rows
+
+__all__ = ["compare_latents"]
+
+
+def compare_latents(
+    data: np.ndarray | str | os.PathLike[str],
+    directory: str | os.PathLike[str],
+    *,
+    preset: str = "quick",
+    num_seeds: int | None = None,
+    latents: Sequence[str] = LATENTS,
+    latent_dim: int = 16,
+    num_workers: int | None = None,
+) -> list[dict[str, Any]]:
+    """Train the same GAN on one's own data under each latent; return the rows.
+
+    The Python form of `qlat run compare`. Called again with the same arguments it resumes, or
+    returns the rows that are there. `quantum_latents.report.write_report(directory)` makes
+    the page, `quantum_latents.results.frame(directory)` a data frame.
+
+    Args:
+        data: an array (num_samples, d_x), kept as `data.npy` in the directory, or a file.
+        directory: where the study lives.
+        preset: `smoke`, `quick` or `paper`.
+        num_seeds: None takes the preset's; below 10 there is no verdict.
+        latents: which of the four.
+        latent_dim: d_z, the modes of the interferometer; half as many photons.
+        num_workers: processes; None is one a core.
+
+    Raises:
+        ValueError: the data cannot be used, or the directory holds another study.
+        StudyError: a stack of runs failed.
+    """
+    directory = Path(directory)
+    if isinstance(data, np.ndarray):
+        file = directory / "data.npy"
+        if file.exists() and not np.array_equal(np.load(file), data):
+            raise ValueError(f"{directory} holds a study of another array: choose another one")
+        directory.mkdir(parents=True, exist_ok=True)
+        np.save(file, data, allow_pickle=False)
+    else:
+        file = Path(data)
+    study = compare(str(file), preset, num_seeds=num_seeds, latents=latents, latent_dim=latent_dim)
+    command = ["qlat", "run", "compare", "--data", str(file), "--preset", preset]
+    command += ["--seeds", str(len({run.seed for run in study.runs}))]
+    command += ["--latents", ",".join(latents), "--latent-dim", str(latent_dim)]
+    command += ["--out", str(directory)]
+    run_study(study, directory, command=shlex.join(command), num_workers=num_workers)
+    return read_rows(directory)

@@ -1,0 +1,106 @@
+"""Laws that every drawn data set keeps."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from quantum_latents.data import BitsSpec, MixtureSpec, PhotonCountsSpec, load
+from quantum_latents.metrics import METRICS, compute, floor
+from quantum_latents.random import BLOCK_ROWS, stream
+
+SPECS = {
+    "mixture": MixtureSpec(num_train=60, num_held_out=50),
+    "bits": BitsSpec(num_bits=5, num_train=60, num_held_out=50),
+    "counts": PhotonCountsSpec(num_modes=6, num_photons=3, num_train=60, num_held_out=50),
+    "time-bin": PhotonCountsSpec(
+        num_modes=6, num_photons=2, interferometer="time-bin:1,3", num_train=60, num_held_out=50
+    ),
+}
+
+
+@pytest.fixture(params=SPECS)
+def spec(request):
+    return SPECS[request.param]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("banks")
+
+
+def test_sets_have_the_sizes_and_types_of_the_contract(spec, cache):
+    data = load(spec, stream(0, "data"), cache)
+    assert data.name == spec.name
+    assert data.train.shape == (60, data.dim)
+    assert data.held_out.shape == data.floor_reference.shape == (50, data.dim)
+    for array in (data.train, data.held_out, data.floor_reference):
+        assert array.dtype == np.float32
+        assert not array.flags.writeable
+    assert (data.to_data_units(data.train) == data.train).all()
+
+
+def test_the_first_rows_of_more_are_the_rows_of_fewer(spec, cache):
+    few = load(spec, stream(0, "data"), cache)
+    larger = dataclasses.replace(spec, num_train=BLOCK_ROWS + 9, num_held_out=BLOCK_ROWS + 7)
+    many = load(larger, stream(0, "data"), cache)
+    assert (many.train[:60] == few.train).all()
+    assert (many.held_out[:50] == few.held_out).all()
+    assert (many.floor_reference[:50] == few.floor_reference).all()
+
+
+def test_the_stream_alone_decides_and_the_three_sets_differ(spec, cache, tmp_path):
+    first = load(spec, stream(3, "data"), cache)
+    again = load(spec, stream(3, "data"), tmp_path)
+    other = load(spec, stream(4, "data"), cache)
+    assert (first.train == again.train).all()
+    assert (first.held_out == again.held_out).all()
+    assert (first.train != other.train).any()
+    assert (first.train[:50] != first.held_out).any()
+    assert (first.held_out != first.floor_reference).any()
+
+
+def test_the_metrics_named_can_be_computed_from_the_facts(spec, cache):
+    data = load(spec, stream(0, "data"), cache)
+    for name in data.metrics:
+        of_data = floor(name, data.floor_reference, data.held_out, data.facts, stream(0, "metrics"))
+        generated = data.held_out + np.float32(5.37)
+        value = compute(name, generated, data.held_out, data.facts, stream(0, "metrics"))
+        if METRICS[name].direction == "lower":
+            assert value > of_data
+        else:
+            assert value <= of_data
+
+
+def test_samples_of_another_dimension_have_no_data_units(spec, cache):
+    data = load(spec, stream(0, "data"), cache)
+    with pytest.raises(ValueError, match=f"have {data.dim} coordinates on the last axis"):
+        data.to_data_units(np.zeros((4, data.dim + 1)))
+
+
+def test_only_specs_are_loaded(cache):
+    with pytest.raises(TypeError, match="'mixture' is no spec of a data set"):
+        load("mixture", stream(0, "data"), cache)
+
+
+@pytest.mark.parametrize(
+    ("family", "field", "value", "error", "message"),
+    [
+        (MixtureSpec, "num_modes", 0, ValueError, "num_modes is at least 1, not 0"),
+        (MixtureSpec, "num_modes", 7.0, TypeError, "num_modes is an integer, not 7.0"),
+        (MixtureSpec, "radius", -5.0, ValueError, "radius is a number > 0, not -5.0"),
+        (MixtureSpec, "radial_sd", 0.0, ValueError, "radial_sd is a number > 0, not 0.0"),
+        (MixtureSpec, "angular_sd", np.nan, ValueError, "angular_sd is a number > 0, not nan"),
+        (MixtureSpec, "num_train", 1, ValueError, "num_train is at least 2, not 1"),
+        (MixtureSpec, "num_train", True, TypeError, "num_train is an integer, not True"),
+        (BitsSpec, "num_bits", 0, ValueError, "num_bits is at least 1, not 0"),
+        (BitsSpec, "num_held_out", 1, ValueError, "num_held_out is at least 2, not 1"),
+        (PhotonCountsSpec, "num_photons", 17, ValueError, "num_photons=17 exceeds num_modes=16"),
+        (PhotonCountsSpec, "num_photons", 0, ValueError, "num_photons is at least 1, not 0"),
+        (PhotonCountsSpec, "num_held_out", "9", TypeError, "num_held_out is an integer, not '9'"),
+        (PhotonCountsSpec, "interferometer", "harr", ValueError, "'haar' or 'time-bin:DELAYS'"),
+    ],
+)
+def test_bad_specs_are_refused_by_field(family, field, value, error, message):
+    with pytest.raises(error, match=message):
+        family(**{"num_train": 10, "num_held_out": 10} | {field: value})

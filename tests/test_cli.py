@@ -1,0 +1,168 @@
+"""The command `qlat` as a user types it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from quantum_latents import __version__
+from quantum_latents.cli import main
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("QLAT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def _write(path, array):
+    np.save(path, array)
+    return str(path)
+
+
+MISTAKES = [
+    (["run", "tabel1"], "did you mean 'table1'?"),
+    (["run", "compare"], "--data FILE"),
+    (["run", "compare", "--data", "absent.npy"], "absent.npy"),
+    (["run", "compare", "--data", "nan.npy"], "column 1"),
+    (["run", "compare", "--data", "infinite.npy"], "column 1"),
+    (["run", "compare", "--data", "one_row.npy"], "at least 20"),
+    (["run", "compare", "--data", "constant.npy"], "all rows are equal"),
+    (["run", "compare", "--data", "text.csv"], "'colour'"),
+    (["run", "compare", "--data", "broken.npz"], "broken.npz"),
+    (["run", "compare", "--data", "good.npy", "--latent-dim", "0"], "dim is at least 1"),
+    (["run", "mixture", "--latents", "quantom"], "did you mean 'quantum'?"),
+    (["run", "mixture", "--latents", "quantum,quantum"], "twice"),
+    (["run", "mixture", "--seeds", "0"], "--seeds is at least 1"),
+    (["run", "mixture", "--num-steps", "0"], "--num-steps is at least 1"),
+    (["run", "mixture", "--workers", "0"], "at least 1"),
+    (["run", "mixture", "--time-budget", "9x"], "90s, 9m or 2h"),
+    (["run", "mixture", "--data", "good.npy"], "leave --data out"),
+    (["run", "mixture", "--latent-dim", "8"], "belongs to compare"),
+    (["run", "table1", "--data", "quantum,bits"], "no data set is called 'bits'"),
+    (["run", "table1", "--out", "good.npy"], "good.npy"),
+    (["table", "absent"], "absent"),
+    (["report", "absent"], "absent"),
+    (
+        ["sample", "--interferometer", "harr:4", *"--photons 2 --num-samples 9 --out b".split()],
+        "harr",
+    ),
+    (["sample", "--interferometer", "haar:4", *"--photons 9 --num-samples 9 --out b".split()], "9"),
+    (["sample", "--interferometer", "haar:4", *"--num-samples 9 --out b".split()], "--photons"),
+    (["sample", "--interferometer", "haar:4", *"--photons 2 --num-samples 0 --out b".split()], "0"),
+    (
+        ["sample", "--interferometer", "haar:4", *"--input 1,x --num-samples 9 --out b".split()],
+        "1,x",
+    ),
+    (
+        ["sample", "--interferometer", "good.npy", *"--photons 2 --num-samples 9 --out b".split()],
+        "square",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), MISTAKES, ids=[" ".join(arguments) for arguments, _ in MISTAKES]
+)
+def test_a_mistake_is_one_line_exit_code_2_and_nothing_written(arguments, said, tmp_path, capsys):
+    good = np.random.default_rng(0).normal(size=(60, 3))
+    spoilt = good.copy()
+    spoilt[7, 1] = np.nan
+    _write(tmp_path / "good.npy", good)
+    _write(tmp_path / "nan.npy", spoilt)
+    spoilt[7, 1] = np.inf
+    _write(tmp_path / "infinite.npy", spoilt)
+    _write(tmp_path / "one_row.npy", good[:1])
+    _write(tmp_path / "constant.npy", np.ones((60, 3)))
+    (tmp_path / "text.csv").write_text("x,colour\n" + "1.0,red\n2.0,blue\n" * 20)
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 not an archive")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    assert main(arguments) == 2
+
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1, captured.err
+    assert captured.err.startswith("qlat: ")
+    assert said in captured.err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_mistyped_option_is_a_mistake_too(capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(["run", "mixture", "--preset", "smok"])
+    assert exit.value.code == 2
+
+
+def test_compare_from_a_file_to_a_page(tmp_path, capsys):
+    table = np.random.default_rng(1).normal(size=(80, 2))
+    np.savetxt(tmp_path / "mine.csv", table, delimiter=",", header="a,b", comments="")
+    call = [
+        *("run compare --data mine.csv --preset smoke --seeds 1 --num-steps 16".split()),
+        *("--latents quantum,gaussian --latent-dim 4 --out mine --json".split()),
+    ]
+    assert main(call) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["num_rows"] == printed["num_runs"] == 2
+    page = (tmp_path / "mine" / "report.html").read_text()
+    assert "qlat run compare --data mine.csv" in page
+    study = json.loads((tmp_path / "mine" / "study.json").read_text())
+    assert any("16 generator steps instead of" in note for note in study["notes"])
+
+    rows = (tmp_path / "mine" / "rows.jsonl").read_bytes()
+    assert main(call[:-1]) == 0, "the same call has nothing left to do"
+    assert (tmp_path / "mine" / "rows.jsonl").read_bytes() == rows
+    assert "all differences: qlat table mine" in capsys.readouterr().out
+
+    assert main([*call[:-1], "--num-steps", "32"]) == 2, "another study in the same directory"
+    assert "choose another --out" in capsys.readouterr().err
+    assert (tmp_path / "mine" / "rows.jsonl").read_bytes() == rows
+
+    assert main(["table", "mine", "--format", "markdown"]) == 0
+    assert "| quantum |" in capsys.readouterr().out
+    assert main(["report", "mine", "--out", "elsewhere.html"]) == 0
+    assert (tmp_path / "elsewhere.html").exists()
+
+
+def test_sample_draws_a_bank_once(tmp_path, capsys):
+    call = "sample --interferometer time-bin:6:1,1 --input 1,0,2,0,0,1 --num-samples 500".split()
+    assert main([*call, "--out", "bank", "--json"]) == 0
+    manifest = json.loads(capsys.readouterr().out)
+    assert manifest["complete"]
+    counts = np.load(tmp_path / "bank" / "counts.npy")
+    assert counts.shape == (500, 6)
+    assert (counts.sum(1) == 4).all()
+    modified = (tmp_path / "bank" / "counts.npy").stat().st_mtime_ns
+    assert main([*call, "--out", "bank"]) == 0
+    assert (tmp_path / "bank" / "counts.npy").stat().st_mtime_ns == modified
+    assert main([*call, "--seed", "1", "--out", "bank"]) == 2, "another bank in the same folder"
+
+
+def test_recipes_are_listed_with_their_cost(capsys):
+    assert main(["recipes", "--json"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    paper = {e["recipe"]: e for e in entries if e["preset"] == "paper"}
+    assert paper["table1"]["runs"] == 96
+    # 60 products of 2 * 500 * 512 * 512, and the narrow ends, 40,000 steps of 96 runs
+    hidden = 96 * 40_000 * 60 * 2 * 500 * 512 * 512 / 1e12
+    assert hidden < paper["table1"]["teraflop"] < 1.1 * hidden
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"qlat {__version__}\n"
+
+
+def test_help_loads_neither_torch_nor_numba():
+    code = (
+        "import sys\n"
+        "from quantum_latents.cli import main\n"
+        "try:\n    main(['run', '--help'])\n"
+        "except SystemExit as exit:\n    assert exit.code == 0\n"
+        "print(sorted({'torch', 'numba', 'scipy', 'matplotlib'} & set(sys.modules)))\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.splitlines()[-1] == "[]", answer.stdout + answer.stderr
