@@ -8,6 +8,7 @@ caller, so that it can be fed the very draws of a stacked run.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ __all__ = ["plain_mlp", "plain_wgan"]
 def plain_mlp(widths: tuple[int, ...], negative_slope: float) -> nn.Sequential:
     """Return linear layers with LeakyReLU (ReLU at slope 0) between them."""
     layers: list[nn.Module] = []
-    for before, width in zip(widths[:-1], widths[1:], strict=True):
+    for before, width in pairwise(widths):
         layers += [nn.Linear(before, width)]
         layers += [nn.LeakyReLU(negative_slope) if negative_slope else nn.ReLU()]
     return nn.Sequential(*layers[:-1])
@@ -35,6 +36,10 @@ def plain_wgan(
     """Train on the given draws; return the last critic loss of every generator step.
 
     Args:
+        generator: maps z to x.
+        critic: maps x to a score.
+        generator_optimiser: of the generator's parameters.
+        critic_optimiser: of the critic's.
         draws: for every generator step the critic steps' (x, z, e) and the generator's z.
         gradient_penalty: its weight.
     """

@@ -35,7 +35,6 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 from plain_wgan import plain_mlp, plain_wgan
-
 from quantum_latents.execution.plan import available_cores, load_or_make_plan
 from quantum_latents.latents import build_latent
 from quantum_latents.models import GANSpec

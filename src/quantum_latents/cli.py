@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -196,7 +197,7 @@ def _teraflop(study: Study) -> float:
     total = 0.0
     for run in study.runs:
         widths = run.model.critic.widths(run.latent.dim, 1)
-        unit = 2 * run.training.batch_size * sum(a * b for a, b in zip(widths, widths[1:]))
+        unit = 2 * run.training.batch_size * sum(a * b for a, b in pairwise(widths))
         total += run.training.num_steps * (11 * run.training.critic_steps + 5) * unit
     return total / 1e12
 

@@ -260,7 +260,8 @@ class _Parent:
             for _ in range(self.num_workers)
         ]
         started = time.monotonic()
-        with _hidden_main_module(), _interrupts_held_back():
+        num_threads = max(stack.num_threads for stack in self.pending)
+        with _hidden_main_module(), _interrupts_held_back(), _blas_threads(num_threads):
             for worker in workers:
                 worker.start()
         interrupted = stopped = False
@@ -339,6 +340,26 @@ def _hidden_main_module() -> Iterator[None]:
         yield
     finally:
         main.__dict__.update(hidden)
+
+
+@contextlib.contextmanager
+def _blas_threads(number: int) -> Iterator[None]:
+    """Let new processes inherit how many threads numpy's BLAS may start.
+
+    Left alone, every worker starts one a core for the metrics, and they wait for each other:
+    minutes instead of seconds on a busy machine.
+    """
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, str(number)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

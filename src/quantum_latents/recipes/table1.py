@@ -26,7 +26,7 @@ _PRESETS = {
         num_train=20_000, bank_size=20_000,
     ),
     "quick": ShrunkenGAN(
-        hidden=(128, 128), batch_size=100, num_steps=1000, num_seeds=10, num_samples=2000,
+        hidden=(128, 128), batch_size=100, num_steps=800, num_seeds=10, num_samples=2000,
         num_train=100_000, bank_size=100_000,
     ),
     "paper": ShrunkenGAN(

@@ -465,7 +465,7 @@ def correlation_figure(
         for spine in scale.spines.values():
             spine.set_visible(False)
         axes.set_position((0.12, 0.19, 0.84, 0.7))  # square: 2.1 inches
-        scale.set_position((0.12, 0.09, 0.84, 0.03))
+        scale.set_position((0.17, 0.09, 0.74, 0.03))
 
     return _svg(draw, (_SQUARE[0], 3.0), title)
 

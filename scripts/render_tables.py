@@ -1,0 +1,60 @@
+"""Render the tables in docs/ from the committed rows in results/.
+
+    .venv/bin/python scripts/render_tables.py [--check]
+
+A table stands between `<!-- table: results/NAME -->` and `<!-- end of table -->`, a single
+cell between `<!-- cell: results/NAME DATA LATENT METRIC -->` and `<!-- end -->`. With `--check`
+nothing is written, and a page that does not say what the rows say is an error.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from quantum_latents.report import table
+from quantum_latents.results import read_rows, read_study
+
+__all__ = ["main", "rendered"]
+
+_ROOT = Path(__file__).resolve().parents[1]
+_TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+_CELL = re.compile(r"(<!-- cell: (\S+) (\S+) (\S+) (\S+) -->).*?(<!-- end -->)")
+
+
+def rendered(page: str, root: Path = _ROOT) -> str:
+    """Return the text of a page with all its tables made from rows anew."""
+
+    def replace(match: re.Match[str]) -> str:
+        folder = root / match[2]
+        study = read_study(folder)
+        made = table(read_rows(folder), study)
+        text = made.brief(study["primary_metrics"]).markdown()
+        command = f"Command: `{study['command']}`\n"
+        return f"{match[1]}\n{text}\n{command}\n{match[3]}"
+
+    def replace_cell(match: re.Match[str]) -> str:
+        made = table(read_rows(root / match[2]), read_study(root / match[2]))
+        (section,) = (section for section in made.sections if section.data == match[3])
+        return f"{match[1]}{section.cells[match[4]][match[5]]}{match[6]}"
+
+    return _CELL.sub(replace_cell, _TABLE.sub(replace, page))
+
+
+def main(arguments: list[str]) -> int:
+    """Render all pages, or check them."""
+    stale = []
+    for path in sorted((_ROOT / "docs").glob("*.md")):
+        before = path.read_text(encoding="utf-8")
+        after = rendered(before)
+        if after != before:
+            stale.append(path.name)
+            if "--check" not in arguments:
+                path.write_text(after, encoding="utf-8")
+    print(f"tables changed in: {', '.join(stale) or 'no page'}")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

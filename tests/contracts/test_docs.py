@@ -1,0 +1,51 @@
+"""The documentation says what the rows and the code say."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _renderer():
+    path = ROOT / "scripts" / "render_tables.py"
+    spec = importlib.util.spec_from_file_location("render_tables", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_tables_are_rendered_from_the_committed_rows(page):
+    text = page.read_text(encoding="utf-8")
+    assert _renderer().rendered(text) == text, "run scripts/render_tables.py"
+
+
+def test_a_stale_table_is_noticed():
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    stale = re.sub(r"\| quantum \| \d", "| quantum | 9", page, count=1)
+    assert stale != page
+    assert _renderer().rendered(stale) == page
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name
+)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_readme_names_every_command_and_recipe():
+    from quantum_latents.cli import _RECIPES, _RUN
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in _RUN:
+        assert f"qlat {command.__name__.lower()}" in readme
+    for recipe in _RECIPES:
+        assert f"qlat run {recipe}" in readme
