@@ -68,10 +68,12 @@ pip_install() {
     # shellcheck disable=SC2086
     .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off \
         -c constraints.txt ${PIP_ARGS:-} "$@" >>"$log" 2>&1 && return
-    if grep -qi 'no space left on device' "$log"; then
+    # On a full disk the log itself may end in the middle of the message.
+    if grep -qi -e 'errno 28' -e 'no space left' "$log"; then
         fail "the disk filled up while pip was installing; log: $log"
     fi
-    fail "pip failed: $(grep '^ERROR' "$log" | head -n 1 | cut -c 1-200) (log: $log)"
+    message=$(grep '^ERROR' "$log" | head -n 1 | cut -c 1-200)
+    fail "pip failed: ${message:-it ended without a message} (log: $log)"
 }
 
 case ${1:-} in

@@ -40,6 +40,7 @@ MISTAKES = [
     (["run", "mixture", "--seeds", "0"], "--seeds is at least 1"),
     (["run", "mixture", "--num-steps", "0"], "--num-steps is at least 1"),
     (["run", "mixture", "--workers", "0"], "at least 1"),
+    (["run", "mixture", "--bank", "many"], "or fresh"),
     (["run", "mixture", "--time-budget", "9x"], "90s, 9m or 2h"),
     (["run", "mixture", "--data", "good.npy"], "leave --data out"),
     (["run", "mixture", "--latent-dim", "8"], "belongs to compare"),

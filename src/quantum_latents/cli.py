@@ -59,6 +59,8 @@ class Run:
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1: quantum,bernoulli."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
+    bank: str | None = None
+    """Draws of every latent that are kept and re-used, such as 1000000, or fresh for none."""
     latent_dim: int | None = None
     """compare: length of z, the modes of the interferometer (16 by default)."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -272,6 +274,8 @@ def _study(command: Run) -> Study:
         study = recipes.mixture(command.preset, **settings)
     if command.num_steps is not None:
         study = recipes.with_num_steps(study, command.num_steps)
+    if command.bank is not None:
+        study = recipes.with_bank_size(study, _bank_size(command.bank))
     return study
 
 
@@ -293,6 +297,14 @@ def _names(text: str | None, known: Sequence[str], what: str) -> tuple[str, ...]
 def _hint(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+
+
+def _bank_size(text: str) -> int | None:
+    if text == "fresh":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"--bank is a number of draws such as 1000000, or fresh, not {text!r}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -117,7 +117,6 @@ def test_a_study_leaves_rows_samples_and_its_description(undisturbed, tiny_study
     assert described["command"] == "qlat run tiny"
     assert described["num_runs"] == 4
     assert all(setting["source"] for setting in described["settings"])
-    assert not list(undisturbed.glob("stack-*"))  # checkpoints are gone with their use
     assert not list(undisturbed.rglob("*.part"))
 
 
@@ -188,11 +187,13 @@ def test_interrupted_and_killed_the_rows_are_the_same(
         wait_until(lambda: not any(map(is_running, workers)))
     assert rows.read_bytes() == kept
     assert checkpoint.exists()
+    assert len(list(directory.glob("runs/*/samples.safetensors"))) == 2  # it did not train on
 
     assert run(tiny_study(), directory, cache, num_workers=2)
     assert (directory / "plan.json").read_bytes() == plan  # frozen, whatever is asked later
     assert rows.read_bytes().startswith(kept)
     assert num_lines(rows) == 4
+    assert not list(directory.glob("stack-*"))  # checkpoints are gone with their use
     assert result_of(directory) == result_of(undisturbed)
 
 

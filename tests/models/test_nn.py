@@ -1,5 +1,6 @@
 """The stacked perceptron and its three sweeps against autograd and `torch.nn`."""
 
+import copy
 import math
 
 import pytest
@@ -151,6 +152,19 @@ def test_an_extracted_run_is_that_run_and_a_copy(reinject):
         mlp.flat.zero_()
     assert_close(alone(x[1]).detach(), before)
     assert {p.dtype for p in alone.parameters()} == {torch.float64}
+
+
+def test_a_copy_has_memory_of_its_own():
+    mlp = network(SHAPES[1], "relu", reinject=False)
+    x = normal(STACK, BATCH, 3)
+    before = mlp.activations(x, mlp.buffers_of(BATCH))[-1].clone()
+    copied = copy.deepcopy(mlp)
+    # The cut of the old memory would be taken for that of any tensor at its address later.
+    assert mlp.flat.data_ptr() not in copied._cut
+    with torch.no_grad():
+        copied.flat.zero_()
+    assert torch.equal(mlp.activations(x, mlp.buffers_of(BATCH))[-1], before)
+    assert (copied.activations(x, copied.buffers_of(BATCH))[-1] == 0).all()
 
 
 def test_runs_do_not_touch_each_other():

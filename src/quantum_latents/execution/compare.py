@@ -47,15 +47,22 @@ def compare_latents(
         StudyError: a stack of runs failed.
     """
     directory = Path(directory)
-    if isinstance(data, np.ndarray):
-        file = directory / "data.npy"
-        if file.exists() and not np.array_equal(np.load(file), data):
+    array = data if isinstance(data, np.ndarray) else None
+    file = Path(data) if not isinstance(data, np.ndarray) else directory / "data.npy"
+    is_written = array is not None and not file.exists()
+    try:
+        if array is not None and is_written:
+            directory.mkdir(parents=True, exist_ok=True)
+            np.save(file, array, allow_pickle=False)
+        elif array is not None and not np.array_equal(np.load(file), array):
             raise ValueError(f"{directory} holds a study of another array: choose another one")
-        directory.mkdir(parents=True, exist_ok=True)
-        np.save(file, data, allow_pickle=False)
-    else:
-        file = Path(data)
-    study = compare(str(file), preset, num_seeds=num_seeds, latents=latents, latent_dim=latent_dim)
+        study = compare(
+            str(file), preset, num_seeds=num_seeds, latents=latents, latent_dim=latent_dim
+        )
+    except (TypeError, ValueError):
+        if is_written:  # an array that cannot be used must not stand in a better one's way
+            file.unlink(missing_ok=True)
+        raise
     command = ["qlat", "run", "compare", "--data", str(file), "--preset", preset]
     command += ["--seeds", str(len({run.seed for run in study.runs}))]
     command += ["--latents", ",".join(latents), "--latent-dim", str(latent_dim)]

@@ -28,7 +28,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -36,6 +36,7 @@ from typing import Any
 
 import quantum_latents
 from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan
+from quantum_latents.latents import card_of
 from quantum_latents.recipes import Study, settings_of
 from quantum_latents.results import RowStore
 from quantum_latents.training import RunSpec
@@ -166,6 +167,7 @@ def _freeze(study: Study, directory: Path, command: str) -> None:
         "reference": study.reference,
         "primary_metrics": list(study.primary_metrics),
         "equivalence_margins": dict(study.equivalence_margins),
+        "latents": _latents(study),
         "settings": settings_of(study),
         "num_runs": len(study.runs),
         "version": quantum_latents.__version__,
@@ -177,6 +179,12 @@ def _freeze(study: Study, directory: Path, command: str) -> None:
     # runs.json last: where it stands, the description beside it is whole.
     write_atomically(directory / "study.json", json.dumps(description, indent=1).encode())
     write_atomically(path, json.dumps(runs, indent=1).encode())
+
+
+def _latents(study: Study) -> list[dict[str, str]]:
+    """Return the card of every latent of a study."""
+    cards = {run.latent.name: card_of(run.latent) for run in study.runs}
+    return [{"name": name, **asdict(card)} for name, card in cards.items()]
 
 
 def _settings(study_file: Path) -> Any:
@@ -236,6 +244,7 @@ class _Parent:
         self.stack_size = {stack.index: len(stack.runs) for stack in plan.stacks}
         done = sum(len(s.runs) for s in plan.stacks) - sum(len(s.runs) for s in self.pending)
         self.steps_done_before = done * steps
+        self.progress.num_steps_done = self.steps_done_before
         self.stack_steps: dict[int, int] = {}
         self.first_steps: dict[int, int] = {}
 

@@ -1,6 +1,6 @@
 """Latents: laws and banks as tensors z (num_samples, dim)."""
 
-from quantum_latents.latents.build import build_latent, interferometer_of, quantum_latent
+from quantum_latents.latents.build import build_latent, card_of, interferometer_of, quantum_latent
 from quantum_latents.latents.latent import Latent, Moments
 from quantum_latents.latents.sources import (
     BernoulliSource,
@@ -31,6 +31,7 @@ __all__ = [
     "Scaling",
     "Source",
     "build_latent",
+    "card_of",
     "interferometer_of",
     "quantum_latent",
 ]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from quantum_latents.banks import BankRecipe, build_bank
 from quantum_latents.circuits import Interferometer, parse
 from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.latents.latent import Latent
-from quantum_latents.latents.sources import BernoulliSource, GaussianSource, PhotonicSource, Source
+from quantum_latents.latents.sources import (
+    PHOTONIC_CARDS,
+    BernoulliSource,
+    Card,
+    GaussianSource,
+    PhotonicSource,
+    Source,
+)
 from quantum_latents.latents.specs import BernoulliSpec, GaussianSpec, LatentSpec, PhotonicSpec
 from quantum_latents.random import Stream, stream
 from quantum_latents.samplers.probabilities import Statistics
 
-__all__ = ["build_latent", "interferometer_of", "quantum_latent"]
+__all__ = ["build_latent", "card_of", "interferometer_of", "quantum_latent"]
 
 
 def build_latent(spec: LatentSpec, seed: int, cache: Path) -> Latent:
@@ -52,9 +60,29 @@ def _source(spec: LatentSpec, seed: int) -> Source:
         return GaussianSource(spec.dim)
     if isinstance(spec, BernoulliSpec):
         return BernoulliSource(spec.dim)
-    statistics: Statistics = "boson" if spec.name == "quantum" else "distinguishable"
     occupation = evenly_spread(spec.dim, spec.num_photons)
-    return PhotonicSource(interferometer_of(spec, seed), occupation, statistics)
+    return PhotonicSource(interferometer_of(spec, seed), occupation, _statistics(spec))
+
+
+def _statistics(spec: PhotonicSpec) -> Statistics:
+    return "boson" if spec.name == "quantum" else "distinguishable"
+
+
+def card_of(spec: LatentSpec) -> Card:
+    """Return what a latent is, what it shares with the quantum one, and what it costs.
+
+    >>> spec = GaussianSpec(dim=16, scaling="raw", bank_size=None, num_held_out=1)
+    >>> card_of(spec).shares
+    'nothing but its length'
+    """
+    if isinstance(spec, GaussianSpec):
+        return GaussianSource.card
+    if isinstance(spec, BernoulliSpec):
+        return BernoulliSource.card
+    card = PHOTONIC_CARDS[_statistics(spec)]
+    if spec.name == "distinguishable" and spec.sharing == "independent":
+        return replace(card, shares="photon total, and the law its interferometer is drawn from")
+    return card
 
 
 def interferometer_of(spec: PhotonicSpec, seed: int) -> Interferometer:

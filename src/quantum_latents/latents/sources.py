@@ -16,7 +16,14 @@ from quantum_latents.random import Stream
 from quantum_latents.samplers import BosonSampler, DistinguishableSampler
 from quantum_latents.samplers.probabilities import Statistics, covariance, mean_occupancy
 
-__all__ = ["BernoulliSource", "Card", "GaussianSource", "PhotonicSource", "Source"]
+__all__ = [
+    "PHOTONIC_CARDS",
+    "BernoulliSource",
+    "Card",
+    "GaussianSource",
+    "PhotonicSource",
+    "Source",
+]
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ class BernoulliSource:
         )
 
 
-_CARDS = {
+PHOTONIC_CARDS = {
     "boson": Card(
         "photon counts of indistinguishable photons (boson sampling)",
         "everything: it is the quantum latent",
@@ -136,6 +143,7 @@ _CARDS = {
         "linear in the photons",
     ),
 }
+"""Cards by statistics, for a control that shares the quantum latent's interferometer."""
 
 
 class PhotonicSource:
@@ -152,7 +160,7 @@ class PhotonicSource:
     ) -> None:
         self.interferometer, self.occupation = interferometer, occupation
         self.statistics: Statistics = statistics
-        self.card = _CARDS[statistics]
+        self.card = PHOTONIC_CARDS[statistics]
         self.dim = interferometer.num_modes
         self._sampler: BosonSampler | DistinguishableSampler | None = None
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -217,6 +217,10 @@ class StackedMLP(nn.Module):
             self._cut.clear()
         self._cut[flat.data_ptr()] = layers
         return layers
+
+    def __getstate__(self) -> dict[str, Any]:
+        # In a copy or another process the addresses that name cached views mean nothing.
+        return {**self.__dict__, "_cut": {}}
 
     @property
     def num_layers(self) -> int:

@@ -3,7 +3,13 @@
 from quantum_latents.recipes.compare import compare
 from quantum_latents.recipes.mixture import mixture
 from quantum_latents.recipes.presets import PRESETS
-from quantum_latents.recipes.study import LATENTS, Study, settings_of, with_num_steps
+from quantum_latents.recipes.study import (
+    LATENTS,
+    Study,
+    settings_of,
+    with_bank_size,
+    with_num_steps,
+)
 from quantum_latents.recipes.table1 import DATA_SETS, table1
 
 __all__ = [
@@ -15,5 +21,6 @@ __all__ = [
     "mixture",
     "settings_of",
     "table1",
+    "with_bank_size",
     "with_num_steps",
 ]

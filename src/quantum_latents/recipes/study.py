@@ -9,7 +9,15 @@ from typing import Any
 from quantum_latents.latents import BernoulliSpec, GaussianSpec, LatentSpec, PhotonicSpec
 from quantum_latents.training import RunSpec
 
-__all__ = ["LATENTS", "Preset", "Study", "four_latents", "settings_of", "with_num_steps"]
+__all__ = [
+    "LATENTS",
+    "Preset",
+    "Study",
+    "four_latents",
+    "settings_of",
+    "with_bank_size",
+    "with_num_steps",
+]
 
 LATENTS = ("quantum", "distinguishable", "bernoulli", "gaussian")
 """The paper's four latents, in the order of its tables' right to left."""
@@ -49,6 +57,12 @@ class Study:
             raise ValueError("a study needs at least one run: name a latent and one or more seeds")
         if len({run.digest for run in self.runs}) < len(self.runs):
             raise ValueError("a run occurs twice in the study: name each latent and data set once")
+        banks = {(run.latent.bank_size, run.latent.num_held_out) for run in self.runs}
+        if len(banks) != 1:
+            raise ValueError(
+                "every latent of a study draws from a bank of one size, or all draw fresh; "
+                f"these have (bank_size, num_held_out) {sorted(banks, key=str)}"
+            )
 
 
 def four_latents(
@@ -128,6 +142,16 @@ def _source(sources: Mapping[str, str], name: str) -> str:
         if (prefix := ".".join(parts[:end])) in sources:
             return sources[prefix]
     raise ValueError(f"setting {name!r} has no source: add it to the recipe's sources")
+
+
+def with_bank_size(study: Study, bank_size: int | None) -> Study:
+    """Return the study with banks of another size, None to draw afresh, for every latent."""
+    runs = tuple(
+        replace(run, latent=replace(run.latent, bank_size=bank_size)) for run in study.runs
+    )
+    how = "drawn afresh" if bank_size is None else f"drawn from banks of {bank_size}"
+    sources = {**study.sources, "latent.bank_size": "asked for on the command line"}
+    return replace(study, runs=runs, notes=(*study.notes, f"Latents: {how}."), sources=sources)
 
 
 def with_num_steps(study: Study, num_steps: int) -> Study:

@@ -14,6 +14,10 @@ STUDY_SCHEMA = 1
 """The newest study schema that this version reads."""
 
 _TEXTS = ("study", "title", "question", "preset", "command", "reference", "version", "commit")
+_TABLES = {
+    "latents": {"name", "what", "shares", "simulation"},
+    "settings": {"name", "value", "source"},
+}
 _DEFAULTS: dict[str, Any] = {
     "title": "",
     "question": "",
@@ -23,6 +27,7 @@ _DEFAULTS: dict[str, Any] = {
     "reference": "quantum",
     "primary_metrics": [],
     "equivalence_margins": {},
+    "latents": [],
     "settings": [],
     "num_runs": None,
     "version": "",
@@ -79,11 +84,11 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
         isinstance(margin, int | float) and margin > 0 for margin in margins.values()
     ):
         raise ValueError(f"{where}: 'equivalence_margins' maps metrics to numbers > 0: {margins!r}")
-    if not isinstance(filled["settings"], list) or not all(
-        isinstance(setting, Mapping) and {"name", "value", "source"} <= set(setting)
-        for setting in filled["settings"]
-    ):
-        raise ValueError(f"{where}: each of 'settings' has a name, a value and a source")
+    for name, fields in _TABLES.items():
+        if not isinstance(filled[name], list) or not all(
+            isinstance(entry, Mapping) and fields <= set(entry) for entry in filled[name]
+        ):
+            raise ValueError(f"{where}: each of {name!r} has {', '.join(sorted(fields))}")
     num_runs = filled["num_runs"]
     if num_runs is not None and (not isinstance(num_runs, int) or num_runs < 0):
         raise ValueError(f"{where}: 'num_runs' is a whole number, not {num_runs!r}")

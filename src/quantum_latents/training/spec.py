@@ -7,6 +7,7 @@ names the run: two runs of one name are the same run.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import numbers
@@ -93,12 +94,16 @@ class RunSpec:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+# Resolving annotations is slow, and a study encodes hundreds of specs.
+_hints_of = functools.cache(typing.get_type_hints)
+
+
 def _encode(value: Any, expected: Any) -> Any:
     if dataclasses.is_dataclass(value):
         content = {}
         if hasattr(value, "name"):
             content = {"kind": _kind(type(value)), "name": value.name}  # type: ignore[attr-defined]
-        hints = typing.get_type_hints(type(value))
+        hints = _hints_of(type(value))
         names = [field.name for field in dataclasses.fields(value)]
         return content | {name: _encode(getattr(value, name), hints[name]) for name in names}
     if isinstance(value, tuple):
@@ -150,7 +155,7 @@ def _decode(expected: Any, value: Any, where: str) -> Any:
 def _decode_dataclass(expected: Any, value: Any, where: str) -> Any:
     if not isinstance(value, Mapping):
         raise ValueError(f"{where} is an object, not {value!r}")
-    hints = typing.get_type_hints(expected)
+    hints = _hints_of(expected)
     fields = {field.name for field in dataclasses.fields(expected)}
     derived = {"kind", "name"} if hasattr(expected, "name") or "name" in fields else set()
     content = {key: item for key, item in value.items() if key in fields or key not in derived}

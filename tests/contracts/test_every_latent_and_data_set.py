@@ -1,0 +1,188 @@
+"""One suite over every latent and every data set: what all code after them relies on."""
+
+import json
+import typing
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from quantum_latents.data import (
+    ArraySpec,
+    BitsSpec,
+    DataSpec,
+    MixtureSpec,
+    PhotonCountsSpec,
+    array_spec,
+    load,
+)
+from quantum_latents.evaluation import evaluate
+from quantum_latents.latents import (
+    BernoulliSpec,
+    GaussianSpec,
+    LatentSpec,
+    PhotonicSpec,
+    build_latent,
+)
+from quantum_latents.metrics import METRICS
+from quantum_latents.models import GANSpec, MLPSpec
+from quantum_latents.random import stream
+from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec, train_stack
+
+NUM_HELD_OUT = 40
+_SHARED = {"dim": 4, "scaling": "centred", "bank_size": 200, "num_held_out": NUM_HELD_OUT}
+_PHOTONIC = PhotonicSpec(
+    name="quantum", num_photons=2, interferometer="haar", sharing="shared", **_SHARED
+)
+LATENTS: dict[str, LatentSpec] = {
+    "quantum": _PHOTONIC,
+    "quantum, time-bin": replace(_PHOTONIC, interferometer="time-bin:1,1"),
+    "quantum, fresh": replace(_PHOTONIC, bank_size=None),
+    "distinguishable": replace(_PHOTONIC, name="distinguishable", sharing="independent"),
+    "bernoulli": BernoulliSpec(**_SHARED),
+    "gaussian": GaussianSpec(**_SHARED),
+}
+DATA_SETS: dict[str, DataSpec | None] = {
+    "mixture": MixtureSpec(num_train=200, num_held_out=NUM_HELD_OUT),
+    "quantum": PhotonCountsSpec(
+        num_modes=4, num_photons=2, num_train=200, num_held_out=NUM_HELD_OUT
+    ),
+    "bernoulli": BitsSpec(num_bits=3, num_train=200, num_held_out=NUM_HELD_OUT),
+    "array": None,  # made from a file, below
+}
+every_latent = pytest.mark.parametrize("latent_spec", LATENTS.values(), ids=LATENTS.keys())
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module", params=DATA_SETS)
+def data_spec(request, tmp_path_factory):
+    if (spec := DATA_SETS[request.param]) is not None:
+        return spec
+    path = tmp_path_factory.mktemp("mine") / "mine.npy"
+    np.save(path, 50 + 9 * stream(0, "test").generator().normal(size=(500, 3)))
+    return array_spec(path)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def run_of(data_spec, latent_spec, seed=0) -> RunSpec:
+    network = MLPSpec(hidden=(8,), activation="relu", negative_slope=0.0, initialisation="pytorch")
+    return RunSpec(
+        data=data_spec,
+        latent=latent_spec,
+        model=GANSpec(generator=network, critic=network),
+        training=WGANSpec(
+            num_steps=3,
+            batch_size=4,
+            critic_steps=1,
+            gradient_penalty=10.0,
+            optimiser=OptimiserSpec(name="rmsprop", learning_rate=1e-3, alpha=0.99),
+        ),
+        evaluation=EvaluationSpec(num_samples=NUM_HELD_OUT),
+        seed=seed,
+    )
+
+
+def test_no_latent_and_no_data_set_is_left_out(data_spec):
+    assert {type(spec) for spec in LATENTS.values()} == set(typing.get_args(LatentSpec))
+    covered = {type(spec) for spec in DATA_SETS.values() if spec is not None} | {ArraySpec}
+    assert covered == set(typing.get_args(DataSpec))
+
+
+@every_latent
+def test_a_latent_keeps_its_contract(latent_spec, cache):
+    latent = build_latent(latent_spec, 0, cache)
+    z = latent.sample(30, stream(0, "z"))
+    assert z.shape == (30, latent.dim) == (30, latent_spec.dim)
+    assert z.dtype == torch.float32
+    assert z.isfinite().all()
+    assert not z.requires_grad
+    assert torch.equal(latent.sample(30, stream(0, "z")), z)
+    assert not torch.equal(latent.sample(30, stream(1, "z")), z)
+    assert len(z.unique(dim=0)) > 1
+    assert latent.sample(0, stream(0, "z")).shape == (0, latent.dim)
+    held_out = latent.held_out(NUM_HELD_OUT)
+    assert held_out.shape == (NUM_HELD_OUT, latent.dim)
+    for moment in latent.moments:
+        assert moment.shape == (latent.dim,)
+        assert moment.dtype == np.float64
+    assert np.allclose(latent.moments.mean, 0, atol=1e-12)
+    assert all(vars(latent.card).values())
+    other_seed = build_latent(latent_spec, 1, cache)
+    assert not torch.equal(other_seed.held_out(NUM_HELD_OUT), held_out)
+    z.zero_()  # what a caller does to its z stays with the caller
+    assert torch.equal(latent.held_out(NUM_HELD_OUT), held_out)
+
+
+@every_latent
+def test_a_latent_in_place_changes_stay_with_the_caller(latent_spec, cache):
+    latent = build_latent(latent_spec, 0, cache)
+    before = latent.held_out(NUM_HELD_OUT).clone()
+    latent.held_out(NUM_HELD_OUT).fill_(7.0)
+    assert torch.equal(latent.held_out(NUM_HELD_OUT), before)
+
+
+def test_a_data_set_keeps_its_contract(data_spec, cache):
+    data = load(data_spec, stream(0, "data"), cache)
+    assert data.name == data_spec.name
+    for part in (data.train, data.held_out, data.floor_reference):
+        assert part.dtype == np.float32
+        assert part.shape[1] == data.dim
+        assert np.isfinite(part).all()
+        assert not part.flags.writeable
+    assert len(data.held_out) == len(data.floor_reference) >= NUM_HELD_OUT
+    assert set(data.metrics) <= set(METRICS)
+    # A verdict can be had: not every metric of the data is won by a constant.
+    assert not all(METRICS[name].constant_wins for name in data.metrics)
+    for name in data.metrics:
+        assert set(METRICS[name].needs) <= set(data.facts)
+        assert set(METRICS[name].corroborated_by) <= set(data.metrics)
+    assert np.array_equal(load(data_spec, stream(0, "data"), cache).train, data.train)
+    back = (data.to_data_units(data.train) - data.offset) / data.scale
+    assert np.allclose(back, data.train, atol=1e-5)
+
+
+def test_metrics_of_the_data_themselves_are_their_floor(data_spec, cache):
+    data = load(data_spec, stream(0, "data"), cache)
+    metrics = evaluate(data.floor_reference, data, 0)
+    assert tuple(metrics) == data.metrics
+    assert all(entry["value"] == entry["floor"] for entry in metrics.values())
+    json.dumps(metrics, allow_nan=False)
+
+
+@every_latent
+def test_specs_are_frozen_hashable_and_come_back_from_json(data_spec, latent_spec):
+    run = run_of(data_spec, latent_spec)
+    again = RunSpec.from_json(json.loads(json.dumps(run.to_json())))
+    assert again == run
+    assert hash(again) == hash(run)
+    assert again.digest == run.digest != run_of(data_spec, latent_spec, seed=1).digest
+    for spec in (data_spec, latent_spec):
+        name = fields(spec)[0].name
+        with pytest.raises(AttributeError):
+            setattr(spec, name, getattr(spec, name))
+
+
+def test_every_latent_trains_on_every_data_set_in_one_stack(data_spec, cache, tmp_path):
+    runs = [run_of(data_spec, latent) for latent in LATENTS.values()]
+    outcomes = train_stack(runs, cache=cache, checkpoint=tmp_path / "stack.safetensors")
+    assert outcomes is not None
+    data = load(data_spec, stream(0, "data"), cache)
+    for outcome in outcomes:
+        assert outcome.samples is not None
+        assert outcome.samples.shape == (NUM_HELD_OUT, data.dim)
+        assert np.isfinite(outcome.samples).all()
+        json.dumps(evaluate(outcome.samples, data, 0), allow_nan=False)
+    # Trained on other latents, and on nothing else that differs.
+    assert len({outcome.samples.tobytes() for outcome in outcomes}) == len(outcomes)
