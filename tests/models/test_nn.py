@@ -234,24 +234,24 @@ def test_initialise_wants_a_generator_a_run():
 
 
 def test_non_decreasing_widths_are_checked():
-    plain = spec_of((8, 8), non_decreasing=True)
+    plain = spec_of((8, 8), "leaky_relu", non_decreasing=True)
     assert plain.widths(4, 8) == (4, 8, 8, 8)
     with pytest.raises(ValueError, match="layer 1 is 8 wide and needs at least 9"):
         plain.widths(9, 16)
     with pytest.raises(ValueError, match="layer 3 is 2 wide and needs at least 8"):
         plain.widths(4, 2)
     with pytest.raises(ValueError, match="layer 2 is 6 wide and needs at least 8"):
-        spec_of((8, 6), non_decreasing=True).widths(4, 8)
+        spec_of((8, 6), "leaky_relu", non_decreasing=True).widths(4, 8)
 
 
 def test_re_injection_needs_room_for_z():
     # Paper, section 1: with re-injection layer l + 1 is as wide as layer l plus d_z.
-    spec = spec_of((8, 12), non_decreasing=True, reinject_latent=True)
+    spec = spec_of((8, 12), "leaky_relu", non_decreasing=True, reinject_latent=True)
     assert spec.widths(4, 12) == (4, 8, 12, 12)
     with pytest.raises(ValueError, match="layer 2 is 12 wide and needs at least 13"):
         spec.widths(5, 12)
     widths = (64, 176, 288, 400, 512)
-    molgan = spec_of(widths, non_decreasing=True, reinject_latent=True)
+    molgan = spec_of(widths, "leaky_relu", non_decreasing=True, reinject_latent=True)
     assert molgan.widths(48, 512)[1:-1] == widths
 
 
@@ -266,6 +266,7 @@ def test_re_injection_needs_room_for_z():
         ({"activation": "leaky_relu", "negative_slope": 1.0}, "not 1.0"),
         ({"activation": "leaky_relu", "negative_slope": math.nan}, "not nan"),
         ({"initialisation": "zeros"}, "'zeros'"),
+        ({"non_decreasing": True}, "relu cannot: use activation='leaky_relu'"),
         ({"hidden": (8,), "reinject_latent": True}, "add a layer or set reinject_latent=False"),
     ],
 )
@@ -291,7 +292,7 @@ def test_a_critic_sees_no_latent_and_ends_in_one_number():
     with pytest.raises(ValueError, match="reinject_latent=False"):
         GANSpec(generator=good, critic=spec_of(reinject_latent=True))
     with pytest.raises(ValueError, match="non_decreasing=False"):
-        GANSpec(generator=good, critic=spec_of(non_decreasing=True))
+        GANSpec(generator=good, critic=spec_of((8, 8), "leaky_relu", non_decreasing=True))
     model = GANSpec(generator=good, critic=good)
     assert build_generator(model, 4, 3, stack=2)(torch.zeros(2, 5, 4)).shape == (2, 5, 3)
     assert build_critic(model, 3, stack=2)(torch.zeros(2, 5, 3)).shape == (2, 5, 1)

@@ -17,6 +17,7 @@ from quantum_latents.recipes import (
     mixture,
     settings_of,
     table1,
+    with_bank_size,
     with_num_steps,
 )
 from quantum_latents.results import MIN_SEEDS_VERDICT
@@ -231,3 +232,29 @@ def test_another_budget_is_stated(study):
     assert with_num_steps(study, before) is study
     with pytest.raises(ValueError, match="num_steps must be at least 1"):
         with_num_steps(study, 0)
+
+
+def test_latents_of_unequal_banks_are_no_study():
+    study = table1("smoke", num_seeds=1)
+    first = study.runs[0]
+    richer = replace(first, latent=replace(first.latent, bank_size=first.latent.bank_size + 1))
+    with pytest.raises(ValueError, match="a bank of one size, or all draw fresh"):
+        replace(study, runs=(richer, *study.runs[1:]))
+
+
+@pytest.mark.parametrize("bank_size", [None, 5000])
+def test_the_bank_is_a_recorded_setting_of_all_latents(bank_size):
+    study = with_bank_size(table1("smoke", num_seeds=1), bank_size)
+    assert {run.latent.bank_size for run in study.runs} == {bank_size}
+    (setting,) = (s for s in settings_of(study) if s["name"] == "latent.bank_size")
+    assert setting == {
+        "name": "latent.bank_size",
+        "value": str(bank_size),
+        "source": "asked for on the command line",
+    }
+    assert "Latents: drawn" in study.notes[-1]
+
+
+def test_without_the_quantum_latent_the_first_one_is_the_reference():
+    assert table1("smoke").reference == "quantum"
+    assert table1("smoke", latents=("gaussian", "bernoulli")).reference == "gaussian"

@@ -196,12 +196,15 @@ def _settings(study_file: Path) -> Any:
 
 
 def _commit() -> str:
-    """Return the commit of the source tree this package runs from, or "" outside one."""
+    """Return the commit of the source tree this package runs from, or "" outside one.
+
+    It ends in -dirty where tracked files differ from the commit.
+    """
     source = Path(__file__).resolve().parents[3]
     if not (source / ".git").exists():
         return ""
     answer = subprocess.run(
-        ["git", "-C", str(source), "rev-parse", "--short=12", "HEAD"],
+        ["git", "-C", str(source), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"],
         capture_output=True,
         text=True,
         check=False,

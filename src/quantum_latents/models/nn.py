@@ -75,6 +75,11 @@ class MLPSpec:
             raise ValueError(f"relu has negative_slope=0, not {self.negative_slope}")
         if self.activation == "leaky_relu" and not 0 < self.negative_slope < 1:
             raise ValueError(f"leaky_relu needs 0 < negative_slope < 1, not {self.negative_slope}")
+        if self.non_decreasing and self.activation == "relu":
+            raise ValueError(
+                "non_decreasing asks for layers that can be inverted, and relu cannot: "
+                "use activation='leaky_relu', or set non_decreasing=False"
+            )
         if self.initialisation not in ("pytorch", "xavier_uniform", "orthogonal"):
             raise ValueError(
                 "initialisation is 'pytorch', 'xavier_uniform' or 'orthogonal', "
@@ -92,7 +97,7 @@ class MLPSpec:
         Raises:
             ValueError: `non_decreasing` is asked for and a layer narrows.
 
-        >>> spec = MLPSpec(hidden=(8, 8), activation="relu", negative_slope=0.0,
+        >>> spec = MLPSpec(hidden=(8, 8), activation="leaky_relu", negative_slope=0.1,
         ...                initialisation="pytorch", non_decreasing=True)
         >>> spec.widths(4, 2)
         Traceback (most recent call last):

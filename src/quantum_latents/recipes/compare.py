@@ -10,7 +10,7 @@ from quantum_latents.data import array_spec, load
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.random import stream
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
-from quantum_latents.recipes.study import LATENTS, Study, four_latents
+from quantum_latents.recipes.study import LATENTS, Study, four_latents, reference_of
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
 __all__ = ["compare"]
@@ -120,4 +120,5 @@ def compare(
         equivalence_margins={},
         notes=(*notes, *loaded.notes),
         sources=_SOURCES | changed,
+        reference=reference_of(latents),
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from quantum_latents.data import MixtureSpec
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
-from quantum_latents.recipes.study import LATENTS, Study, four_latents
+from quantum_latents.recipes.study import LATENTS, Study, four_latents, reference_of
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
 __all__ = ["mixture"]
@@ -122,4 +122,5 @@ def mixture(
         equivalence_margins={"share_outside": 0.02},
         notes=notes,
         sources=_SOURCES | changed,
+        reference=reference_of(latents),
     )

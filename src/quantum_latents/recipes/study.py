@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ __all__ = [
     "Preset",
     "Study",
     "four_latents",
+    "reference_of",
     "settings_of",
     "with_bank_size",
     "with_num_steps",
@@ -101,6 +102,11 @@ def four_latents(
     if unknown := [name for name in names if name not in made]:
         raise ValueError(f"no latent is called {unknown[0]!r}: choose among {', '.join(made)}")
     return tuple(made[name] for name in names)
+
+
+def reference_of(names: Sequence[str]) -> str:
+    """Return the latent that the others are compared with: quantum, else the first named."""
+    return "quantum" if "quantum" in names or not names else names[0]
 
 
 def settings_of(study: Study) -> list[dict[str, str]]:

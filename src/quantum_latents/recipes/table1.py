@@ -11,7 +11,7 @@ from typing import Any
 from quantum_latents.data import BitsSpec, PhotonCountsSpec
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
-from quantum_latents.recipes.study import LATENTS, Study, four_latents
+from quantum_latents.recipes.study import LATENTS, Study, four_latents, reference_of
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
 __all__ = ["DATA_SETS", "table1"]
@@ -135,4 +135,5 @@ def table1(
         equivalence_margins={"l1_to_integer": 0.005},
         notes=notes,
         sources=_SOURCES | changed,
+        reference=reference_of(latents),
     )
