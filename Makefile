@@ -11,8 +11,8 @@
 ##
 ## make test PYTHON=python3.12 chooses the interpreter (3.11 or newer), PIP_ARGS="..." adds
 ## arguments to pip, MIN_FREE_GB=3 is the free disk space that an installation asks for.
-## On Linux, PIP_ARGS="--extra-index-url URL" brings the
-## small build of torch, without CUDA.
+## On Linux, pip may bring the large build of torch, with CUDA; PIP_ARGS with the index of
+## CPU builds that pytorch.org names brings the small one.
 
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
