@@ -169,7 +169,9 @@ def _verdict_card(section: Section, metric: str, style: Mapping[str, Any]) -> di
     comparisons = section.comparisons[metric]
     facts = next(facts for facts in section.metrics if facts.name == metric)
     paired = [comparison for comparison in comparisons if comparison.num_seeds]
-    title = f"{facts.label}: paired differences"
+    title = "paired by seed"
+    if comparisons and comparisons[0].margin is not None:
+        title += f", margin ±{number_text(comparisons[0].margin)}"
     return {
         "data": section.data,
         "header": f"{facts.label}, {facts.direction} is better",
