@@ -167,3 +167,12 @@ def test_help_loads_neither_torch_nor_numba():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.stdout.splitlines()[-1] == "[]", answer.stdout + answer.stderr
+
+
+def test_a_full_disk_is_a_failure_and_not_a_mistake(monkeypatch, capsys):
+    def full(*arguments, **settings):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("quantum_latents.execution.run_study", full)
+    assert main("run mixture --preset smoke --seeds 1 --out study".split()) == 1
+    assert "No space left on device; what is finished is kept" in capsys.readouterr().err

@@ -117,6 +117,8 @@ class Sample:
     """Print the manifest alone."""
 
 
+_WRONG_PATH = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
+
 Command = (
     Annotated[Recipes, tyro.conf.subcommand("recipes")]
     | Annotated[Run, tyro.conf.subcommand("run")]
@@ -146,11 +148,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("qlat: interrupted; what is finished is kept, the same call goes on", file=sys.stderr)
         return 130
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, ImportError, *_WRONG_PATH) as error:
         print(f"qlat: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except RuntimeError as error:
-        print(f"qlat: {error}", file=sys.stderr)
+    except (RuntimeError, OSError, MemoryError) as error:
+        print(f"qlat: {error}; what is finished is kept, the same call goes on", file=sys.stderr)
         return 1
 
 
