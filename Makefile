@@ -25,7 +25,8 @@ install-dev:
 
 demo: install-demo
 	@echo "quantum-latents: qlat run table1 --preset quick --out demo (under 5 minutes on 2 cores)"
-	@.venv/bin/qlat run table1 --preset quick --out demo
+	@.venv/bin/qlat run table1 --preset quick --out demo || \
+		{ code=$$?; echo "error: the demo failed; if demo/ is of an older version, remove it" >&2; exit $$code; }
 	@test -s demo/report.html || { echo "error: no demo/report.html was written" >&2; exit 1; }
 	@echo "quantum-latents: the report is demo/report.html"
 
@@ -35,14 +36,14 @@ test: install-dev
 
 lint: install-dev
 	@echo "quantum-latents: ruff, pyright, import-linter (a minute)"
-	@.venv/bin/ruff check src tests benchmarks
-	@.venv/bin/ruff format --check src tests benchmarks
+	@.venv/bin/ruff check src tests benchmarks scripts
+	@.venv/bin/ruff format --check src tests benchmarks scripts
 	@.venv/bin/pyright
 	@.venv/bin/lint-imports --no-logo
 
 format: install-dev
-	@.venv/bin/ruff check --fix src tests benchmarks
-	@.venv/bin/ruff format src tests benchmarks
+	@.venv/bin/ruff check --fix src tests benchmarks scripts
+	@.venv/bin/ruff format src tests benchmarks scripts
 
 clean:
 	rm -rf .venv demo build dist src/*.egg-info

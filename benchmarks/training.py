@@ -28,6 +28,7 @@ import multiprocessing
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -100,7 +101,8 @@ def _stacked(runs: tuple[RunSpec, ...], cache: Path):
         latent = build_latent(run.latent, run.seed, cache)
         members.append(StackMember(data, latent, stream(run.seed, "training")))
     model: GANSpec = runs[0].model
-    stack = GANStack(members, model, runs[0].training)
+    # A finished stack would count steps that it does not make.
+    stack = GANStack(members, model, replace(runs[0].training, num_steps=10**6))
 
     def step(block: int) -> None:
         stack.train_block()

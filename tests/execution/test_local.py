@@ -256,3 +256,20 @@ def test_the_description_tells_the_settings_of_every_run(undisturbed):
     }
     assert settings["latent.dim"] == "16, 8"
     assert settings["training.num_steps"] == "960"
+
+
+def test_rows_of_another_worker_are_kept_when_a_stack_fails(tmp_path, tiny_study, cache):
+    """The second stack fails at once; the first, in its own process, ends or can go on."""
+    directory = tmp_path / "study"
+    directory.mkdir()
+    (directory / "stack-0001.safetensors").write_bytes(b"not a checkpoint")
+    with pytest.raises(StudyError, match="stack 1 failed"):
+        run(tiny_study(num_steps=16), directory, cache, num_workers=2)
+    assert not multiprocessing.active_children()
+    left = list(directory.glob("stack-0000.safetensors"))
+    assert left or len(read_rows(directory)) == 2, "finished rows or a checkpoint, never nothing"
+
+
+def test_a_study_goes_on_where_it_was_planned(undisturbed, tiny_study, cache):
+    with pytest.raises(ValueError, match="planned for cpu: go on with --device cpu"):
+        run(tiny_study(), undisturbed, cache, device="cuda")

@@ -296,3 +296,14 @@ def test_a_critic_sees_no_latent_and_ends_in_one_number():
     model = GANSpec(generator=good, critic=good)
     assert build_generator(model, 4, 3, stack=2)(torch.zeros(2, 5, 4)).shape == (2, 5, 3)
     assert build_critic(model, 3, stack=2)(torch.zeros(2, 5, 3)).shape == (2, 5, 1)
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(2, 4)])
+def test_cotangents_of_chosen_input_rows_also_behind_a_width_of_one(rows):
+    mlp = StackedMLP(spec_of((1,)), 3, 1, stack=2, dtype=torch.float64)
+    mlp.initialise(generators(2))
+    x, v = normal(2, 5, 3), normal(2, 5, 1, name="v")
+    activations = mlp.activations(x, mlp.buffers_of(5))
+    whole = mlp.cotangents(activations, v, mlp.buffers_of(5))[0]
+    chosen = mlp.cotangents(activations, v, mlp.buffers_of(5), input_rows=rows)[0]
+    assert torch.equal(chosen, whole[:, rows])

@@ -106,7 +106,7 @@ def test_quick_can_carry_a_verdict_and_smoke_cannot(file):
 def test_a_shrunken_preset_says_so(study):
     text = " ".join(study.notes)
     assert (study.preset != "paper") == ("shrunken" in text)
-    changed = [s for s in settings_of(study) if "shrunken" in s["source"]]
+    changed = [s for s in settings_of(study) if ", in full " in s["source"]]
     assert bool(changed) == (study.preset != "paper")
 
 
@@ -258,3 +258,16 @@ def test_the_bank_is_a_recorded_setting_of_all_latents(bank_size):
 def test_without_the_quantum_latent_the_first_one_is_the_reference():
     assert table1("smoke").reference == "quantum"
     assert table1("smoke", latents=("gaussian", "bernoulli")).reference == "gaussian"
+
+
+def test_what_the_user_asks_for_is_what_the_page_states():
+    asked = table1("quick", num_seeds=3)
+    assert "num_seeds 3 (in full 12)" in asked.notes[0]
+    sources = {s["name"]: s["source"] for s in settings_of(table1("quick", num_seeds=12))}
+    assert ", in full " not in sources["seed"]
+    (note, family_note) = table1("paper", num_seeds=3).notes
+    assert note.startswith("Of the full preset's sizes this study changes: num_seeds 3")
+    assert "the quantum latent shares their family" in family_note
+    assert not any(
+        "share their" in note for note in table1("paper", data_sets=("bernoulli",)).notes
+    )

@@ -189,3 +189,12 @@ def test_a_missing_or_damaged_study_is_refused(tmp_path):
     (tmp_path / "study.json").write_text("{")
     with pytest.raises(ValueError, match="damaged"):
         read_study(tmp_path)
+
+
+def test_a_declared_latent_without_rows_stays_in_the_family(row):
+    rows = study(row, {"gaussian": 0.5, "bernoulli": 0.4})
+    alone = family(rows, "bits", "mmd")
+    declared = family(rows, "bits", "mmd", num_declared=4)
+    assert [c.p_value for c in declared] == [c.p_value for c in alone]
+    assert all(c.p_holm == pytest.approx(3 * c.p_value) for c in declared)
+    assert all(c.p_holm == pytest.approx(2 * c.p_value) for c in alone)

@@ -118,12 +118,13 @@ def run_study(
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
-        _freeze(study, directory, command)
+        commit = _commit()
+        _freeze(study, directory, command, commit)
         plan = load_or_make_plan(
             directory / "plan.json", study.runs, device=device, num_workers=num_workers
         )
         parent = _Parent(
-            study, directory, plan, cache or default_cache(), seconds_between_checkpoints
+            study, directory, plan, cache or default_cache(), seconds_between_checkpoints, commit
         )
         return parent.run(time_budget, on_progress)
 
@@ -141,7 +142,7 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def _freeze(study: Study, directory: Path, command: str) -> None:
+def _freeze(study: Study, directory: Path, command: str, commit: str) -> None:
     """Write the study's description, or check that the one on disk is this one."""
     runs = {run.digest: run.to_json() for run in study.runs}
     path = directory / "runs.json"
@@ -171,7 +172,7 @@ def _freeze(study: Study, directory: Path, command: str) -> None:
         "settings": settings_of(study),
         "num_runs": len(study.runs),
         "version": quantum_latents.__version__,
-        "commit": _commit(),
+        "commit": commit,
     }
     left = directory / "study.json"
     if left.exists() and _settings(left) != description["settings"]:
@@ -198,21 +199,26 @@ def _settings(study_file: Path) -> Any:
 def _commit() -> str:
     """Return the commit of the source tree this package runs from, or "" outside one.
 
-    It ends in -dirty where tracked files differ from the commit.
+    It ends in -dirty where tracked sources differ from the commit. Taken when a study starts
+    or goes on: later commits are not what its processes have loaded.
     """
     source = Path(__file__).resolve().parents[3]
     if not (source / ".git").exists():
         return ""
-    answer = subprocess.run(
-        ["git", "-C", str(source), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return answer.stdout.strip()
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        call = ["git", "-C", str(source), *arguments]
+        return subprocess.run(call, capture_output=True, text=True, check=False)
+
+    try:
+        head = git("rev-parse", "--short=12", "HEAD").stdout.strip()
+        dirty = git("diff", "--quiet", "HEAD", "--", "src", "pyproject.toml").returncode == 1
+    except OSError:  # no git on this machine
+        return ""
+    return f"{head}-dirty" if dirty else head
 
 
-def machine() -> dict[str, Any]:
+def _machine() -> dict[str, Any]:
     """Return what this machine is, without its name."""
     model = platform.processor() or platform.machine()
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
@@ -231,9 +237,10 @@ class _Parent:
         plan: Plan,
         cache: Path,
         seconds_between_checkpoints: float,
+        commit: str,
     ) -> None:
         self.study, self.directory, self.cache = study, directory, cache
-        self.seconds_between_checkpoints = seconds_between_checkpoints
+        self.seconds_between_checkpoints, self.commit = seconds_between_checkpoints, commit
         self.store = RowStore(directory)
         finished = {row["run"] for row in self.store.read()}
         self.pending = [s for s in plan.stacks if not finished.issuperset(s.runs)]
@@ -266,6 +273,7 @@ class _Parent:
             str(self.directory),
             str(self.cache),
             self.seconds_between_checkpoints,
+            self.commit,
         )
         workers = [
             context.Process(target=_work, args=(tasks, messages, stop, *arguments), daemon=True)
@@ -273,30 +281,37 @@ class _Parent:
         ]
         started = time.monotonic()
         num_threads = max(stack.num_threads for stack in self.pending)
-        with _hidden_main_module(), _interrupts_held_back(), _blas_threads(num_threads):
-            for worker in workers:
-                worker.start()
-        interrupted = stopped = False
-        try:
-            while any(worker.is_alive() for worker in workers) or not messages.empty():
-                try:
-                    self._receive(messages)
+        failure: StudyError | None = None
+        stopped = False
+        with _interrupts_noted() as interrupted:
+            try:
+                with _hidden_main_module(), _interrupts_held_back(), _blas_threads(num_threads):
+                    for worker in workers:
+                        worker.start()
+                # Whatever happens, rows are taken until the last worker is gone: one that
+                # finished while another failed is not trained twice.
+                while any(worker.is_alive() for worker in workers) or not messages.empty():
+                    try:
+                        self._receive(messages)
+                        self._check(workers)
+                    except StudyError as error:
+                        failure = failure or error
                     self._report(started, on_progress)
                     if time_budget is not None and time.monotonic() - started > time_budget:
                         stopped = True
+                    if stopped or failure or interrupted.is_set():
                         stop.set()
-                    self._check(workers)
-                except KeyboardInterrupt:
-                    interrupted = True
-                    stop.set()
-        finally:
-            stop.set()
-            for worker in workers:
-                worker.join(timeout=30)
-                worker.kill()
+            finally:
+                stop.set()
+                for worker in workers:
+                    if worker.pid is not None:
+                        worker.join(timeout=30)
+                        worker.kill()
         self._report(started, on_progress)
-        if interrupted:
+        if interrupted.is_set():
             raise KeyboardInterrupt
+        if failure is not None:
+            raise failure
         if self.progress.num_finished < self.progress.num_runs and not stopped:
             raise StudyError("the workers ended before every run had its row: run it again")
         return self.progress.num_finished == self.progress.num_runs
@@ -375,6 +390,29 @@ def _blas_threads(number: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _interrupts_noted() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a set event, so that no row is cut in the middle of a write.
+
+    A second one interrupts at once. Outside the main thread Python handles no signals.
+    """
+    noted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(signal_number: int, frame: Any) -> None:
+        noted.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
 def _interrupts_held_back() -> Iterator[None]:
     """Let new processes inherit a blocked SIGINT: Ctrl-C reaches them too, while they import.
 
@@ -396,6 +434,7 @@ def _work(
     directory: str,
     cache: str,
     seconds_between_checkpoints: float,
+    commit: str,
 ) -> None:
     """Train stacks until none is left; runs in a process of its own."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -414,6 +453,7 @@ def _work(
                 Path(directory),
                 Path(cache),
                 seconds_between_checkpoints,
+                commit,
             )
         except Exception as error:
             detail = "".join(traceback.format_exception(error))
@@ -440,6 +480,7 @@ def _train(
     directory: Path,
     cache: Path,
     seconds_between_checkpoints: float,
+    commit: str,
 ) -> list[dict[str, Any]] | None:
     import torch
 
@@ -486,10 +527,10 @@ def _train(
                     # The run's share of its stack, since the stack's last resume.
                     "seconds": round(outcome.seconds / len(runs), 3),
                     "stack_seconds": round(outcome.seconds, 3),
-                    "machine": machine(),
+                    "machine": _machine(),
                     "torch": torch.__version__,
                     "version": quantum_latents.__version__,
-                    "commit": _commit(),
+                    "commit": commit,
                 },
             )
         )

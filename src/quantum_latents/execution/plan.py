@@ -110,6 +110,11 @@ def load_or_make_plan(
         planned = {digest for stack in plan.stacks for digest in stack.runs}
         if planned != {run.digest for run in runs}:
             raise ValueError(f"{path.parent} holds a study of other runs: choose another --out")
+        if device not in (planned_on := {stack.device for stack in plan.stacks}):
+            raise ValueError(
+                f"the study in {path.parent} was planned for {', '.join(sorted(planned_on))}: "
+                f"go on with --device {min(planned_on)}, or choose another --out"
+            )
         return plan
     cores = available_cores()
     default = cores if device == "cpu" else 1

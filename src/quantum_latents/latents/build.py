@@ -36,10 +36,12 @@ def build_latent(spec: LatentSpec, seed: int, cache: Path) -> Latent:
     shots = stream(seed, "latent bank", spec.name)
     held_out = stream(seed, "held-out latents", spec.name)
     if spec.bank_size is None:
-        return Latent(source, spec.scaling, held_out)
+        return Latent(source, spec.scaling, held_out, card=card_of(spec))
     num_samples = spec.bank_size + spec.num_held_out
     bank = _bank(source, num_samples, shots, cache)
-    return Latent(source, spec.scaling, held_out, bank=bank, bank_size=spec.bank_size)
+    return Latent(
+        source, spec.scaling, held_out, bank=bank, bank_size=spec.bank_size, card=card_of(spec)
+    )
 
 
 def _bank(source: Source, num_samples: int, shots: Stream, cache: Path):

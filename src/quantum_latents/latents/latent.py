@@ -34,6 +34,7 @@ class Latent:
         held_out_stream: names the draws that training never sees, when there is no bank.
         bank: kept raw draws (bank_size + num_held_out, d_z); None draws afresh.
         bank_size: rows of the bank that `sample` uses; the rest are held out.
+        card: None takes the source's.
 
     Attributes:
         dim: d_z.
@@ -55,8 +56,10 @@ class Latent:
         *,
         bank: np.ndarray | None = None,
         bank_size: int | None = None,
+        card: Card | None = None,
     ) -> None:
         self.source, self.scaling, self.dim = source, scaling, source.dim
+        self._card = source.card if card is None else card
         self._held_out_stream = held_out_stream
         shift, scale = _shift_and_scale(source, scaling)
         self.moments = Moments((source.mean - shift) / scale, source.variance / scale**2)
@@ -68,7 +71,7 @@ class Latent:
     @property
     def card(self) -> Card:
         """What this latent is, what it shares with the quantum one, what simulation costs."""
-        return self.source.card
+        return self._card
 
     @property
     def device(self) -> torch.device:

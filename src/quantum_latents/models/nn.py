@@ -307,15 +307,15 @@ class StackedMLP(nn.Module):
         layers = self._layers(self.flat)
         for layer in range(self.num_layers, 0, -1):
             v, affine, product = cotangents[-1], layers[layer - 1], out[layer - 1]
+            weight = affine.weight
+            if layer == 1:
+                v, product = v[:, input_rows], product[:, input_rows]
             if v.shape[-1] == 1:  # an outer product, slow as a matrix product
-                torch.mul(v, affine.weight, out=product)
-            elif layer > 1:
-                torch.bmm(v, affine.weight, out=product)
+                torch.mul(v, weight, out=product)
             else:
-                product, weight = product[:, input_rows], affine.weight
                 if weight.shape[-1] < _NARROW:
                     weight = affine.transposed.contiguous().mT
-                torch.bmm(v[:, input_rows], weight, out=product)
+                torch.bmm(v, weight, out=product)
             if layer > 1:
                 mask_slope_(product, activations[layer - 1], self.negative_slope)
             cotangents.append(product)

@@ -12,6 +12,8 @@ __all__ = ["torch_generator"]
 def torch_generator(stream: Stream, index: int = 0) -> torch.Generator:
     """Return a CPU generator at draw `index` of a stream; never torch's global one.
 
+    torch reads 32 bits of a seed, so two streams in four billion share their numbers.
+
     >>> from quantum_latents.random import stream
     >>> a = torch.rand(2, generator=torch_generator(stream(0, "init")))
     >>> b = torch.rand(2, generator=torch_generator(stream(0, "init")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from quantum_latents.data import array_spec, load
@@ -30,6 +31,10 @@ _PRESETS = {
     ),
 }  # fmt: skip
 
+_ONE_SPLIT = (
+    "All seeds share one split of the file: intervals cover training, latents and "
+    "interferometers, not which rows were sampled."
+)
 _OURS = "ours: Table I's settings"
 _SOURCES = {
     "data": "your file",
@@ -70,10 +75,14 @@ def compare(
             nothing has been written then.
     """
     size = size_of(_PRESETS, preset)
+    if num_seeds is not None:
+        size = replace(size, num_seeds=num_seeds)
     data = array_spec(file)
     with tempfile.TemporaryDirectory() as unused_cache:
         loaded = load(data, stream(0, "data"), Path(unused_cache))
-    num_samples = min(size.num_samples, len(loaded.held_out))
+    full = _PRESETS["paper"]
+    if (limit := len(loaded.held_out)) < size.num_samples:
+        size, full = replace(size, num_samples=limit), replace(full, num_samples=limit)
     network = MLPSpec(
         hidden=size.hidden,
         activation="leaky_relu",
@@ -95,7 +104,7 @@ def compare(
         sharing="shared",
         scaling="centred",
         bank_size=size.bank_size,
-        num_held_out=num_samples,
+        num_held_out=size.num_samples,
     )
     runs = tuple(
         RunSpec(
@@ -103,13 +112,13 @@ def compare(
             latent=latent,
             model=GANSpec(generator=network, critic=network),
             training=training,
-            evaluation=EvaluationSpec(num_samples=num_samples),
+            evaluation=EvaluationSpec(num_samples=size.num_samples),
             seed=seed,
         )
-        for seed in range(size.num_seeds if num_seeds is None else num_seeds)
+        for seed in range(size.num_seeds)
         for latent in specs
     )
-    changed, notes = stated(preset, size, _PRESETS["paper"])
+    changed, notes = stated(preset, size, full)
     return Study(
         name="compare",
         title=f"Your data: {data.name}",
@@ -118,7 +127,7 @@ def compare(
         runs=runs,
         primary_metrics=("energy_distance", "sliced_wasserstein"),
         equivalence_margins={},
-        notes=(*notes, *loaded.notes),
+        notes=(*notes, *loaded.notes, _ONE_SPLIT),
         sources=_SOURCES | changed,
         reference=reference_of(latents),
     )

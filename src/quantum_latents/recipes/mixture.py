@@ -6,6 +6,7 @@ Source: arXiv 2508.19857, section 4 and Appendix C, and the authors' released de
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from quantum_latents.data import MixtureSpec
 from quantum_latents.models import GANSpec, MLPSpec
@@ -76,6 +77,8 @@ def mixture(
         ValueError: an unknown preset or latent, or no seed.
     """
     size = size_of(_PRESETS, preset)
+    if num_seeds is not None:
+        size = replace(size, num_seeds=num_seeds)
     network = MLPSpec(
         hidden=size.hidden,
         activation="leaky_relu",
@@ -108,7 +111,7 @@ def mixture(
             evaluation=EvaluationSpec(num_samples=size.num_samples),
             seed=seed,
         )
-        for seed in range(size.num_seeds if num_seeds is None else num_seeds)
+        for seed in range(size.num_seeds)
         for latent in specs
     )
     changed, notes = stated(preset, size, _PRESETS["paper"])

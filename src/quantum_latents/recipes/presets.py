@@ -57,16 +57,24 @@ def size_of(sizes: Mapping[str, ShrunkenGAN], preset: str) -> ShrunkenGAN:
 def stated(
     preset: str, size: ShrunkenGAN, full: ShrunkenGAN
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the sources of what a preset shrinks, and a note that says so in words."""
-    if size == full:
-        return {}, ()
+    """Return the sources of what differs from the full preset, and a note that says it in words.
+
+    Args:
+        preset: its name.
+        size: the study's final sizes, after what the user or the data asked for.
+        full: those of the full preset.
+    """
     sources, parts = {}, []
     for field in fields(size):
         here, there = getattr(size, field.name), getattr(full, field.name)
         if here != there:
             for setting in _SETTINGS[field.name]:
-                sources[setting] = f"ours: shrunken for preset {preset!r}, in full {there}"
+                sources[setting] = f"ours: {here}, in full {there}"
             parts.append(f"{field.name} {here} (in full {there})")
+    if not parts:
+        return {}, ()
+    if preset == "paper":
+        return sources, (f"Of the full preset's sizes this study changes: {'; '.join(parts)}.",)
     note = (
         f"Preset {preset!r} is shrunken so that it ends soon: {'; '.join(parts)}. What it shows "
         "holds for this small model and budget, not for the paper's."

@@ -11,7 +11,6 @@ from quantum_latents.training import RunSpec
 
 __all__ = [
     "LATENTS",
-    "Preset",
     "Study",
     "four_latents",
     "reference_of",
@@ -22,8 +21,6 @@ __all__ = [
 
 LATENTS = ("quantum", "distinguishable", "bernoulli", "gaussian")
 """The paper's four latents, in the order of its tables' right to left."""
-
-Preset = str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +42,7 @@ class Study:
     name: str
     title: str
     question: str
-    preset: Preset
+    preset: str
     runs: tuple[RunSpec, ...]
     primary_metrics: tuple[str, ...]
     equivalence_margins: Mapping[str, float]
@@ -157,7 +154,12 @@ def with_bank_size(study: Study, bank_size: int | None) -> Study:
     )
     how = "drawn afresh" if bank_size is None else f"drawn from banks of {bank_size}"
     sources = {**study.sources, "latent.bank_size": "asked for on the command line"}
-    return replace(study, runs=runs, notes=(*study.notes, f"Latents: {how}."), sources=sources)
+    return replace(
+        study,
+        runs=runs,
+        notes=(*study.notes, f"Latents: {how}, whatever size of bank is named above."),
+        sources=sources,
+    )
 
 
 def with_num_steps(study: Study, num_steps: int) -> Study:

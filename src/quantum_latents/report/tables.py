@@ -272,6 +272,7 @@ def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any])
         for latent in present
     }
     margins, reference = study["equivalence_margins"], study["reference"]
+    num_declared = len(study["latents"])
     return Section(
         data=data,
         latents=tuple(present),
@@ -279,7 +280,10 @@ def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any])
         floors={name: _floor(rows, name) for name in names},
         cells=cells,
         comparisons={
-            name: tuple(family(rows, data, name, reference, margins=margins)) for name in names
+            name: tuple(
+                family(rows, data, name, reference, margins=margins, num_declared=num_declared)
+            )
+            for name in names
         },
     )
 

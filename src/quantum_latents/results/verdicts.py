@@ -96,6 +96,7 @@ def family(
     *,
     margins: Mapping[str, float] | None = None,
     confidence: float = 0.95,
+    num_declared: int = 0,
 ) -> list[Comparison]:
     """Compare every other latent with the reference, for one data set and metric.
 
@@ -106,6 +107,8 @@ def family(
         reference: name of the latent that all others are compared with.
         margins: metric -> margin of equivalence, as the study declared them.
         confidence: of the intervals.
+        num_declared: latents that the study declared, the reference included. Those without
+            any row yet stay in Holm's family, as p = 1.
 
     Returns:
         One comparison a latent, in the order of every table, adjusted by Holm over all of
@@ -118,11 +121,11 @@ def family(
     if not chosen:
         raise ValueError(f"no row has the data set {data!r}")
     margins = margins or {}
-    adjusted = _adjusted(chosen, data, metric, reference, margins, confidence)
+    adjusted = _adjusted(chosen, data, metric, reference, margins, confidence, num_declared)
     beside: list[list[Comparison]] = []
     if metric_facts(chosen, metric).constant_wins:
         beside = [
-            _adjusted(chosen, data, name, reference, margins, confidence)
+            _adjusted(chosen, data, name, reference, margins, confidence, num_declared)
             for name in metric_facts(chosen, metric).corroborated_by
             if any(name in row["metrics"] for row in chosen)
         ]
@@ -139,6 +142,7 @@ def _adjusted(
     reference: str,
     margins: Mapping[str, float],
     confidence: float,
+    num_declared: int,
 ) -> list[Comparison]:
     facts = metric_facts(rows, metric)
     reference_values = values_by_seed(rows, data, reference, metric)
@@ -164,16 +168,18 @@ def _adjusted(
         if other != reference
     ]
     # A latent without pairs stays in the declared family: it counts as p = 1.
-    p_holm = _holm_of([comparison.p_value for comparison in comparisons])
-    p_equivalence = _holm_of([comparison.p_equivalence for comparison in comparisons])
+    size = num_declared - 1
+    p_holm = _holm_of([comparison.p_value for comparison in comparisons], size)
+    p_equivalence = _holm_of([comparison.p_equivalence for comparison in comparisons], size)
     return [
         replace(comparison, p_holm=p, p_equivalence_holm=q)
         for comparison, p, q in zip(comparisons, p_holm, p_equivalence, strict=True)
     ]
 
 
-def _holm_of(p_values: Sequence[float | None]) -> list[float | None]:
-    adjusted = holm([1.0 if p is None else p for p in p_values])
+def _holm_of(p_values: Sequence[float | None], family_size: int) -> list[float | None]:
+    known = [1.0 if p is None else p for p in p_values]
+    adjusted = holm(known + [1.0] * (family_size - len(known)))[: len(known)]
     return [None if p is None else a for p, a in zip(p_values, adjusted, strict=True)]
 
 
