@@ -120,6 +120,8 @@ def run_study(
     with _locked(directory):
         commit = _commit()
         _freeze(study, directory, command, commit)
+        for half in directory.rglob("*.part"):  # left by a writer that was killed
+            half.unlink()
         plan = load_or_make_plan(
             directory / "plan.json", study.runs, device=device, num_workers=num_workers
         )
