@@ -152,7 +152,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"qlat: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except (RuntimeError, OSError, MemoryError) as error:
-        print(f"qlat: {error}; what is finished is kept, the same call goes on", file=sys.stderr)
+        kept = isinstance(command, Run | Sample)
+        hint = "; what is finished is kept, the same call goes on" if kept else ""
+        print(f"qlat: {error}{hint}", file=sys.stderr)
         return 1
 
 

@@ -37,7 +37,6 @@ Row = Mapping[str, Any]
 _CURVES = {
     "wasserstein": "Wasserstein estimate",
     "critic_loss": "critic loss",
-    "generator_loss": "generator loss",
     "gradient_penalty": "gradient penalty",
 }
 
