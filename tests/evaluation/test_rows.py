@@ -25,7 +25,7 @@ SPECS = {
     "bernoulli": BitsSpec(num_bits=5, num_train=200, num_held_out=NUM_SAMPLES),
 }
 PROVENANCE = {"finished_at": "2026-01-01T00:00:00+00:00", "seconds": 1.0}
-STACK = {"size": 1, "place": 0, "device": "cpu", "num_threads": 1}
+STACK = {"size": 1, "place": 0, "device": "cpu", "kernel": "numba", "num_threads": 1}
 
 
 @pytest.fixture(scope="module", params=SPECS)
@@ -40,6 +40,7 @@ def outcome_of(data: DataSet, samples, diverged_at=None) -> Outcome:
         samples=samples,
         weights={"weight1": torch.arange(6.0).view(2, 3).mT, "bias1": torch.zeros(1, 2)},
         diverged_at=diverged_at,
+        kernel="numba",
         curves={
             "step": [1.0],
             "critic_loss": [None],

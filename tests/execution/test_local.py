@@ -109,6 +109,7 @@ def test_a_study_leaves_rows_samples_and_its_description(undisturbed, tiny_study
             "size": 2,
             "place": row["stack"]["place"],
             "device": "cpu",
+            "kernel": "numba",
             "num_threads": 1,
         }
         assert row["provenance"]["seconds"] > 0

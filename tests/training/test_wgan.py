@@ -35,6 +35,7 @@ SETTINGS = {
 every_setting = pytest.mark.parametrize(
     ("optimiser", "model"), SETTINGS.values(), ids=SETTINGS.keys()
 )
+every_kernel = pytest.mark.parametrize("kernel", ["numba", "torch"])
 
 
 def training_of(optimiser: OptimiserSpec, precision="float64", num_steps=50) -> WGANSpec:
@@ -65,10 +66,11 @@ def relative(actual: torch.Tensor, expected: torch.Tensor) -> float:
     return float(((actual - expected).abs() / expected.abs()).max())
 
 
+@every_kernel
 @every_setting
-def test_losses_of_a_stack_are_those_of_the_plain_loop(optimiser, model, plain):
+def test_losses_of_a_stack_are_those_of_the_plain_loop(optimiser, model, plain, kernel):
     training = training_of(optimiser)
-    stack = GANStack([member(seed) for seed in range(3)], model, training)
+    stack = GANStack([member(seed) for seed in range(3)], model, training, kernel=kernel)
     run, c, b = 1, training.critic_steps, training.batch_size
     generator, critic = stack.generator.extract(run), stack.critic.extract(run)
 
@@ -110,27 +112,29 @@ def test_the_plain_loop_is_an_oracle_of_its_own(plain):
     assert torch.allclose(mlp(z), extracted(z), rtol=1e-13)
 
 
+@every_kernel
 @every_setting
-def test_a_run_alone_is_the_run_in_a_stack(optimiser, model):
+def test_a_run_alone_is_the_run_in_a_stack(optimiser, model, kernel):
     training = training_of(optimiser)
-    stacked = GANStack([member(seed) for seed in (4, 7, 9)], model, training)
-    alone = GANStack([member(7)], model, training)
+    stacked = GANStack([member(seed) for seed in (4, 7, 9)], model, training, kernel=kernel)
+    alone = GANStack([member(7)], model, training, kernel=kernel)
     for ours, theirs in zip(stacked._draw(2), alone._draw(2), strict=True):
         assert torch.equal(ours[:, 1], theirs[:, 0])
     assert relative(trained(stacked).losses[:, 1], trained(alone).losses[:, 0]) < 1e-9
     assert relative(stacked.losses[:, 0], alone.losses[:, 0]) > 1e-3  # other runs differ
 
 
+@every_kernel
 @every_setting
-def test_resuming_is_bit_for_bit(optimiser, model):
+def test_resuming_is_bit_for_bit(optimiser, model, kernel):
     training = training_of(optimiser, "float32", num_steps=40)
     members = [member(seed) for seed in range(3)]
-    whole = trained(GANStack(members, model, training))
-    first = GANStack(members, model, training)
+    whole = trained(GANStack(members, model, training, kernel=kernel))
+    first = GANStack(members, model, training, kernel=kernel)
     first.train_block()
     state = first.state()
     first.train_block()  # what happens after the state was taken must not leak into it
-    second = GANStack(members, model, training)
+    second = GANStack(members, model, training, kernel=kernel)
     second.restore(state)
     assert second.step == BLOCK_STEPS
     trained(second)
@@ -140,13 +144,14 @@ def test_resuming_is_bit_for_bit(optimiser, model):
         assert torch.equal(second.state()[name], tensor), name
 
 
+@every_kernel
 @every_setting
-def test_divergence_stops_one_run_and_leaves_the_others_alone(optimiser, model):
+def test_divergence_stops_one_run_and_leaves_the_others_alone(optimiser, model, kernel):
     training = training_of(optimiser, "float32", num_steps=40)
     healthy = [member(seed) for seed in range(3)]
     broken = [healthy[0], member(1, scale=1e30), healthy[2]]
-    expected = trained(GANStack(healthy, model, training))
-    stack = trained(GANStack(broken, model, training))
+    expected = trained(GANStack(healthy, model, training, kernel=kernel))
+    stack = trained(GANStack(broken, model, training, kernel=kernel))
     assert expected.diverged_at == [None] * 3
     assert stack.diverged_at == [None, 0, None]
     assert stack.losses[:, 1].isnan().all()
@@ -160,10 +165,11 @@ def test_divergence_stops_one_run_and_leaves_the_others_alone(optimiser, model):
         assert all((view[1] == 0).all() for view in network.views(network.flat).values())
 
 
-def test_divergence_in_the_middle_is_marked_with_its_step():
+@every_kernel
+def test_divergence_in_the_middle_is_marked_with_its_step(kernel):
     # float32 squares overflow late: the run is fed huge data from its second block on.
     model, training = model_of("relu", False), training_of(RMSPROP, "float32", num_steps=48)
-    stack = GANStack([member(0), member(1)], model, training)
+    stack = GANStack([member(0), member(1)], model, training, kernel=kernel)
     stack.train_block()
     stack.data[1] = stack.data[1] * 1e12
     stack.train_block()
@@ -172,7 +178,7 @@ def test_divergence_in_the_middle_is_marked_with_its_step():
     assert stack.losses[BLOCK_STEPS : 2 * BLOCK_STEPS, 1].isnan().all()
     assert stack.losses[: 2 * BLOCK_STEPS, 0].isfinite().all()
 
-    resumed = GANStack([member(0), member(1)], model, training)
+    resumed = GANStack([member(0), member(1)], model, training, kernel=kernel)
     resumed.restore(stack.state())
     assert resumed.diverged_at == [None, BLOCK_STEPS]
     trained(resumed)
@@ -180,12 +186,17 @@ def test_divergence_in_the_middle_is_marked_with_its_step():
     assert resumed.losses[BLOCK_STEPS:, 1].isnan().all()
 
 
-def test_not_a_number_in_the_data_is_a_divergence():
+@every_kernel
+def test_not_a_number_in_the_data_is_a_divergence(kernel):
     training = training_of(ADAM, "float32", num_steps=32)
     broken = member(1)
     broken.data[:] = torch.nan
-    expected = trained(GANStack([member(0), member(1)], SETTINGS["adam, leaky relu"][1], training))
-    stack = trained(GANStack([member(0), broken], SETTINGS["adam, leaky relu"][1], training))
+    expected = trained(
+        GANStack([member(0), member(1)], SETTINGS["adam, leaky relu"][1], training, kernel=kernel)
+    )
+    stack = trained(
+        GANStack([member(0), broken], SETTINGS["adam, leaky relu"][1], training, kernel=kernel)
+    )
     assert stack.diverged_at == [None, 0]
     assert torch.equal(stack.losses[:, 0], expected.losses[:, 0])
 
@@ -232,6 +243,74 @@ def test_what_is_generated_does_not_depend_on_the_other_runs_latents():
     assert torch.allclose(stack.generator.extract(1)(z[1].double()), second, rtol=1e-12)
     in_parts = torch.cat(stack.generate(z, num_rows=3))
     assert torch.allclose(in_parts, torch.cat([first, second]), rtol=1e-12)
+
+
+NETWORKS = {
+    "one hidden layer": ((7,), (9,)),
+    "wider than a tile, a panel and a block": ((40, 30), (260, 200)),
+    "three hidden layers": ((5, 17, 33), (33, 16, 4)),
+}
+
+
+@pytest.mark.parametrize("widths", NETWORKS.values(), ids=NETWORKS.keys())
+@pytest.mark.parametrize("optimiser", [ADAM, RMSPROP], ids=["adam", "rmsprop"])
+def test_the_kernels_agree(widths, optimiser):
+    settings = {"activation": "leaky_relu", "negative_slope": 0.1, "initialisation": "orthogonal"}
+    generator, critic = (MLPSpec(hidden=hidden, **settings) for hidden in widths)
+    model = GANSpec(generator=generator, critic=critic)
+    training = replace(training_of(optimiser, num_steps=20), batch_size=67)
+    members = [member(seed) for seed in (1, 2)]
+    ours, torchs = (
+        trained(GANStack(members, model, training, kernel=kernel)) for kernel in ("numba", "torch")
+    )
+    assert torch.allclose(ours.losses, torchs.losses, rtol=1e-9, atol=1e-12)
+    for network in ("generator", "critic"):
+        mine, theirs = getattr(ours, network), getattr(torchs, network)
+        for name, tensor in theirs.views(theirs.flat).items():
+            if (network, name) != ("critic", f"bias{theirs.num_layers}"):
+                # That bias has no gradient: Adam scales up what rounding leaves of it.
+                assert torch.allclose(mine.views(mine.flat)[name], tensor, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize(("before", "after"), [("numba", "torch"), ("torch", "numba")])
+@every_setting
+def test_a_checkpoint_serves_both_kernels(optimiser, model, before, after):
+    training = training_of(optimiser, num_steps=40)
+    members = [member(seed) for seed in range(2)]
+    first = GANStack(members, model, training, kernel=before)
+    first.train_block()
+    second = GANStack(members, model, training, kernel=after)
+    second.restore(first.state())
+    assert relative(trained(second).losses, trained(first).losses) < 1e-9
+    assert second.state().keys() == first.state().keys()
+
+
+@every_setting
+def test_with_numba_neither_stack_nor_threads_change_a_bit(optimiser, model):
+    training = training_of(optimiser, "float32", num_steps=40)
+    alone = trained(GANStack([member(7)], model, training))
+    torch.set_num_threads(3)
+    try:
+        stacked = GANStack([member(seed) for seed in (4, 7, 9, 11)], model, training)
+    finally:
+        torch.set_num_threads(1)
+    assert len(stacked._kernel._workplaces) == 3
+    trained(stacked)
+    assert torch.equal(stacked.losses[:, 1], alone.losses[:, 0])
+    for name, view in alone.generator.views(alone.generator.flat).items():
+        assert torch.equal(stacked.generator.views(stacked.generator.flat)[name][1], view[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"kernel": "cuda"}, "kernel is 'numba' or 'torch', not 'cuda'"),
+        ({"kernel": "numba", "device": "meta"}, "trains on the CPU, not on meta: use 'torch'"),
+    ],
+)
+def test_unknown_kernels_are_refused(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        GANStack([member(0)], model_of("relu", False), training_of(ADAM), **arguments)
 
 
 def test_members_share_widths():

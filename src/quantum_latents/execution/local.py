@@ -522,6 +522,7 @@ def _train(
                     "size": len(runs),
                     "place": place,
                     "device": stack.device,
+                    "kernel": outcome.kernel,
                     "num_threads": stack.num_threads,
                 },
                 provenance={

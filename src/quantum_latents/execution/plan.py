@@ -1,7 +1,8 @@
 """The plan of a study: which runs train together, frozen on disk when the study starts.
 
-A run's rounding depends on the stack it shares a product with and on the threads, so a
-resumed study must repeat them: the plan is written once and only read after that.
+Checkpoints are a stack's, and on a GPU a run's rounding depends on the stack it shares a
+product with, so a resumed study must repeat it: the plan is written once and only read after
+that.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["Plan", "StackPlan", "available_cores", "load_or_make_plan"]
 _FORMAT = 1
 
 MAX_STACK = 16
-"""Beyond this many small networks a stack no longer gets faster (benchmarks/training.py)."""
+"""On a CPU stacks only spare processes; smaller ones bring their rows to disk earlier."""
 
 _STACK_BYTES = 24 * 2**20
 """Weights, optimiser state and activations of a stack that one core's share of cache holds."""

@@ -1,8 +1,9 @@
 """Training: specs of runs, many runs at once, checkpoints."""
 
+from quantum_latents.training.settings import OptimiserSpec, WGANSpec
 from quantum_latents.training.spec import EvaluationSpec, RunSpec
 from quantum_latents.training.stack import Outcome, check_stackable, data_of, train_stack
-from quantum_latents.training.wgan import GANStack, OptimiserSpec, StackMember, WGANSpec
+from quantum_latents.training.wgan import GANStack, StackMember
 
 __all__ = [
     "EvaluationSpec",

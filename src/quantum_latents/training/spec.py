@@ -21,7 +21,7 @@ from typing import Any, Literal
 from quantum_latents.data import DataSpec
 from quantum_latents.latents import LatentSpec
 from quantum_latents.models import GANSpec
-from quantum_latents.training.wgan import WGANSpec
+from quantum_latents.training.settings import WGANSpec
 
 __all__ = ["EvaluationSpec", "RunSpec"]
 

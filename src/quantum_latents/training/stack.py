@@ -35,6 +35,7 @@ class Outcome:
         weights: the generator's parameters by name, as `StackedMLP.views` names them.
         diverged_at: the generator step at which it was stopped, or None.
         curves: training losses, averaged over at most 100 windows of steps.
+        kernel: what made the steps, see `GANStack`.
         seconds: wall-clock of the stack's training in this process, since the last resume.
     """
 
@@ -43,6 +44,7 @@ class Outcome:
     weights: dict[str, Tensor]
     diverged_at: int | None
     curves: dict[str, list[float | None]]
+    kernel: str
     seconds: float
 
 
@@ -139,6 +141,7 @@ def train_stack(
                 weights={name: view[run].cpu().clone() for name, view in views.items()},
                 diverged_at=diverged_at,
                 curves=_curves(stack.losses[:, run]),
+                kernel=stack.kernel,
                 seconds=time.monotonic() - started,
             )
         )

@@ -1,0 +1,1 @@
+"""Compiled sweeps of one run of a stacked perceptron, on one core: `product`, `mlp`."""

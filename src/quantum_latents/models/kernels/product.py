@@ -1,0 +1,367 @@
+"""Matrix products for one core: C += A B, with a tile of C held in vector registers.
+
+Notation: C (M, N) with contiguous rows, A (M, K) and B (K, N) of any strides, so that a
+transpose costs nothing. A *tile* is R rows by two vectors of C; its 2 R accumulators, the two
+vectors of B and one broadcast number of A fill the registers of the processor (R = 6 with 16
+registers, 12 with the 32 of AVX-512). A *panel* is K by two vectors of B, packed so that a
+tile reads it in order; it stays in the first cache while the rows of A pass by.
+
+Why not the BLAS that torch brings: at the sizes of small networks (96 x 256 x 256) a call of
+it, with what torch does around the call, costs a third of the arithmetic, and numba can call
+only SciPy's, which is slower here than either (docs/speed.md). The layout of the loops is
+Goto and van de Geijn, *Anatomy of high-performance matrix multiplication*, ACM TOMS 2008,
+without packing A: the matrices are small enough to be read as they lie.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numba.extending
+import numpy as np
+from llvmlite import binding, ir
+from numba.core import cgutils, types
+
+__all__ = ["add_product", "panel_size"]
+
+intrinsic: Any = numba.extending.intrinsic  # it takes the typing context away from callers
+
+
+def _vector_bytes() -> int:
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 64
+    return 32 if features.get("avx") else 16
+
+
+_VECTOR = _vector_bytes()
+_TILE_BYTES = 2 * _VECTOR
+_TILE_ROWS = 12 if _VECTOR == 64 else 6
+_DEPTH = 16384 // _TILE_BYTES
+"""Rows of a panel: half of a first cache of 32 KiB."""
+_BLOCK_ROWS = 192
+"""Rows of A that each pass over the columns of B reads again: 192 KiB, in the second cache."""
+
+_GATHER_COLUMNS = 4
+"""Panels of B for which it pays to copy a transposed block of A first."""
+
+
+def panel_size(itemsize: int) -> int:
+    """Return the length of the workspace of `add_product`, for numbers of so many bytes."""
+    return (_DEPTH + _BLOCK_ROWS) * _TILE_BYTES // itemsize + _BLOCK_ROWS * _DEPTH
+
+
+class _Vectors:
+    """Emits loads and stores of vectors of one array's numbers into a function being built."""
+
+    def __init__(self, context, builder, dtype):
+        self.context, self.builder = context, builder
+        self.scalar = context.get_data_type(dtype)
+        self.itemsize = dtype.bitwidth // 8
+        self.lanes = _VECTOR // self.itemsize
+        self.type = ir.VectorType(self.scalar, self.lanes)
+        self.intp = context.get_value_type(types.intp)
+        self.byte = ir.IntType(8).as_pointer()
+
+    def number(self, n: int):
+        return ir.Constant(self.intp, n)
+
+    def strides(self, array_type, array):
+        made = self.context.make_array(array_type)(self.context, self.builder, array)
+        return cgutils.unpack_tuple(self.builder, made.strides)
+
+    def address(self, array_type, array, *index):
+        """Return the address of array[index] as a byte pointer."""
+        made = self.context.make_array(array_type)(self.context, self.builder, array)
+        pointer = self.builder.bitcast(made.data, self.byte)
+        for i, stride in zip(index, self.strides(array_type, array), strict=True):
+            pointer = self.step(pointer, self.builder.mul(i, stride))
+        return pointer
+
+    def step(self, pointer, num_bytes):
+        return self.builder.gep(pointer, [num_bytes])
+
+    def load(self, pointer, offset: int = 0):
+        pointer = self.step(pointer, self.number(offset))
+        loaded = self.builder.load(self.builder.bitcast(pointer, self.type.as_pointer()))
+        loaded.align = self.itemsize
+        return loaded
+
+    def store(self, value, pointer, offset: int = 0):
+        pointer = self.step(pointer, self.number(offset))
+        stored = self.builder.store(value, self.builder.bitcast(pointer, self.type.as_pointer()))
+        stored.align = self.itemsize
+
+    def broadcast(self, pointer):
+        """Return the number at `pointer` in every lane."""
+        number = self.builder.load(self.builder.bitcast(pointer, self.scalar.as_pointer()))
+        undefined = ir.Constant(self.type, ir.Undefined)
+        first = self.builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        return self.builder.shuffle_vector(first, undefined, lanes)
+
+    def multiply_add(self, x, y, z):
+        kind = ir.FunctionType(self.type, [self.type] * 3)
+        name = f"llvm.fmuladd.v{self.lanes}f{8 * self.itemsize}"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, [x, y, z])
+
+
+@intrinsic
+def never_inline(typing_context):
+    """Keep the function that calls this from being copied into its callers.
+
+    LLVM would write the tiles out at each of a step's dozen products: half a minute of
+    compiling and a megabyte of code instead of seconds.
+    """
+
+    def generate(context, builder, signature, arguments):
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+def _emit_tile(vectors, num_rows, c, c_row, a, a_row, a_column, panel, depth):
+    """Emit the sum over k for one tile; the builder is left behind its loop."""
+    builder = vectors.builder
+    rows, halves = range(num_rows), range(2)
+    c_rows = [vectors.step(c, builder.mul(vectors.number(r), c_row)) for r in rows]
+    before = [[vectors.load(c_rows[r], v * _VECTOR) for v in halves] for r in rows]
+    entry = builder.block
+    loop, after = (builder.append_basic_block(name) for name in ("depth", "after"))
+    builder.branch(loop)  # depth is at least 1
+
+    builder.position_at_end(loop)
+    count = builder.phi(vectors.intp)
+    at_a, at_b = builder.phi(vectors.byte), builder.phi(vectors.byte)
+    sums = [[builder.phi(vectors.type) for _ in halves] for _ in rows]
+    b = [vectors.load(at_b, v * _VECTOR) for v in halves]
+    added = []
+    for r in rows:
+        x = vectors.broadcast(vectors.step(at_a, builder.mul(vectors.number(r), a_row)))
+        added.append([vectors.multiply_add(x, b[v], sums[r][v]) for v in halves])
+    counted = builder.add(count, vectors.number(1))
+    for phi, start, following in (
+        (count, vectors.number(0), counted),
+        (at_a, a, vectors.step(at_a, a_column)),
+        (at_b, panel, vectors.step(at_b, vectors.number(_TILE_BYTES))),
+        *((sums[r][v], before[r][v], added[r][v]) for r in rows for v in halves),
+    ):
+        phi.add_incoming(start, entry)
+        phi.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("<", counted, depth), loop, after)
+
+    builder.position_at_end(after)
+    for r in rows:
+        for v in halves:
+            vectors.store(added[r][v], c_rows[r], v * _VECTOR)
+
+
+@intrinsic
+def _add_tile(typing_context, num_rows, c, i, j, a, h, k, panel, depth):
+    """Add A[h : h + num_rows, k : k + depth] panel to C[i : i + num_rows, j : j + tile]."""
+    at = types.intp
+    signature = types.void(at, c, at, at, a, at, at, panel, at)
+
+    def generate(context, builder, signature, arguments):
+        num_rows, c, i, j, a, h, k, panel, depth = arguments
+        _, c_type, _, _, a_type, _, _, panel_type, _ = signature.args
+        vectors = _Vectors(context, builder, c_type.dtype)
+        a_row, a_column = vectors.strides(a_type, a)
+        c_row, _ = vectors.strides(c_type, c)
+        c_at = vectors.address(c_type, c, i, j)
+        a_at = vectors.address(a_type, a, h, k)
+        panel_at = vectors.address(panel_type, panel, vectors.number(0))
+        done = builder.append_basic_block("done")
+        choice = builder.switch(num_rows, done)
+        for rows in range(1, _TILE_ROWS + 1):
+            block = builder.append_basic_block(f"rows{rows}")
+            choice.add_case(vectors.number(rows), block)
+            builder.position_at_end(block)
+            _emit_tile(vectors, rows, c_at, c_row, a_at, a_row, a_column, panel_at, depth)
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def _copy_row(typing_context, panel, at, b, k, j):
+    """Write B[k, j : j + tile], contiguous, to panel[at : at + tile]."""
+    signature = types.void(panel, types.intp, b, types.intp, types.intp)
+
+    def generate(context, builder, signature, arguments):
+        panel, at, b, k, j = arguments
+        vectors = _Vectors(context, builder, signature.args[0].dtype)
+        source = vectors.address(signature.args[2], b, k, j)
+        target = vectors.address(signature.args[0], panel, at)
+        for half in range(2):
+            vectors.store(vectors.load(source, half * _VECTOR), target, half * _VECTOR)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def _transpose_block(typing_context, panel, at, b, k, j):
+    """Write B[k : k + lanes, j : j + lanes], contiguous columns, as rows of a panel at `at`.
+
+    Exchanges the off-diagonal halves of ever larger blocks: lane e of row i moves to lane i
+    of row e in log2(lanes) rounds of shuffles (Eklundh, IEEE Trans. Computers 1972).
+    """
+    signature = types.void(panel, types.intp, b, types.intp, types.intp)
+
+    def generate(context, builder, signature, arguments):
+        panel, at, b, k, j = arguments
+        vectors = _Vectors(context, builder, signature.args[0].dtype)
+        _, column = vectors.strides(signature.args[2], b)
+        source = vectors.address(signature.args[2], b, k, j)
+        target = vectors.address(signature.args[0], panel, at)
+        lanes = vectors.lanes
+        rows = [
+            vectors.load(vectors.step(source, builder.mul(vectors.number(r), column)))
+            for r in range(lanes)
+        ]
+        mask_type = ir.VectorType(ir.IntType(32), lanes)
+        size = 1
+        while size < lanes:
+            # Lanes of the second operand are numbered from `lanes` on.
+            low = [e if not e & size else lanes + e - size for e in range(lanes)]
+            high = [e + size if not e & size else lanes + e for e in range(lanes)]
+            for r in range(lanes):
+                if not r & size:
+                    pair = rows[r], rows[r + size]
+                    rows[r] = builder.shuffle_vector(*pair, ir.Constant(mask_type, low))
+                    rows[r + size] = builder.shuffle_vector(*pair, ir.Constant(mask_type, high))
+            size *= 2
+        for r in range(lanes):
+            vectors.store(rows[r], target, r * _TILE_BYTES)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _pack(panel, b, k, j, depth, width, tile):
+    """Write B[k : k + depth, j : j + width] to the panel, zero where the tile is wider."""
+    never_inline()
+    lanes = tile // 2
+    row, column = b.strides
+    if width == tile and column == panel.itemsize:
+        for d in range(depth):
+            _copy_row(panel, d * tile, b, k + d, j)
+        return
+    if width == tile and row == panel.itemsize:
+        whole = depth - depth % lanes
+        for half in range(2):
+            for d in range(0, whole, lanes):
+                _transpose_block(panel, d * tile + half * lanes, b, k + d, j + half * lanes)
+    else:
+        whole = 0
+    for d in range(whole, depth):
+        for w in range(tile):
+            panel[d * tile + w] = b[k + d, j + w] if w < width else 0
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _gather(block, a, i, k, height, depth, tile):
+    """Copy A[i : i + height, k : k + depth], columns contiguous, to the rows of `block`."""
+    transposed = a.T
+    whole = height - height % tile
+    for d in range(depth):
+        for h in range(0, whole, tile):
+            _copy_row(block, d * _BLOCK_ROWS + h, transposed, k + d, i + h)
+        for h in range(whole, height):
+            block[d * _BLOCK_ROWS + h] = a[i + h, k + d]
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _add_rows(c, i, j, a, h, k, num_rows, panel, depth):
+    """Add to `num_rows` rows of C from (i, j) on, in tiles as equally high as can be."""
+    never_inline()
+    num_tiles = -(-num_rows // _TILE_ROWS)
+    start = 0
+    for t in range(num_tiles):
+        stop = (t + 1) * num_rows // num_tiles
+        _add_tile(stop - start, c, i + start, j, a, h + start, k, panel, depth)
+        start = stop
+
+
+@numba.njit(error_model="numpy")
+def _add_narrow(c, a, b, panel, edge, tile):
+    """Add A B to C with fewer columns than a vector, as C^T += B^T A^T."""
+    num_rows, num_columns = c.shape
+    zero = np.intp(0)  # a literal 0 would be compiled for by itself
+    for k in range(0, a.shape[1], _DEPTH):
+        depth = min(_DEPTH, a.shape[1] - k)
+        for i in range(0, num_rows, tile):
+            width = min(tile, num_rows - i)
+            _pack(panel, a.T, k, i, depth, width, tile)
+            edge[:num_columns] = 0
+            _add_rows(edge, zero, zero, b.T, zero, k, num_columns, panel, depth)
+            for w in range(width):
+                for r in range(num_columns):
+                    c[i + w, r] += edge[r, w]
+
+
+_SIGNATURES = [
+    numba.void(matrix, matrix, matrix, vector)
+    for matrix, vector in (
+        (types.Array(number, 2, "A"), types.Array(number, 1, "C"))
+        for number in (numba.float32, numba.float64)
+    )
+]
+
+
+@numba.njit(_SIGNATURES, nogil=True, cache=True, error_model="numpy")
+def add_product(c, a, b, workspace):
+    """Add A B to C.
+
+    Args:
+        c: (M, N), changed in place; rows are contiguous.
+        a: (M, K).
+        b: (K, N); fastest if its rows or its columns are contiguous.
+        workspace: (panel_size(itemsize),), overwritten.
+
+    >>> import numpy as np
+    >>> c, a, b = np.ones((2, 3)), np.ones((2, 4)), np.full((4, 3), 2.0)
+    >>> add_product(c, a, b, np.empty(panel_size(8)))
+    >>> c
+    array([[9., 9., 9.],
+           [9., 9., 9.]])
+    """
+    never_inline()
+    num_rows, num_columns = c.shape
+    zero = np.intp(0)  # a literal 0 would be compiled for by itself
+    tile = _TILE_BYTES // c.itemsize
+    panel = workspace[: _DEPTH * tile]
+    edge_stop = (_DEPTH + _BLOCK_ROWS) * tile
+    edge = workspace[_DEPTH * tile : edge_stop].reshape(_BLOCK_ROWS, tile)
+    block = workspace[edge_stop : edge_stop + _DEPTH * _BLOCK_ROWS]
+    if 2 * num_columns <= tile < num_rows:
+        _add_narrow(c, a, b, panel, edge, tile)
+        return
+    # Columns of A that lie a power of two apart would share few lines of the first cache.
+    scattered = a.strides[0] == c.itemsize and num_columns >= _GATHER_COLUMNS * tile
+    for k in range(0, a.shape[1], _DEPTH):
+        depth = min(_DEPTH, a.shape[1] - k)
+        for i in range(0, num_rows, _BLOCK_ROWS):
+            height = min(_BLOCK_ROWS, num_rows - i)
+            rows, first, start = a, i, k
+            if scattered:
+                _gather(block, a, i, k, height, depth, tile)
+                rows, first, start = block.reshape(_DEPTH, _BLOCK_ROWS).T, 0, 0
+            for j in range(0, num_columns, tile):
+                width = min(tile, num_columns - j)
+                _pack(panel, b, k, j, depth, width, tile)
+                if width == tile:
+                    _add_rows(c, i, j, rows, first, start, height, panel, depth)
+                    continue
+                edge[:height] = 0
+                _add_rows(edge, zero, zero, rows, first, start, height, panel, depth)
+                for r in range(height):
+                    for w in range(width):
+                        c[i + r, j + w] += edge[r, w]

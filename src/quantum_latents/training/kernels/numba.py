@@ -1,0 +1,96 @@
+"""Steps of a stack on the CPU: every run by itself, one core each, compiled with numba."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quantum_latents.models.kernels.mlp import perceptron
+from quantum_latents.models.nn import StackedMLP
+from quantum_latents.training.kernels.optimisers import Optimiser
+from quantum_latents.training.kernels.wgan import WGANSettings, train_run
+from quantum_latents.training.settings import OptimiserSpec, WGANSpec
+
+__all__ = ["NumbaKernel"]
+
+
+class NumbaKernel:
+    """Makes steps of a stack of GANs; `torch.get_num_threads()` runs at a time.
+
+    Args:
+        generator, critic: the networks, each with a gradient in place, on the CPU.
+        generator_optimiser, critic_optimiser: of their flat parameters; their state is
+            updated in place, under the names that torch gives it.
+        training: the settings of a step.
+    """
+
+    def __init__(
+        self,
+        generator: StackedMLP,
+        critic: StackedMLP,
+        generator_optimiser: torch.optim.Optimizer,
+        critic_optimiser: torch.optim.Optimizer,
+        training: WGANSpec,
+    ):
+        self.training = training
+        self.generator, self.generator_optimiser = generator, generator_optimiser
+        self.critic, self.critic_optimiser = critic, critic_optimiser
+        self.settings = WGANSettings(
+            training.batch_size, training.critic_steps, float(training.gradient_penalty)
+        )
+        batch, num_points = training.batch_size, (training.critic_steps + 1) * training.batch_size
+        # Threads share the parameters and have activations of their own.
+        self._workplaces = [
+            (perceptron(critic, 3 * batch), perceptron(generator, num_points))
+            for _ in range(min(critic.stack, torch.get_num_threads()))
+        ]
+
+    def train(self, draws: tuple[Tensor, Tensor, Tensor], done: int, running: list[int]) -> Tensor:
+        """Make T generator steps of the running runs and return their losses (T, S, 3).
+
+        Args:
+            draws: x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z), e (T, S, c B, 1).
+            done: generator steps made before.
+            running: runs to train; the losses of the others are not numbers.
+        """
+        arrays = tuple(draw.contiguous().numpy() for draw in draws)
+        losses = np.full((self.critic.stack, len(arrays[0]), 3), np.nan)
+        rules = (
+            _rule(self.training.optimiser, self.critic, self.critic_optimiser),
+            _rule(self.training.optimiser, self.generator, self.generator_optimiser),
+        )
+
+        def work(place: int) -> None:
+            for run in running[place :: len(self._workplaces)]:
+                networks = self._workplaces[place]
+                train_run(*networks, *rules, self.settings, run, done, arrays, losses[run])
+
+        if len(self._workplaces) == 1:
+            work(0)
+        else:
+            with ThreadPoolExecutor(len(self._workplaces)) as pool:
+                list(pool.map(work, range(len(self._workplaces))))
+        steps = done + len(arrays[0])
+        self.generator_optimiser.state[self.generator.flat]["step"].fill_(steps)
+        self.critic_optimiser.state[self.critic.flat]["step"].fill_(
+            steps * self.training.critic_steps
+        )
+        return torch.from_numpy(losses).transpose(0, 1)
+
+
+def _rule(spec: OptimiserSpec, mlp: StackedMLP, optimiser: torch.optim.Optimizer) -> Optimiser:
+    """Return the optimiser for the kernel, on the memory of torch's state; made if missing."""
+    state = optimiser.state[mlp.flat]
+    is_adam = spec.name == "adam"
+    averages = ("exp_avg", "exp_avg_sq") if is_adam else ("square_avg",)
+    if not state:
+        state["step"] = torch.tensor(0.0, dtype=torch.float32)
+        for name in averages:
+            state[name] = torch.zeros_like(mlp.flat, requires_grad=False)
+    moments = [state[name].numpy() for name in averages]
+    first = moments[0] if is_adam else np.zeros(0, dtype=moments[0].dtype)
+    b1, b2 = spec.betas if is_adam else (0.0, spec.alpha)
+    return Optimiser(is_adam, spec.learning_rate, b1, b2, spec.epsilon, first, moments[-1])

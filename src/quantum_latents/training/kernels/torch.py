@@ -1,0 +1,107 @@
+"""Steps of a stack with torch: one launch an operation for all runs, on any device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from quantum_latents.models.nn import StackedMLP
+from quantum_latents.training.settings import WGANSpec
+
+__all__ = ["TorchKernel"]
+
+
+class TorchKernel:
+    """Makes steps of a stack of GANs; owns the memory of activations and cotangents.
+
+    Args:
+        generator, critic: the networks, each with a gradient in place.
+        generator_optimiser, critic_optimiser: of their flat parameters.
+        training: the settings of a step.
+    """
+
+    def __init__(
+        self,
+        generator: StackedMLP,
+        critic: StackedMLP,
+        generator_optimiser: torch.optim.Optimizer,
+        critic_optimiser: torch.optim.Optimizer,
+        training: WGANSpec,
+    ):
+        self.generator, self.critic, self.training = generator, critic, training
+        self.generator_optimiser = generator_optimiser
+        self.critic_optimiser = critic_optimiser
+        batch, stack = training.batch_size, critic.stack
+        self._generator_out = generator.buffers_of((training.critic_steps + 1) * batch)
+        self._generator_back = generator.buffers_of(batch)
+        self._critic_out = critic.buffers_of(3 * batch)
+        self._critic_back = critic.buffers_of(3 * batch)
+        self._critic_tangents = critic.buffers_of(batch)
+        self._points = torch.empty_like(self._critic_out[0])
+        weights = torch.tensor([-1 / batch, 1 / batch, 1.0], dtype=training.dtype)
+        seed = weights.repeat_interleave(batch).view(1, -1, 1).expand(stack, -1, -1)
+        self._seed = seed.contiguous().to(critic.flat.device)
+
+    def train(self, draws: tuple[Tensor, Tensor, Tensor], done: int, running: list[int]) -> Tensor:
+        """Make T generator steps and return their losses (T, S, 3).
+
+        Args:
+            draws: x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z), e (T, S, c B, 1).
+            done: generator steps made before; the optimisers count for themselves.
+            running: runs whose result is wanted; the others are carried along.
+        """
+        return torch.stack([self._train_step(*step) for step in zip(*draws, strict=True)])
+
+    def _train_step(self, real: Tensor, z: Tensor, mix: Tensor) -> Tensor:
+        spec = self.training
+        batch = spec.batch_size
+        generated = self.generator.activations(z, self._generator_out)
+        fake = generated[-1]
+        points, losses = self._points, torch.empty(0)
+        for critic_step in range(spec.critic_steps):
+            rows = slice(critic_step * batch, (critic_step + 1) * batch)
+            points[:, :batch] = real[:, rows]
+            points[:, batch : 2 * batch] = fake[:, rows]
+            torch.lerp(fake[:, rows], real[:, rows], mix[:, rows], out=points[:, 2 * batch :])
+            losses = self._critic_gradient(with_losses=critic_step == spec.critic_steps - 1)
+            self.critic_optimiser.step()
+        last = slice(spec.critic_steps * batch, None)
+        self._generator_gradient([a[:, last] for a in generated])
+        self.generator_optimiser.step()
+        return losses
+
+    def _critic_gradient(self, *, with_losses: bool) -> Tensor:
+        """Write the gradient of L_f at the points; return (S, 3) losses if asked for."""
+        critic, batch, weight = (
+            self.critic,
+            self.training.batch_size,
+            self.training.gradient_penalty,
+        )
+        activations = critic.activations(self._points, self._critic_out, with_output=with_losses)
+        losses = torch.empty(0)
+        mixed = slice(2 * batch, None)
+        cotangents = critic.cotangents(activations, self._seed, self._critic_back, input_rows=mixed)
+        slopes = cotangents[0]
+        norms = torch.linalg.vector_norm(slopes, dim=-1, keepdim=True)
+        if with_losses:
+            scores = activations.pop()[..., 0]
+            wasserstein = scores[:, :batch].mean(1) - scores[:, batch : 2 * batch].mean(1)
+            penalty = (norms - 1).square().mean((1, 2))
+            losses = torch.stack([weight * penalty - wasserstein, wasserstein, penalty], dim=1)
+        # The norm has no derivative at 0; like torch, take 0 there.
+        pull = torch.where(norms > 0, (2 * weight / batch) * (1 - 1 / norms), 0.0)
+        critic.tangents_([a[:, mixed] for a in activations], pull * slopes, self._critic_tangents)
+        assert critic.flat.grad is not None
+        critic.weight_gradients(critic.flat.grad, cotangents, activations, num_bias_rows=2 * batch)
+        return losses
+
+    def _generator_gradient(self, generated: list[Tensor]) -> None:
+        """Write the gradient of L_g at the generated points."""
+        batch = self.training.batch_size
+        critic_out = [buffer[:, :batch] for buffer in self._critic_tangents]
+        critic_back = [buffer[:, :batch] for buffer in self._critic_back]
+        activations = self.critic.activations(generated[-1], critic_out, with_output=False)
+        by_fake = self.critic.cotangents(activations, self._seed[:, :batch], critic_back)[0]
+        back = self.generator.cotangents(generated, by_fake, self._generator_back)
+        assert self.generator.flat.grad is not None
+        self.generator.weight_gradients(self.generator.flat.grad, back, generated[:-1])

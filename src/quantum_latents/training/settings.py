@@ -1,0 +1,110 @@
+"""The settings of a training run that its result depends on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+__all__ = ["OptimiserSpec", "WGANSpec"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserSpec:
+    """An optimiser as `torch.optim` defines it, without weight decay.
+
+    Attributes:
+        name: `adam` or `rmsprop` (without momentum, not centred).
+        learning_rate: step size.
+        betas: decay of Adam's two moments; () with RMSProp.
+        alpha: decay of RMSProp's squared average; 0 with Adam.
+        epsilon: added to the denominator.
+    """
+
+    name: Literal["adam", "rmsprop"]
+    learning_rate: float
+    betas: tuple[float, ...] = ()
+    alpha: float = 0.0
+    epsilon: float = 1e-8
+
+    def __post_init__(self):
+        for name in ("learning_rate", "epsilon"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is a finite number > 0, not {getattr(self, name)}")
+        if not isinstance(self.betas, tuple):
+            raise TypeError(f"betas is a tuple such as (0.0, 0.9), not {self.betas!r}")
+        if self.name == "adam":
+            if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+                raise ValueError(f"adam needs betas=(b1, b2) in [0, 1), not {self.betas}")
+            if self.alpha:
+                raise ValueError(f"adam has no alpha: leave it at 0, not {self.alpha}")
+        elif self.name == "rmsprop":
+            if not 0 < self.alpha < 1:
+                raise ValueError(f"rmsprop needs 0 < alpha < 1, not {self.alpha}")
+            if self.betas:
+                raise ValueError(f"rmsprop has no betas: leave them at (), not {self.betas}")
+        else:
+            raise ValueError(f"optimiser is 'adam' or 'rmsprop', not {self.name!r}")
+
+    def build(self, parameter: Tensor) -> torch.optim.Optimizer:
+        """Return the torch optimiser of one flat parameter."""
+        if self.name == "adam":
+            return torch.optim.Adam(
+                [parameter],
+                lr=self.learning_rate,
+                betas=(self.betas[0], self.betas[1]),
+                eps=self.epsilon,
+                fused=True,
+            )
+        return torch.optim.RMSprop(
+            [parameter], lr=self.learning_rate, alpha=self.alpha, eps=self.epsilon
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WGANSpec:
+    """Training of a Wasserstein GAN with gradient penalty.
+
+    Attributes:
+        num_steps: generator steps.
+        batch_size: B.
+        critic_steps: c, critic steps before each generator step.
+        gradient_penalty: lambda.
+        optimiser: of the generator and of the critic, each with its own state.
+        precision: `float32` or `float64`.
+        divergence_threshold: a run whose critic loss exceeds this in size, or is not a
+            number, has diverged and is stopped.
+    """
+
+    num_steps: int
+    batch_size: int
+    critic_steps: int
+    gradient_penalty: float
+    optimiser: OptimiserSpec
+    precision: Literal["float32", "float64"] = "float32"
+    divergence_threshold: float = 1e8
+
+    def __post_init__(self):
+        for name in ("num_steps", "batch_size", "critic_steps"):
+            if type(value := getattr(self, name)) is not int:
+                raise TypeError(f"{name} is an integer, not {value!r}")
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        if not 0 <= self.gradient_penalty < math.inf:
+            raise ValueError(
+                f"gradient_penalty is a finite number >= 0, not {self.gradient_penalty}"
+            )
+        if not 0 < self.divergence_threshold < math.inf:
+            raise ValueError(
+                f"divergence_threshold is a finite number > 0, not {self.divergence_threshold}"
+            )
+        if self.precision not in ("float32", "float64"):
+            raise ValueError(f"precision is 'float32' or 'float64', not {self.precision!r}")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The torch type of weights, activations and gradients."""
+        return torch.float32 if self.precision == "float32" else torch.float64
