@@ -353,6 +353,8 @@ def _progress_text(progress: Progress) -> str:
     if progress.steps_per_second > 0:
         left = (progress.num_steps - progress.num_steps_done) / progress.steps_per_second
         text += f", {progress.steps_per_second:.0f} steps/s, {_duration(left)} left"
+    elif progress.note:
+        text += f", {progress.note}"
     return text
 
 

@@ -10,7 +10,13 @@ from torch import nn
 from quantum_latents.latents import BernoulliSource, GaussianSource, Latent
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.random import stream
-from quantum_latents.training import GANStack, OptimiserSpec, StackMember, WGANSpec
+from quantum_latents.training import (
+    GANStack,
+    OptimiserSpec,
+    StackMember,
+    WGANSpec,
+    compile_steps,
+)
 from quantum_latents.training.wgan import BLOCK_STEPS
 
 DATA_DIM, LATENT_DIM = 3, 5
@@ -354,3 +360,14 @@ def test_bad_optimisers_are_refused(settings, said):
 def test_bad_training_is_refused(settings, error, said):
     with pytest.raises(error, match=said):
         replace(training_of(ADAM), **settings)
+
+
+def test_compiling_ahead_compiles_what_training_uses():
+    training = training_of(replace(ADAM, betas=(0, 0.9)), "float32", num_steps=2)
+    compile_steps(training)
+    from quantum_latents.training.kernels.wgan import train_run
+
+    before = len(train_run.signatures)
+    assert before
+    trained(GANStack([member(0), member(1)], model_of("relu", True), training))
+    assert len(train_run.signatures) == before

@@ -60,6 +60,7 @@ class Progress:
         num_steps, num_steps_done: generator steps of all runs, and done.
         seconds: since this call started.
         steps_per_second: generator steps of single runs a second, since this call started.
+        note: what takes time before the first step, if that is long; else empty.
     """
 
     num_runs: int
@@ -68,6 +69,7 @@ class Progress:
     num_steps_done: int = 0
     seconds: float = 0.0
     steps_per_second: float = 0.0
+    note: str = ""
 
 
 def default_cache() -> Path:
@@ -266,8 +268,8 @@ class _Parent:
             return True
         context = multiprocessing.get_context("spawn")
         tasks, messages, stop = context.Queue(), context.Queue(), context.Event()
-        for stack in self.pending:
-            tasks.put(stack)
+        for stack in (*self.pending, *[None] * self.num_workers):
+            tasks.put(stack)  # None sends a worker home
         specs = {run.digest: run.to_json() for run in self.study.runs}
         arguments = (
             self.study.name,
@@ -331,7 +333,10 @@ class _Parent:
                     self.store.append(row)
                 (self.directory / stack.checkpoint_name).unlink(missing_ok=True)
                 self.progress.num_finished = len(self.store.read())
+            elif kind == "note":
+                self.progress.note = content
             elif kind == "step":
+                self.progress.note = ""
                 self.stack_steps[stack.index] = content
                 self.first_steps.setdefault(stack.index, content)
             else:
@@ -444,6 +449,8 @@ def _work(
         try:
             stack = tasks.get(timeout=0.2)
         except queue.Empty:
+            continue
+        if stack is None:
             return
         try:
             rows = _train(
@@ -487,7 +494,7 @@ def _train(
     import torch
 
     from quantum_latents.evaluation import make_row, write_run
-    from quantum_latents.training import data_of, train_stack
+    from quantum_latents.training import compile_steps, data_of, train_stack
 
     torch.set_num_threads(stack.num_threads)
     runs = [RunSpec.from_json(specs[digest]) for digest in stack.runs]
@@ -499,6 +506,12 @@ def _train(
             messages.put(("step", stack, step))
             last_sent = time.monotonic()
 
+    if stack.device == "cpu":
+        note = ("note", stack, "compiling, once for each installation (half a minute)")
+        announce = threading.Timer(2.0, messages.put, [note])
+        announce.start()
+        compile_steps(runs[0].training)
+        announce.cancel()
     outcomes = train_stack(
         runs,
         cache=cache,

@@ -3,7 +3,7 @@
 from quantum_latents.training.settings import OptimiserSpec, WGANSpec
 from quantum_latents.training.spec import EvaluationSpec, RunSpec
 from quantum_latents.training.stack import Outcome, check_stackable, data_of, train_stack
-from quantum_latents.training.wgan import GANStack, StackMember
+from quantum_latents.training.wgan import GANStack, StackMember, compile_steps
 
 __all__ = [
     "EvaluationSpec",
@@ -14,6 +14,7 @@ __all__ = [
     "StackMember",
     "WGANSpec",
     "check_stackable",
+    "compile_steps",
     "data_of",
     "train_stack",
 ]

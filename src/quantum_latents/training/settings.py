@@ -55,7 +55,7 @@ class OptimiserSpec:
             return torch.optim.Adam(
                 [parameter],
                 lr=self.learning_rate,
-                betas=(self.betas[0], self.betas[1]),
+                betas=(float(self.betas[0]), float(self.betas[1])),
                 eps=self.epsilon,
                 fused=True,
             )

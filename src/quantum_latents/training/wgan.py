@@ -18,18 +18,19 @@ and `penalty` at index t // `BLOCK_STEPS`: never from its neighbours in the stac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from quantum_latents.models import GANSpec, build_critic, build_generator
+from quantum_latents.models import GANSpec, MLPSpec, build_critic, build_generator
 from quantum_latents.random import Stream
+from quantum_latents.random import stream as root_stream
 from quantum_latents.random.torch import torch_generator
 from quantum_latents.training.settings import WGANSpec
 
-__all__ = ["BLOCK_STEPS", "GANStack", "StackMember"]
+__all__ = ["BLOCK_STEPS", "GANStack", "StackMember", "compile_steps"]
 
 BLOCK_STEPS = 16
 """Steps whose random numbers are drawn together; part of every result."""
@@ -229,3 +230,21 @@ class GANStack:
             ("generator", self.generator, self.generator_optimiser),
             ("critic", self.critic, self.critic_optimiser),
         )
+
+
+class _Zeros:
+    dim = 1
+
+    def sample(self, num_samples: int, stream: Stream) -> Tensor:
+        return torch.zeros(num_samples, 1)
+
+
+def compile_steps(training: WGANSpec) -> None:
+    """Compile what training on a CPU needs, or load it: once for an installation and precision.
+
+    It trains a network of one neuron; the compiled code depends on no size.
+    """
+    tiny = replace(training, num_steps=1, batch_size=1, critic_steps=1)
+    network = MLPSpec(hidden=(1,), activation="relu", negative_slope=0.0, initialisation="pytorch")
+    member = StackMember(torch.zeros(1, 1), _Zeros(), root_stream(0, "compile"))
+    GANStack([member], GANSpec(generator=network, critic=network), tiny).train_block()

@@ -93,4 +93,6 @@ def _rule(spec: OptimiserSpec, mlp: StackedMLP, optimiser: torch.optim.Optimizer
     moments = [state[name].numpy() for name in averages]
     first = moments[0] if is_adam else np.zeros(0, dtype=moments[0].dtype)
     b1, b2 = spec.betas if is_adam else (0.0, spec.alpha)
-    return Optimiser(is_adam, spec.learning_rate, b1, b2, spec.epsilon, first, moments[-1])
+    # Floats whatever the user wrote: an integer would be compiled for by itself.
+    rate, b1, b2, epsilon = (float(x) for x in (spec.learning_rate, b1, b2, spec.epsilon))
+    return Optimiser(is_adam, rate, b1, b2, epsilon, first, moments[-1])
