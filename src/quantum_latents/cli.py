@@ -338,8 +338,7 @@ class _Show:
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
         elif time.monotonic() - self._last > 10 and text != self._line:
             print(text, file=sys.stderr, flush=True)
-            self._last = time.monotonic()
-        self._line = text
+            self._last, self._line = time.monotonic(), text
 
     def close(self) -> None:
         """End the moving line."""
