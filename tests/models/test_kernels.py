@@ -1,13 +1,10 @@
-"""The compiled matrix product against numpy, and the key of the compiled code on disk."""
-
-import types
+"""The compiled matrix product against numpy."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantum_latents.models.kernels import cache
 from quantum_latents.models.kernels.product import add_product, panel_size
 from quantum_latents.random import stream
 
@@ -86,13 +83,3 @@ def test_what_is_not_a_number_stays_in_its_rows_and_columns():
     assert not finite[3].any()
     assert not finite[:, 11].any()
     assert finite[np.ix_(np.arange(20) != 3, np.arange(20) != 11)].all()
-
-
-def test_the_key_of_compiled_code_follows_every_source(monkeypatch):
-    sources = {"first": "a = 1", "second": "b = 2"}
-    modules = [types.ModuleType(name) for name in sources]
-    monkeypatch.setattr(cache.inspect, "getsource", lambda module: sources[module.__name__])
-    before = cache.fingerprint(*modules)
-    assert cache.fingerprint(*modules) == before
-    sources["second"] = "b = 3"
-    assert cache.fingerprint(*modules) != before

@@ -106,6 +106,7 @@ class BosonSampler:
             assert abs(self._cumulative[-1] - 1) < 1e-6, "the enumerated law does not sum to 1"
             self._binomial = binomial_table(self.num_modes, len(indices))
             return
+        self._photons = np.arange(len(indices), dtype=np.int64)[None]
         self._columns_re = np.ascontiguousarray(np.real(columns))
         self._columns_im = np.ascontiguousarray(np.imag(columns))
 
@@ -120,7 +121,9 @@ class BosonSampler:
             enumeration_shots(self._cumulative, self._binomial, num_photons, key, first, rows)
 
         def clifford_clifford(first: int, rows: np.ndarray) -> None:
-            clifford_clifford_shots(self._columns_re, self._columns_im, key, first, rows)
+            clifford_clifford_shots(
+                self._columns_re, self._columns_im, self._photons, key, first, rows
+            )
 
         kernel = enumerated if self.path == "enumeration" else clifford_clifford
         return draw_shots(kernel, num_samples, self.num_modes, start=start, num_threads=num_threads)

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from quantum_latents.models.kernels.product import add_product, never_inline, panel_size
+from quantum_latents.models.kernels.product import add_product, panel_size
 from quantum_latents.models.nn import StackedMLP
+from quantum_latents.simd import never_inline
 
 __all__ = [
     "Perceptron",

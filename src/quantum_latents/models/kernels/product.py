@@ -15,29 +15,17 @@ without packing A: the matrices are small enough to be read as they lie.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
-import numba.extending
 import numpy as np
-from llvmlite import binding, ir
-from numba.core import cgutils, types
+from llvmlite import ir
+from numba.core import types
+
+from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic, never_inline
 
 __all__ = ["add_product", "panel_size"]
 
-intrinsic: Any = numba.extending.intrinsic  # it takes the typing context away from callers
-
-
-def _vector_bytes() -> int:
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 64
-    return 32 if features.get("avx") else 16
-
-
-_VECTOR = _vector_bytes()
-_TILE_BYTES = 2 * _VECTOR
-_TILE_ROWS = 12 if _VECTOR == 64 else 6
+_TILE_BYTES = 2 * VECTOR_BYTES
+_TILE_ROWS = 12 if VECTOR_BYTES == 64 else 6
 _DEPTH = 16384 // _TILE_BYTES
 """Rows of a panel: half of a first cache of 32 KiB."""
 _BLOCK_ROWS = 192
@@ -52,83 +40,12 @@ def panel_size(itemsize: int) -> int:
     return (_DEPTH + _BLOCK_ROWS) * _TILE_BYTES // itemsize + _BLOCK_ROWS * _DEPTH
 
 
-class _Vectors:
-    """Emits loads and stores of vectors of one array's numbers into a function being built."""
-
-    def __init__(self, context, builder, dtype):
-        self.context, self.builder = context, builder
-        self.scalar = context.get_data_type(dtype)
-        self.itemsize = dtype.bitwidth // 8
-        self.lanes = _VECTOR // self.itemsize
-        self.type = ir.VectorType(self.scalar, self.lanes)
-        self.intp = context.get_value_type(types.intp)
-        self.byte = ir.IntType(8).as_pointer()
-
-    def number(self, n: int):
-        return ir.Constant(self.intp, n)
-
-    def strides(self, array_type, array):
-        made = self.context.make_array(array_type)(self.context, self.builder, array)
-        return cgutils.unpack_tuple(self.builder, made.strides)
-
-    def address(self, array_type, array, *index):
-        """Return the address of array[index] as a byte pointer."""
-        made = self.context.make_array(array_type)(self.context, self.builder, array)
-        pointer = self.builder.bitcast(made.data, self.byte)
-        for i, stride in zip(index, self.strides(array_type, array), strict=True):
-            pointer = self.step(pointer, self.builder.mul(i, stride))
-        return pointer
-
-    def step(self, pointer, num_bytes):
-        return self.builder.gep(pointer, [num_bytes])
-
-    def load(self, pointer, offset: int = 0):
-        pointer = self.step(pointer, self.number(offset))
-        loaded = self.builder.load(self.builder.bitcast(pointer, self.type.as_pointer()))
-        loaded.align = self.itemsize
-        return loaded
-
-    def store(self, value, pointer, offset: int = 0):
-        pointer = self.step(pointer, self.number(offset))
-        stored = self.builder.store(value, self.builder.bitcast(pointer, self.type.as_pointer()))
-        stored.align = self.itemsize
-
-    def broadcast(self, pointer):
-        """Return the number at `pointer` in every lane."""
-        number = self.builder.load(self.builder.bitcast(pointer, self.scalar.as_pointer()))
-        undefined = ir.Constant(self.type, ir.Undefined)
-        first = self.builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
-        return self.builder.shuffle_vector(first, undefined, lanes)
-
-    def multiply_add(self, x, y, z):
-        kind = ir.FunctionType(self.type, [self.type] * 3)
-        name = f"llvm.fmuladd.v{self.lanes}f{8 * self.itemsize}"
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, [x, y, z])
-
-
-@intrinsic
-def never_inline(typing_context):
-    """Keep the function that calls this from being copied into its callers.
-
-    LLVM would write the tiles out at each of a step's dozen products: half a minute of
-    compiling and a megabyte of code instead of seconds.
-    """
-
-    def generate(context, builder, signature, arguments):
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.void(), generate
-
-
 def _emit_tile(vectors, num_rows, c, c_row, a, a_row, a_column, panel, depth):
     """Emit the sum over k for one tile; the builder is left behind its loop."""
     builder = vectors.builder
     rows, halves = range(num_rows), range(2)
     c_rows = [vectors.step(c, builder.mul(vectors.number(r), c_row)) for r in rows]
-    before = [[vectors.load(c_rows[r], v * _VECTOR) for v in halves] for r in rows]
+    before = [[vectors.load(c_rows[r], v * VECTOR_BYTES) for v in halves] for r in rows]
     entry = builder.block
     loop, after = (builder.append_basic_block(name) for name in ("depth", "after"))
     builder.branch(loop)  # depth is at least 1
@@ -137,7 +54,7 @@ def _emit_tile(vectors, num_rows, c, c_row, a, a_row, a_column, panel, depth):
     count = builder.phi(vectors.intp)
     at_a, at_b = builder.phi(vectors.byte), builder.phi(vectors.byte)
     sums = [[builder.phi(vectors.type) for _ in halves] for _ in rows]
-    b = [vectors.load(at_b, v * _VECTOR) for v in halves]
+    b = [vectors.load(at_b, v * VECTOR_BYTES) for v in halves]
     added = []
     for r in rows:
         x = vectors.broadcast(vectors.step(at_a, builder.mul(vectors.number(r), a_row)))
@@ -156,7 +73,7 @@ def _emit_tile(vectors, num_rows, c, c_row, a, a_row, a_column, panel, depth):
     builder.position_at_end(after)
     for r in rows:
         for v in halves:
-            vectors.store(added[r][v], c_rows[r], v * _VECTOR)
+            vectors.store(added[r][v], c_rows[r], v * VECTOR_BYTES)
 
 
 @intrinsic
@@ -168,7 +85,7 @@ def _add_tile(typing_context, num_rows, c, i, j, a, h, k, panel, depth):
     def generate(context, builder, signature, arguments):
         num_rows, c, i, j, a, h, k, panel, depth = arguments
         _, c_type, _, _, a_type, _, _, panel_type, _ = signature.args
-        vectors = _Vectors(context, builder, c_type.dtype)
+        vectors = Vectors(context, builder, c_type.dtype)
         a_row, a_column = vectors.strides(a_type, a)
         c_row, _ = vectors.strides(c_type, c)
         c_at = vectors.address(c_type, c, i, j)
@@ -195,11 +112,11 @@ def _copy_row(typing_context, panel, at, b, k, j):
 
     def generate(context, builder, signature, arguments):
         panel, at, b, k, j = arguments
-        vectors = _Vectors(context, builder, signature.args[0].dtype)
+        vectors = Vectors(context, builder, signature.args[0].dtype)
         source = vectors.address(signature.args[2], b, k, j)
         target = vectors.address(signature.args[0], panel, at)
         for half in range(2):
-            vectors.store(vectors.load(source, half * _VECTOR), target, half * _VECTOR)
+            vectors.store(vectors.load(source, half * VECTOR_BYTES), target, half * VECTOR_BYTES)
         return context.get_dummy_value()
 
     return signature, generate
@@ -216,7 +133,7 @@ def _transpose_block(typing_context, panel, at, b, k, j):
 
     def generate(context, builder, signature, arguments):
         panel, at, b, k, j = arguments
-        vectors = _Vectors(context, builder, signature.args[0].dtype)
+        vectors = Vectors(context, builder, signature.args[0].dtype)
         _, column = vectors.strides(signature.args[2], b)
         source = vectors.address(signature.args[2], b, k, j)
         target = vectors.address(signature.args[0], panel, at)

@@ -81,37 +81,42 @@ def enumeration_shots(cumulative, binomial, num_photons, key, start, counts):
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})
-def clifford_clifford_shots(columns_re, columns_im, key, start, counts):
+def clifford_clifford_shots(columns_re, columns_im, photons, key, start, counts):
     """Boson sampling by Clifford and Clifford's chain rule, with Glynn's minors by collisions.
 
-    `columns_re` and `columns_im` (n, m) are the parts of A transposed. Per shot the columns
+    `columns_re` and `columns_im` (n, m) are the parts of A transposed. `photons` (num_shots,
+    n) or (1, n) lists the columns that carry a photon in each shot, filled up with -1 at the
+    end, so that inputs may differ from shot to shot. Per shot the columns
     are put in a random order alpha; then for k = 1 .. n mode z_k is drawn with weight
     ``|sum_l A[i, alpha_l] p_l|**2``, where p_l is the permanent of the rows drawn so far
     and columns alpha_1 .. alpha_k without alpha_l.
     Sources: Clifford & Clifford, arXiv 1706.01260 and 2005.04214.
     """
-    num_photons, num_modes = columns_re.shape
-    uniforms = np.empty(2 * num_photons)
-    order = np.empty(num_photons, np.int64)
+    most_photons, num_modes = columns_re.shape
+    uniforms = np.empty(2 * most_photons)
+    order = np.empty(most_photons, np.int64)
     row_of_mode = np.empty(num_modes, np.int64)
-    multiplicity = np.empty(num_photons, np.int64)
-    rows_re = np.empty((num_photons, num_photons))
-    rows_im = np.empty((num_photons, num_photons))
-    minors_re = np.empty(num_photons)
-    minors_im = np.empty(num_photons)
+    multiplicity = np.empty(most_photons, np.int64)
+    rows_re = np.empty((most_photons, most_photons))
+    rows_im = np.empty((most_photons, most_photons))
+    minors_re = np.empty(most_photons)
+    minors_im = np.empty(most_photons)
     amplitude_re = np.empty(num_modes)
     amplitude_im = np.empty(num_modes)
-    scratch = np.empty((4, num_photons))
-    digits = np.empty((5, num_photons + 1), np.int64)
-    weights = np.empty(num_photons + 1)
+    scratch = np.empty((4, most_photons))
+    digits = np.empty((5, most_photons + 1), np.int64)
+    weights = np.empty(most_photons + 1)
 
     for shot in range(counts.shape[0]):
         _fill_uniforms(key, start + shot, uniforms)
         counts[shot] = 0
-        for i in range(num_photons):
-            order[i] = i
+        present = photons[shot if photons.shape[0] > 1 else 0]
+        num_photons = 0
+        while num_photons < most_photons and present[num_photons] >= 0:
+            order[num_photons] = present[num_photons]
+            num_photons += 1
         for i in range(num_photons - 1, 0, -1):  # Fisher and Yates
-            j = int(uniforms[num_photons + i] * (i + 1))
+            j = int(uniforms[most_photons + i] * (i + 1))
             order[i], order[j] = order[j], order[i]
         row_of_mode[:] = -1
         num_rows = 0

@@ -13,7 +13,6 @@ import numba
 import numpy as np
 
 from quantum_latents.models.kernels import mlp, product
-from quantum_latents.models.kernels.cache import fingerprint
 from quantum_latents.models.kernels.mlp import (
     activations,
     cotangents,
@@ -21,7 +20,8 @@ from quantum_latents.models.kernels.mlp import (
     tangents,
     weight_gradients,
 )
-from quantum_latents.models.kernels.product import never_inline
+from quantum_latents.simd import never_inline, vectors
+from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers
 from quantum_latents.training.kernels.optimisers import update
 
@@ -143,4 +143,4 @@ def _cached(sources: str):
     return train_run
 
 
-train_run = _cached(fingerprint(product, mlp, optimisers))
+train_run = _cached(fingerprint(vectors, product, mlp, optimisers))

@@ -1,0 +1,5 @@
+"""Vector registers in numba kernels."""
+
+from quantum_latents.simd.vectors import VECTOR_BYTES, Vectors, intrinsic, never_inline
+
+__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "never_inline"]
