@@ -31,7 +31,7 @@ from llvmlite import ir
 from numba.core import types
 
 from quantum_latents.samplers.occupation import MAX_BOSON_PHOTONS
-from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic, never_inline
+from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic, never_inline, trailing_zeros
 
 __all__ = ["MOST_LANE_BYTES", "add_minors"]
 
@@ -84,22 +84,29 @@ class _Complex(Vectors):
             product.append(self.multiply_add(a, d, self.builder.fmul(b, c)))
         return product
 
-    def add_product(self, x, y, z):
-        """Return x y + z."""
-        total = []
-        for group, (a, b, c, d) in enumerate(self._by_group(x, y)):
-            real = self.multiply_add(a, c, z[2 * group])
-            imaginary = self.multiply_add(a, d, z[2 * group + 1])
-            total.append(self.multiply_add(self.builder.fneg(b), d, real))
-            total.append(self.multiply_add(b, c, imaginary))
-        return total
+    def add_product(self, x, y, pointer):
+        """Add x y, summed over the groups, to the vectors of one number at `pointer`."""
+        real, imaginary = self.load(pointer), self.load(pointer, VECTOR_BYTES)
+        for a, b, c, d in self._by_group(x, y):
+            real = self.multiply_add(a, c, real)
+            imaginary = self.multiply_add(a, d, imaginary)
+            real = self.multiply_add(self.builder.fneg(b), d, real)
+            imaginary = self.multiply_add(b, c, imaginary)
+        self.store(real, pointer)
+        self.store(imaginary, pointer, VECTOR_BYTES)
 
     def _by_group(self, x, y):
         return [(*x[2 * g : 2 * g + 2], *y[2 * g : 2 * g + 2]) for g in self.groups]
 
     def place(self, start, index):
         """Return the address of number `index` of those from `start` on."""
-        num_bytes = self.size * VECTOR_BYTES
+        return self._at(start, index, self.size * VECTOR_BYTES)
+
+    def summed_place(self, start, index):
+        """Return the address of number `index` of those in one vector for all groups."""
+        return self._at(start, index, 2 * VECTOR_BYTES)
+
+    def _at(self, start, index, num_bytes):
         return self.step(start, self.builder.mul(index, self.number(num_bytes)))
 
     def loop(self, count, carried, body):
@@ -223,9 +230,8 @@ def _pattern_adder(num_groups: int):
             place = vectors.place(v, half)
             new = _updated(vectors, place, row, half, factors)
             vectors.store_all(new, place)
-            place = vectors.place(sums, half)
-            total = vectors.add_product(chains[:size], chains[size:], vectors.load_all(place))
-            vectors.store_all(total, place)
+            middle_sum = vectors.summed_place(sums, half)
+            vectors.add_product(chains[:size], chains[size:], middle_sum)
             moved = vectors.multiply(chains[:size], new) + vectors.multiply(chains[size:], new)
             builder.branch(outside)
             builder.position_at_end(outside)
@@ -242,10 +248,8 @@ def _pattern_adder(num_groups: int):
                 chains = carried[:size], carried[size:]
                 moved = []
                 for j, chain in zip((after, before), chains, strict=True):
-                    place = vectors.place(sums, j)
                     stored = vectors.load_all(vectors.place(side, j))
-                    total = vectors.add_product(chain, stored, vectors.load_all(place))
-                    vectors.store_all(total, place)
+                    vectors.add_product(chain, stored, vectors.summed_place(sums, j))
                     moved += vectors.multiply(chain, vectors.load_all(vectors.place(v, j)))
                 return moved
 
@@ -339,30 +343,46 @@ def _summation(num_groups: int):
             below[d] = 1
             value[d] = 0
             direction[d] = 1
+        # Binary digits come first and change fastest: the ruler sequence needs no branches,
+        # and their binomials are 1. Running through it again runs them back.
+        others = first
+        while others < num_digits and limit[others] == 1:
+            others += 1
+        inside = (1 << (others - first)) - 1
+
         fill(work, k, rows, total, row, value, first, num_digits, lane_digits, factors)
         work[_SUM, : 2 * lanes * k] = 0
         step[0], step[1] = 0, 1
-        add_patterns(work, k, rows, 0, step, weights)
-        sign = 1
+        sign, scale = 1, 1.0
+        changed = 0
         count = 0
-        while focus[first] < num_digits:
-            d = focus[first]
-            focus[first] = first
-            value[d] += direction[d]
-            step[0] = -2 * direction[d]
-            if value[d] == 0 or value[d] == limit[d]:
-                direction[d] = -direction[d]
-                focus[d] = focus[d + 1]
-                focus[d + 1] = d + 1
-            for e in range(d, first - 1, -1):
-                below[e] = below[e + 1] * _BINOMIAL[limit[e], value[e]]
-            sign = -sign
-            step[1] = sign * below[first]
+        while True:
+            add_patterns(work, k, rows, row[changed], step, weights)
             count += 1
+            ruler = count & inside
+            if ruler != 0:
+                changed = first + trailing_zeros(ruler)
+                step[0] = 4 * value[changed] - 2
+                value[changed] = 1 - value[changed]
+            else:
+                changed = focus[others]
+                if changed == num_digits:
+                    break
+                focus[others] = others
+                value[changed] += direction[changed]
+                step[0] = -2 * direction[changed]
+                if value[changed] == 0 or value[changed] == limit[changed]:
+                    direction[changed] = -direction[changed]
+                    focus[changed] = focus[changed + 1]
+                    focus[changed + 1] = changed + 1
+                for d in range(changed, others - 1, -1):
+                    below[d] = below[d + 1] * _BINOMIAL[limit[d], value[d]]
+                scale = below[others]
+            sign = -sign
+            step[1] = sign * scale
             if work.itemsize == 4 and count % _REFRESH == 0:
                 fill(work, k, rows, total, row, value, first, num_digits, lane_digits, factors)
                 step[0] = 0
-            add_patterns(work, k, rows, row[d], step, weights)
 
     return summation
 
@@ -395,16 +415,12 @@ def add_minors(work, rows, total, multiplicity, num_rows, k, digits, numbers, la
     lanes = VECTOR_BYTES // work.itemsize
     if patterns < _MANY_PATTERNS:
         _sum_one(work, rows, total, k, num_digits, digits, numbers, lane_digits)
-        num_groups = 1
     else:
         _sum_two(work, rows, total, k, num_digits, digits, numbers, lane_digits)
-        num_groups = 2
     sums = work[_SUM]
     for j in range(k):
         x, y = 0.0, 0.0
-        for group in range(num_groups):
-            at = 2 * (j * num_groups + group) * lanes
-            for e in range(lanes):
-                x += sums[at + e]
-                y += sums[at + lanes + e]
+        for e in range(lanes):
+            x += sums[2 * j * lanes + e]
+            y += sums[(2 * j + 1) * lanes + e]
         minors[j, 0], minors[j, 1] = x, y
