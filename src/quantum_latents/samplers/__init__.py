@@ -12,7 +12,7 @@ from quantum_latents.samplers.distinguishable import (
 )
 from quantum_latents.samplers.gram import gram_law
 from quantum_latents.samplers.noise import Noise
-from quantum_latents.samplers.noisy import NoisySampler, noisy_path, sample_noisy
+from quantum_latents.samplers.noisy import NoisySampler, check_noise, noisy_path, sample_noisy
 from quantum_latents.samplers.noisy_law import noisy_law
 from quantum_latents.samplers.probabilities import (
     boson_law,
@@ -31,6 +31,7 @@ __all__ = [
     "Noise",
     "NoisySampler",
     "boson_law",
+    "check_noise",
     "covariance",
     "distinguishable_law",
     "fano_factors",

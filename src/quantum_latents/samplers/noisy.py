@@ -41,7 +41,7 @@ from quantum_latents.samplers.occupation import (
 )
 from quantum_latents.samplers.shots import draw_shots
 
-__all__ = ["PILOT_ATTEMPTS", "NoisySampler", "noisy_path", "sample_noisy"]
+__all__ = ["PILOT_ATTEMPTS", "NoisySampler", "check_noise", "noisy_path", "sample_noisy"]
 
 PILOT_ATTEMPTS = 2048
 """Attempts of the pilot that measures an acceptance known by bounds only."""
@@ -64,6 +64,26 @@ def noisy_path(num_modes: int, occupation: Occupation, noise: Noise) -> str:
     'enumeration'
     """
     return _path(num_modes, noise.checked(num_modes, occupation), noise)[0]
+
+
+def check_noise(interferometer: Interferometer, occupation: Occupation, noise: Noise) -> None:
+    """Refuse what `NoisySampler` would refuse, as far as is known before any law is enumerated.
+
+    Raises:
+        TypeError, ValueError: see `NoisySampler`.
+
+    >>> from quantum_latents.circuits import haar
+    >>> from quantum_latents.random import stream
+    >>> device = haar(2, stream(0, "interferometer"))
+    >>> check_noise(device, [1, 1], Noise(exactly=3))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    ValueError: post-selection on 3 counts keeps exactly 0 of the shots, below 1e-06: ask for ...
+    """
+    noisy_path(interferometer.num_modes, occupation, noise)
+    if noise.loop_transmission is not None:
+        lossy_time_bin(interferometer.recipe, noise.loop_transmission)
+    check_acceptance(interferometer, occupation, noise)
 
 
 class NoisySampler:
