@@ -64,6 +64,24 @@ MISTAKES = [
         ["sample", "--interferometer", "good.npy", *"--photons 2 --num-samples 9 --out b".split()],
         "square",
     ),
+    *(
+        (
+            ["sample", *"--interferometer haar:4 --num-samples 9 --out b".split(), *rest.split()],
+            said,
+        )
+        for rest, said in [
+            ("--photons 2 --fill all", "--fill all"),
+            ("--fill all --interference 1.5", "interference is between 0 and 1, not 1.5"),
+            ("--fill all --transmission -0.5", "input_transmission"),
+            ("--fill all --g2 0.7", "g2 is between 0 and 0.5, not 0.7"),
+            ("--fill all --detector-efficiency nan", "detector_efficiency"),
+            ("--fill all --dark-counts -1", "dark_counts"),
+            ("--fill all --postselect 4.5", "4.5"),
+            ("--fill all --postselect =5", "keeps exactly 0 of the shots"),
+            ("--input 4,0,0,0 --threshold --postselect =5", "keeps exactly 0"),
+            ("--fill all --distinguishable --interference 0.5", "give one of them"),
+        ]
+    ),
 ]
 
 
@@ -141,6 +159,31 @@ def test_sample_draws_a_bank_once(tmp_path, capsys):
     assert main([*call, "--out", "bank"]) == 0
     assert (tmp_path / "bank" / "counts.npy").stat().st_mtime_ns == modified
     assert main([*call, "--seed", "1", "--out", "bank"]) == 2, "another bank in the same folder"
+
+
+def test_sample_draws_a_bank_of_a_noisy_device(tmp_path, capsys):
+    call = "sample --interferometer time-bin:6:1,1 --fill all --num-samples 500 --out bank".split()
+    noise = "--interference 0.9 --transmission 0.7 --g2 0.01 --detector-efficiency 0.9".split()
+    detector = "--dark-counts 0.001 --threshold --postselect 2".split()
+    assert main([*call, *noise, *detector]) == 0
+    assert "500 shots of 6 photons in 6 modes" in capsys.readouterr().out
+    manifest = json.loads((tmp_path / "bank" / "manifest.json").read_text())
+    assert manifest["recipe"]["noise"]["interference"] == 0.9
+    assert manifest["recipe"]["noise"]["at_least"] == 2
+    counts = np.load(tmp_path / "bank" / "counts.npy")
+    assert counts.max() == 1
+    assert (counts.sum(1) >= 2).all()
+    assert len(set(counts.sum(1).tolist())) > 2
+    assert main([*call, *noise, *detector]) == 0
+    assert main([*call, *noise]) == 2, "another noise is another bank"
+    assert "noise" in capsys.readouterr().err
+    assert main(call) == 2, "and so is none"
+    assert "noise" in capsys.readouterr().err
+    exactly = [*call[:-1], "exactly", "--transmission", "0.5", "--postselect", "=3"]
+    assert main([*exactly, "--distinguishable"]) == 0
+    assert (np.load(tmp_path / "exactly" / "counts.npy").sum(1) == 3).all()
+    recipe = json.loads((tmp_path / "exactly" / "manifest.json").read_text())["recipe"]
+    assert recipe["noise"]["interference"] == 0
 
 
 def test_recipes_are_listed_with_their_cost(capsys):

@@ -14,7 +14,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from quantum_latents.execution import Progress
     from quantum_latents.recipes import Study
     from quantum_latents.report import Table as StudyTable
+    from quantum_latents.samplers import Noise
 
 __all__ = ["main"]
 
@@ -106,13 +107,29 @@ class Sample:
     out: Path
     """Folder of the bank."""
     photons: int | None = None
-    """Photons, spread evenly over the input modes; or give --input."""
+    """Photons, spread evenly over the input modes; or give --input or --fill."""
     input: str | None = None
     """Photons in each input mode, such as 1,0,1,0."""
+    fill: Literal["all"] | None = None
+    """all: one photon in every input mode."""
     seed: int = 0
     """Names the interferometer and the shots."""
     distinguishable: bool = False
     """Photons that do not interfere, the paper's control."""
+    interference: float = 1.0
+    """Overlap of two photons' states, 0 to 1; they dip by its square (Hong, Ou and Mandel)."""
+    g2: float = 0.0
+    """g2(0) of the sources, 0 to 0.5: some emit two photons, the second interfering with none."""
+    transmission: float = 1.0
+    """Probability that a photon gets from its source to the detectors, 0 to 1."""
+    detector_efficiency: float = 1.0
+    """Probability that a detector sees a photon that reaches it, 0 to 1."""
+    dark_counts: float = 0.0
+    """Mean number of dark counts in a mode and shot (Poisson)."""
+    threshold: bool = False
+    """Detectors that click or not: counts are 0 or 1."""
+    postselect: str | None = None
+    """Keep the shots with at least N counts in all (N), or with exactly N (=N)."""
     json: bool = False
     """Print the manifest alone."""
 
@@ -393,9 +410,12 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
     if command.num_samples < 1:
         raise ValueError(f"--num-samples is at least 1, not {command.num_samples}")
     interferometer = parse(command.interferometer, stream(command.seed, "interferometer"))
-    if (command.photons is None) == (command.input is None):
-        raise ValueError("give the photons once: --photons 8 or --input 1,0,1,0")
-    if command.photons is not None:
+    if sum(value is not None for value in (command.photons, command.input, command.fill)) != 1:
+        raise ValueError("give the photons once: --photons 8, --input 1,0,1,0 or --fill all")
+    noise = _noise(command)
+    if command.fill is not None:
+        occupation = (1,) * interferometer.num_modes
+    elif command.photons is not None:
         occupation = evenly_spread(interferometer.num_modes, command.photons)
     else:
         assert command.input is not None
@@ -408,17 +428,48 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
     recipe = BankRecipe(
         interferometer=interferometer.recipe,
         occupation=occupation,
-        statistics="distinguishable" if command.distinguishable else "boson",
+        statistics="distinguishable" if command.distinguishable and noise is None else "boson",
         num_samples=command.num_samples,
         stream=stream(command.seed, "shots"),
+        noise=noise,
     )
     bank = build_bank(recipe, command.out)
     if command.json:
         print(json.dumps(bank.manifest, indent=1))
     else:
-        print(f"{len(bank)} shots of {sum(occupation)} photons in {bank.num_modes} modes")
+        kept = "" if noise is None else f", {bank.counts.sum() / len(bank):.4g} counts a shot"
+        print(f"{len(bank)} shots of {sum(occupation)} photons in {bank.num_modes} modes{kept}")
         print(f"bank: {command.out}")
     return 0
+
+
+def _noise(command: Sample) -> Noise | None:
+    """Return the noise that a call asks for, None for an ideal device."""
+    from quantum_latents.samplers import Noise
+
+    if command.distinguishable and command.interference != 1:
+        raise ValueError("--distinguishable is --interference 0: give one of them")
+    selection = {}
+    if command.postselect is not None:
+        word = command.postselect
+        number = word.removeprefix("=")
+        if not (number.isascii() and number.isdecimal()):
+            raise ValueError(
+                f"--postselect is N (at least) or =N (exactly), such as 4 or =4, not {word!r}"
+            )
+        selection["exactly" if word.startswith("=") else "at_least"] = int(number)
+    noise = Noise(
+        interference=command.interference,
+        g2=command.g2,
+        input_transmission=command.transmission,
+        detector_efficiency=command.detector_efficiency,
+        dark_counts=command.dark_counts,
+        threshold=command.threshold,
+        **selection,
+    )
+    if noise.is_ideal:
+        return None
+    return replace(noise, interference=0.0) if command.distinguishable else noise
 
 
 _RUN: dict[type, Any] = {

@@ -12,9 +12,9 @@ import pytest
 
 from quantum_latents.banks import BankError, BankRecipe, build_bank, import_bank, open_bank
 from quantum_latents.banks import folder as files
-from quantum_latents.circuits import haar, time_bin
+from quantum_latents.circuits import from_unitary, haar, time_bin
 from quantum_latents.random import stream
-from quantum_latents.samplers import sample_boson, sample_distinguishable
+from quantum_latents.samplers import Noise, sample_boson, sample_distinguishable, sample_noisy
 
 DEVICE = haar(6, stream(0, "interferometer"))
 
@@ -256,6 +256,7 @@ def test_a_redrawn_chunk_must_match_its_checksum(tmp_path):
         {"occupation": (1, 1, 1, 1, 0, 0)},
         {"stream": stream(1, "latent")},
         {"interferometer": time_bin(6, (1,), stream=stream(0)).recipe},
+        {"noise": Noise(interference=0.9)},
     ],
 )
 def test_a_folder_of_another_recipe_is_refused_by_name(tmp_path, changes):
@@ -365,6 +366,47 @@ def test_recipes_survive_json_and_refuse_unknown_fields():
         BankRecipe.from_json(content)
 
 
+NOISE = Noise(interference=0.9, input_transmission=0.8, dark_counts=0.01, at_least=2)
+
+
+def test_a_noisy_bank_holds_the_shots_of_its_stream(tmp_path):
+    recipe = small_recipe(num_samples=5000, noise=NOISE)
+    bank = build_bank(recipe, tmp_path / "bank")
+    expected = sample_noisy(DEVICE, recipe.occupation, NOISE, 5000, recipe.stream)
+    assert np.array_equal(bank.counts, expected)
+    assert bank.recipe == recipe
+    assert bank.recipe.noise == NOISE
+    assert bank.manifest["path"] == recipe.path == "clifford-clifford"
+    assert len(bank.manifest["checksums"]) == 3
+    flip_byte(tmp_path / "bank" / files.COUNTS, 20_000)
+    assert np.array_equal(open_bank(tmp_path / "bank").counts, expected)
+
+
+def test_an_ideal_bank_has_no_noise_and_the_digest_it_always_had(tmp_path, monkeypatch):
+    # Banks written before there was noise stay valid.
+    monkeypatch.setattr("quantum_latents.banks.recipe.SAMPLER_VERSION", 1)
+    recipe = small_recipe()
+    assert "noise" not in recipe.to_json()
+    assert recipe.digest == "da13b74969d13926f685a6cdbd3c6572c25473899644e37b99f1fc546336280f"
+    assert small_recipe(noise=Noise()).to_json() == recipe.to_json()
+    assert small_recipe(noise=NOISE).digest != recipe.digest
+    again = BankRecipe.from_json(json.loads(json.dumps(small_recipe(noise=NOISE).to_json())))
+    assert again == small_recipe(noise=NOISE)
+    build_bank(small_recipe(num_samples=100, noise=NOISE), tmp_path / "bank")
+    with pytest.raises(BankError, match="differs in noise"):
+        build_bank(small_recipe(num_samples=100), tmp_path / "bank")
+
+
+def test_a_bank_that_cannot_be_drawn_writes_nothing(tmp_path):
+    # Six photons in one mode of a device that does nothing: one click, never three.
+    still = from_unitary(np.eye(6))
+    noise = Noise(threshold=True, exactly=3)
+    recipe = small_recipe(interferometer=still, occupation=(6, 0, 0, 0, 0, 0), noise=noise)
+    with pytest.raises(ValueError, match="none of 2048 pilot attempts"):
+        build_bank(recipe, tmp_path / "bank")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_digest_knows_the_path(monkeypatch):
     digest = small_recipe().digest
     monkeypatch.setattr("quantum_latents.samplers.boson.MAX_ENUMERATED_OUTCOMES", 1)
@@ -383,6 +425,11 @@ def test_the_digest_knows_the_path(monkeypatch):
         ({"occupation": (41, 0, 0, 0, 0, 0)}, ValueError, "41 photons"),
         ({"stream": 0}, TypeError, "Stream"),
         ({"interferometer": {"kind": "fourier"}}, ValueError, "fourier"),
+        ({"noise": 0.5}, TypeError, "0.5"),
+        ({"noise": NOISE, "statistics": "distinguishable"}, ValueError, "interference=0"),
+        ({"noise": Noise(exactly=5)}, ValueError, "exactly 0 of the shots"),
+        ({"noise": Noise(loop_transmission=(0.5,))}, ValueError, "time-bin"),
+        ({"noise": Noise(emission=(0.5, 0.5))}, ValueError, "emission of 6"),
     ],
 )
 def test_bad_recipes_name_the_value(changes, error, message):

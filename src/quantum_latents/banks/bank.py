@@ -35,12 +35,25 @@ from quantum_latents.banks.folder import (
     write_rows,
 )
 from quantum_latents.banks.recipe import BankRecipe
-from quantum_latents.samplers import SAMPLER_VERSION
+from quantum_latents.samplers import (
+    SAMPLER_VERSION,
+    BosonSampler,
+    DistinguishableSampler,
+    NoisySampler,
+)
 
 __all__ = ["SampleBank", "build_bank", "import_bank", "open_bank"]
 
-_CHUNK_ROWS = {"enumeration": 65536, "independent": 65536, "clifford-clifford": 2048}
+_CHUNK_ROWS = {
+    "enumeration": 65536,
+    "independent": 65536,
+    "gram": 65536,
+    "clifford-clifford": 2048,
+}
 """Shots a chunk, by path: what a kill may lose. No count depends on it."""
+
+_SELECTED_CHUNK_ROWS = 2048
+"""Shots a chunk where most attempts may be discarded."""
 
 _IMPORTED_CHUNK_ROWS = 65536
 
@@ -124,6 +137,7 @@ def build_bank(
 
     Raises:
         BankError: the folder holds another bank, a bank of a newer format, or other files.
+        ValueError: a recipe that cannot be drawn, such as a post-selection that keeps nothing.
 
     >>> import tempfile
     >>> from quantum_latents.circuits import haar
@@ -146,6 +160,7 @@ def build_bank(
     if (folder / MANIFEST).exists() and _matching_manifest(folder, recipe)["complete"]:
         return open_bank(folder, num_threads=num_threads)
     _refuse_foreign_files(folder)
+    sampler = recipe.sampler()  # refuses what cannot be drawn before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     with write_lock(folder):
         if (folder / MANIFEST).exists():
@@ -154,7 +169,7 @@ def build_bank(
             manifest = _new_manifest(recipe)
             write_manifest(folder, manifest)
         if not manifest["complete"]:
-            _draw_missing(folder, manifest, recipe, num_threads, progress)
+            _draw_missing(folder, manifest, recipe, sampler, num_threads, progress)
     return open_bank(folder, num_threads=num_threads)
 
 
@@ -254,6 +269,12 @@ def import_bank(
     return open_bank(folder)
 
 
+def _chunk_rows(recipe: BankRecipe) -> int:
+    if recipe.noise is not None and recipe.noise.selects:
+        return _SELECTED_CHUNK_ROWS
+    return _CHUNK_ROWS[recipe.path]
+
+
 def _new_manifest(recipe: BankRecipe) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
@@ -261,7 +282,7 @@ def _new_manifest(recipe: BankRecipe) -> dict[str, Any]:
         "complete": False,
         "num_samples": recipe.num_samples,
         "num_modes": recipe.num_modes,
-        "chunk_rows": _CHUNK_ROWS[recipe.path],
+        "chunk_rows": _chunk_rows(recipe),
         "checksums": [],
         "recipe": recipe.to_json(),
         "digest": recipe.digest,
@@ -277,7 +298,8 @@ def _matching_manifest(folder: Path, recipe: BankRecipe) -> dict[str, Any]:
         raise BankError(f"{folder} holds an imported bank; choose another folder")
     if manifest["recipe"] != recipe.to_json():
         wanted = recipe.to_json()
-        differing = [name for name in wanted if manifest["recipe"].get(name) != wanted[name]]
+        found = manifest["recipe"]
+        differing = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
         raise BankError(
             f"{folder} holds a bank of another recipe (it differs in {', '.join(differing)}); "
             "choose another folder"
@@ -309,6 +331,7 @@ def _draw_missing(
     folder: Path,
     manifest: dict[str, Any],
     recipe: BankRecipe,
+    sampler: BosonSampler | DistinguishableSampler | NoisySampler,
     num_threads: int | None,
     progress: Progress | None,
 ) -> None:
@@ -320,7 +343,6 @@ def _draw_missing(
     if finished:
         logger.info("bank %s: resuming at %d of %d chunks", folder, len(finished), len(ranges))
     done = sum(stop - start for i, (start, stop) in enumerate(ranges) if i in finished)
-    sampler = recipe.sampler()
     for chunk, (start, stop) in enumerate(ranges):
         if chunk in finished:
             continue

@@ -19,6 +19,10 @@ from quantum_latents.samplers import (
     SAMPLER_VERSION,
     BosonSampler,
     DistinguishableSampler,
+    Noise,
+    NoisySampler,
+    check_noise,
+    noisy_path,
     sampling_path,
 )
 from quantum_latents.samplers.occupation import checked_occupation
@@ -38,6 +42,8 @@ class BankRecipe:
         statistics: ``"boson"`` (indistinguishable photons) or ``"distinguishable"``.
         num_samples: number of shots, at least 1.
         stream: names the shots; shot i of the bank is shot i of the stream.
+        noise: of the device; None, or the ideal ``Noise()``, for none. Distinguishable photons
+            of a noisy device are bosons of ``Noise(interference=0.0)``.
 
     Raises:
         TypeError, ValueError: a field that does not describe a bank, named.
@@ -60,6 +66,7 @@ class BankRecipe:
     statistics: Literal["boson", "distinguishable"]
     num_samples: int
     stream: Stream
+    noise: Noise | None = None
 
     def __post_init__(self) -> None:
         device = self.interferometer
@@ -77,7 +84,25 @@ class BankRecipe:
         object.__setattr__(self, "interferometer", device.recipe)
         occupation = checked_occupation(self.occupation, device.num_modes)
         object.__setattr__(self, "occupation", occupation)
+        if self.noise is not None:
+            self._check_noise(device)
         _ = self.path  # refuses photons that cannot be sampled, before anything is built
+
+    def _check_noise(self, device: Interferometer) -> None:
+        if not isinstance(self.noise, Noise):
+            raise TypeError(
+                f"noise is a Noise, such as Noise(interference=0.9), not {self.noise!r}"
+            )
+        if self.noise.is_ideal:
+            # One recipe for one bank: no noise is written in one way only.
+            object.__setattr__(self, "noise", None)
+            return
+        if self.statistics != "boson":
+            raise ValueError(
+                "distinguishable photons of a noisy device are statistics='boson' with "
+                "Noise(interference=0.0)"
+            )
+        check_noise(device, self.occupation, self.noise)
 
     @property
     def num_modes(self) -> int:
@@ -86,7 +111,9 @@ class BankRecipe:
 
     @property
     def path(self) -> str:
-        """How the shots are drawn: `sampling_path`, or ``"independent"``."""
+        """How the shots are drawn: `sampling_path`, ``"independent"``, or `noisy_path`."""
+        if self.noise is not None:
+            return noisy_path(self.num_modes, self.occupation, self.noise)
         if self.statistics == "distinguishable":
             return DistinguishableSampler.path
         return sampling_path(self.num_modes, self.occupation)
@@ -98,22 +125,27 @@ class BankRecipe:
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def sampler(self) -> BosonSampler | DistinguishableSampler:
+    def sampler(self) -> BosonSampler | DistinguishableSampler | NoisySampler:
         """Return the sampler that draws the bank's shots."""
         device = rebuild(self.interferometer)
+        if self.noise is not None:
+            return NoisySampler(device, self.occupation, self.noise)
         if self.statistics == "boson":
             return BosonSampler(device, self.occupation)
         return DistinguishableSampler(device, self.occupation)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the recipe as a JSON-able dict."""
-        return {
+        """Return the recipe as a JSON-able dict; an ideal device has no entry for its noise."""
+        content: dict[str, Any] = {
             "interferometer": json.loads(json.dumps(self.interferometer)),
             "occupation": list(self.occupation),
             "statistics": self.statistics,
             "num_samples": self.num_samples,
             "stream": list(self.stream.path),
         }
+        if self.noise is not None:
+            content["noise"] = self.noise.to_json()
+        return content
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> BankRecipe:
@@ -127,10 +159,12 @@ class BankRecipe:
         names = {field.name for field in fields(cls)}
         if unknown := set(content) - names:
             raise ValueError(f"a bank's recipe has no fields {sorted(unknown)}")
-        if missing := names - set(content):
+        if missing := names - {"noise"} - set(content):
             raise ValueError(f"a bank's recipe lacks {sorted(missing)}")
         values = dict(content)
         values["stream"] = stream(*values["stream"])
+        if values.get("noise") is not None:
+            values["noise"] = Noise.from_json(values["noise"])
         return cls(**values)
 
     def __eq__(self, other: object) -> bool:

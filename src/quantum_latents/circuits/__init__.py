@@ -2,7 +2,17 @@
 
 from quantum_latents.circuits.haar import haar
 from quantum_latents.circuits.interferometer import Interferometer, from_unitary
+from quantum_latents.circuits.loss import dilation
 from quantum_latents.circuits.recipe import parse, rebuild
-from quantum_latents.circuits.time_bin import time_bin
+from quantum_latents.circuits.time_bin import lossy_time_bin, time_bin
 
-__all__ = ["Interferometer", "from_unitary", "haar", "parse", "rebuild", "time_bin"]
+__all__ = [
+    "Interferometer",
+    "dilation",
+    "from_unitary",
+    "haar",
+    "lossy_time_bin",
+    "parse",
+    "rebuild",
+    "time_bin",
+]

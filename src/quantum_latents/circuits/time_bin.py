@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from quantum_latents.circuits.haar import checked_num_modes
 from quantum_latents.circuits.interferometer import Interferometer
-from quantum_latents.random import Stream
+from quantum_latents.random import Stream, stream
 
-__all__ = ["num_couplers", "time_bin"]
+__all__ = ["lossy_time_bin", "num_couplers", "time_bin"]
 
 
 def num_couplers(num_modes: int, delays: Sequence[int]) -> int:
@@ -71,34 +71,100 @@ def time_bin(
     """
     num_modes = checked_num_modes(num_modes)
     delays = _checked_delays(num_modes, delays)
-    number = num_couplers(num_modes, delays)
     recipe: dict[str, Any] = {"kind": "time-bin", "num_modes": num_modes, "delays": list(delays)}
     if stream is not None:
         if not isinstance(stream, Stream):
             raise TypeError(f"time_bin draws from a Stream, not {stream!r}")
         recipe["stream"] = list(stream.path)
-    if angles is None:
-        uniform = _generator(stream, "angles").random(number)
-        theta = [math.asin(math.sqrt(u)) for u in uniform.tolist()]
-    else:
-        theta = recipe["angles"] = _checked_values("angles", angles, number)
-    if phases is None:
-        uniform = _generator(stream, "phases").random(number)
-        phi = [2 * math.pi * u for u in uniform.tolist()]
-    else:
-        phi = recipe["phases"] = _checked_values("phases", phases, number)
+    theta, phi = _couplings(num_modes, delays, stream, angles, phases)
+    if angles is not None:
+        recipe["angles"] = theta
+    if phases is not None:
+        recipe["phases"] = phi
     if angles is not None and phases is not None:
         recipe.pop("stream", None)  # nothing was drawn: the stream is no part of the recipe
     return Interferometer(_compose(num_modes, delays, theta, phi), recipe)
 
 
+def lossy_time_bin(recipe: Mapping[str, Any], loop_transmission: Sequence[float]) -> np.ndarray:
+    """Return the transfer matrix of a time-bin interferometer with loss in its loops.
+
+    In a loop of transmission ``eta`` bin i is damped to ``sqrt(eta) a_i`` on its way to meet bin
+    i + d, once for every coupler.
+
+    Args:
+        recipe: of a time-bin interferometer.
+        loop_transmission: probability that a photon survives one passage of the delay line, in
+            [0, 1], one number a loop.
+
+    Returns:
+        T, complex128 (m, m), with ``a_out = T a_in``; all ones give the unitary.
+
+    Raises:
+        ValueError: an interferometer of another kind, the wrong number of loops, or a
+            transmission out of range.
+
+    >>> swap = time_bin(2, (1,), angles=[np.pi / 2], phases=[0.0])
+    >>> np.abs(lossy_time_bin(swap.recipe, [0.25])).round(6).tolist()
+    [[0.0, 1.0], [0.5, 0.0]]
+    """
+    if recipe.get("kind") != "time-bin":
+        raise ValueError(
+            "loop_transmission belongs to time-bin interferometers, which have loops, "
+            f"not to one of kind {recipe.get('kind')!r}"
+        )
+    num_modes, delays = recipe["num_modes"], recipe["delays"]
+    if len(loop_transmission) != len(delays):
+        raise ValueError(
+            f"loop_transmission holds one number a loop, {len(delays)} of them, "
+            f"not {len(loop_transmission)}"
+        )
+    for transmission in loop_transmission:
+        if not 0 <= transmission <= 1:
+            raise ValueError(f"a transmission is between 0 and 1, not {transmission}")
+    drawn = stream(*recipe["stream"]) if "stream" in recipe else None
+    theta, phi = _couplings(num_modes, delays, drawn, recipe.get("angles"), recipe.get("phases"))
+    return _compose(num_modes, delays, theta, phi, loop_transmission)
+
+
+def _couplings(
+    num_modes: int,
+    delays: Sequence[int],
+    stream: Stream | None,
+    angles: Sequence[float] | np.ndarray | None,
+    phases: Sequence[float] | np.ndarray | None,
+) -> tuple[list[float], list[float]]:
+    """Angles and phases of all couplers, given or drawn."""
+    number = num_couplers(num_modes, delays)
+    if angles is None:
+        uniform = _generator(stream, "angles").random(number)
+        theta = [math.asin(math.sqrt(u)) for u in uniform.tolist()]
+    else:
+        theta = _checked_values("angles", angles, number)
+    if phases is None:
+        uniform = _generator(stream, "phases").random(number)
+        phi = [2 * math.pi * u for u in uniform.tolist()]
+    else:
+        phi = _checked_values("phases", phases, number)
+    return theta, phi
+
+
 def _compose(
-    num_modes: int, delays: Sequence[int], theta: Sequence[float], phi: Sequence[float]
+    num_modes: int,
+    delays: Sequence[int],
+    theta: Sequence[float],
+    phi: Sequence[float],
+    loop_transmission: Sequence[float] | None = None,
 ) -> np.ndarray:
     unitary = np.eye(num_modes, dtype=np.complex128)
-    couplers = ((i, i + delay) for delay in delays for i in range(num_modes - delay))
-    for (early, late), t, p in zip(couplers, theta, phi, strict=True):
-        delayed = cmath.exp(1j * p) * unitary[early]
+    losses = [1.0] * len(delays) if loop_transmission is None else loop_transmission
+    couplers = (
+        (i, i + delay, math.sqrt(loss))
+        for delay, loss in zip(delays, losses, strict=True)
+        for i in range(num_modes - delay)
+    )
+    for (early, late, damping), t, p in zip(couplers, theta, phi, strict=True):
+        delayed = (damping * cmath.exp(1j * p)) * unitary[early]
         met = unitary[late].copy()
         unitary[early] = math.cos(t) * delayed - math.sin(t) * met
         unitary[late] = math.sin(t) * delayed + math.cos(t) * met

@@ -10,6 +10,10 @@ from quantum_latents.samplers.distinguishable import (
     DistinguishableSampler,
     sample_distinguishable,
 )
+from quantum_latents.samplers.gram import gram_law
+from quantum_latents.samplers.noise import Noise
+from quantum_latents.samplers.noisy import NoisySampler, check_noise, noisy_path, sample_noisy
+from quantum_latents.samplers.noisy_law import noisy_law
 from quantum_latents.samplers.probabilities import (
     boson_law,
     covariance,
@@ -24,14 +28,21 @@ __all__ = [
     "SAMPLER_VERSION",
     "BosonSampler",
     "DistinguishableSampler",
+    "Noise",
+    "NoisySampler",
     "boson_law",
+    "check_noise",
     "covariance",
     "distinguishable_law",
     "fano_factors",
+    "gram_law",
     "mean_occupancy",
+    "noisy_law",
+    "noisy_path",
     "outcome_probability",
     "pair_correlators",
     "sample_boson",
     "sample_distinguishable",
+    "sample_noisy",
     "sampling_path",
 ]

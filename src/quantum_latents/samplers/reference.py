@@ -16,6 +16,7 @@ import numpy as np
 __all__ = [
     "boson_probability",
     "distinguishable_probability",
+    "gram_probability",
     "outcomes",
     "permanent",
     "sample_boson_once",
@@ -49,6 +50,27 @@ def distinguishable_probability(U: np.ndarray, t: Sequence[int], s: Sequence[int
     """Return ``Per |U[s, t]|**2 / prod s_i!``: photons that take their ways independently."""
     norm = math.prod(math.factorial(k) for k in s)
     return permanent(np.abs(_repeated(U, s, t)) ** 2).real / norm
+
+
+def gram_probability(U: np.ndarray, t: Sequence[int], s: Sequence[int], gram: np.ndarray) -> float:
+    """Return the probability of counts of photons whose internal states overlap.
+
+    ``sum over permutations p, q of prod_i conj(A[i, p(i)]) A[i, q(i)] S[p(i), q(i)]`` with
+    ``A = U[s, t]`` and ``S_kl = <phi_k | phi_l>``, over prod s_i! and the norm of the input, the
+    permanent of S between photons of the same input mode.
+    Source: Shchesnovich, arXiv 1410.1506; Tichy, arXiv 1410.7687.
+    """
+    A, S = _repeated(U, s, t), np.asarray(gram)
+    size = len(S)
+    total = 0j
+    for p in permutations(range(size)):
+        for q in permutations(range(size)):
+            total += math.prod(
+                complex(np.conj(A[i, p[i]]) * A[i, q[i]] * S[p[i], q[i]]) for i in range(size)
+            )
+    column = np.repeat(np.arange(len(U)), t)
+    norm = permanent(np.where(column[:, None] == column[None, :], S, 0)).real
+    return total.real / norm / math.prod(math.factorial(k) for k in s)
 
 
 def outcomes(num_modes: int, num_photons: int) -> list[tuple[int, ...]]:
