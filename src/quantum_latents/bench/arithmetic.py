@@ -57,18 +57,16 @@ def expected_terms(num_modes: int, k: int) -> float:
     ``E[T_k] ~ 1/2 C(2m + k - 2, k - 1) / C(m + k - 2, k - 1)``.
 
     >>> round(expected_terms(32, 16)), round(0.5 * math.comb(78, 15) / math.comb(46, 15))
-    (3947, 3947)
+    (4268, 4268)
     """
     drawn = k - 1
     if drawn == 0:
         return 1.0
     at_least = [_sum_of_products(num_modes, drawn, s) for s in range(1, drawn + 2)]
-    # Over 2 s / (s + 1) the integers stay integers only in the sum: floats suffice here.
-    total = sum(
-        (at_least[s - 1] - at_least[s]) / math.comb(num_modes + drawn - 1, drawn) * s / (s + 1)
-        for s in range(1, drawn + 1)
+    num_outcomes = math.comb(num_modes + drawn - 1, drawn)
+    return sum(
+        (at_least[s - 1] - at_least[s]) / num_outcomes * s / (s + 1) for s in range(1, drawn + 1)
     )
-    return float(total)
 
 
 def flops_per_shot(num_modes: int, num_photons: int) -> float:

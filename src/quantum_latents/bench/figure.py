@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from quantum_latents.bench.summary import RECORDED, summary
 
@@ -34,8 +35,8 @@ _SETTINGS: dict[Any, Any] = {
 _COLOURS = {"haar 2": "#0a6ebd", "haar 1": "#04936c", "time-bin": "#d55e01"}
 _PEERS = {"Perceval": ("#6a51a4", "s"), "piquasso": ("#b8568f", "^")}
 _RECORDED = {
-    "ORCA loop-progressive-simulator": ("D", "`1-1`, ORCA's simulator (recorded, one thread)"),
-    "ORCA PT-2, the device": ("*", "`1-1`, the PT-2 (recorded: 500,000 shots in 40 min)"),
+    "ORCA loop-progressive-simulator": ("D", "1-1, ORCA's simulator (recorded, one thread)"),
+    "ORCA PT-2, the device": ("*", "1-1, the PT-2 (recorded: 500,000 shots in 40 min)"),
 }
 
 
@@ -48,7 +49,7 @@ def write_cost_figure(measurement: dict[str, Any], path: Path) -> None:
     """
     rows = [row for row in measurement["rows"] if row.get("per_cpu_second")]
     with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(6.4, 4.6), layout="constrained", facecolor="white")
+        figure = Figure(figsize=(7.2, 5.2), layout="constrained", facecolor="white")
         axes = figure.subplots()
         for growth in summary(measurement)["growth"]:
             filling = growth["modes_per_photon"]
@@ -66,7 +67,7 @@ def write_cost_figure(measurement: dict[str, Any], path: Path) -> None:
             axes.plot(n, cost, "o", color=colour, markersize=3.5, label=label)
         n, cost = _curve(rows, "time-bin", 2)
         if len(n):
-            label = "Time bins `1-1`, m = 2 n, this library"
+            label = "Time bins 1-1, m = 2 n, this library"
             axes.plot(n, cost, "o-", color=_COLOURS["time-bin"], markersize=3.5, label=label)
         for name, (colour, marker) in _PEERS.items():
             points = [
@@ -95,12 +96,25 @@ def write_cost_figure(measurement: dict[str, Any], path: Path) -> None:
             )
         axes.set_yscale("log")
         axes.set_xlabel("photons n")
-        axes.set_ylabel("CPU seconds a shot (the PT-2: seconds)")
+        axes.set_ylabel("CPU time a shot (the PT-2: time)")
         axes.set_title("Cost of an exact shot")
         axes.grid(color="#dde2ea", linewidth=0.6)
         axes.set_axisbelow(True)
-        axes.legend(loc="upper left", bbox_to_anchor=(0.0, 1.0))
+        axes.yaxis.set_major_formatter(FuncFormatter(_duration))
+        figure.legend(loc="outside lower left", ncols=2)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def _duration(seconds: float, position: int | None = None) -> str:
+    """Return a tick's label.
+
+    >>> _duration(1e-5), _duration(0.1), _duration(10.0)
+    ('10 µs', '100 ms', '10 s')
+    """
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds > 0.99 * size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds * 1e9:g} ns"
 
 
 def _curve(rows: list[dict[str, Any]], interferometer: str, filling: int):

@@ -305,11 +305,11 @@ def _mark(entry: dict[str, Any]) -> str:
 def _number(value: float) -> str:
     """Return two digits, in full up to a thousand.
 
-    >>> _number(17234.0), _number(15.04), _number(0.731)
-    ('1.7e4', '15', '0.73')
+    >>> _number(17234.0), _number(15.04), _number(8.02), _number(0.731)
+    ('1.7e4', '15', '8.0', '0.73')
     """
     if value < 1000:
-        return f"{value:.2g}" if value < 100 else f"{value:.0f}"
+        return f"{value:#.2g}".removesuffix(".") if value < 99.5 else f"{value:.0f}"
     exponent = math.floor(math.log10(value))
     digits = f"{value / 10**exponent:.1f}"
     return f"{digits}e{exponent}" if digits != "10.0" else f"1.0e{exponent + 1}"
