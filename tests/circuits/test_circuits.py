@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from quantum_latents.circuits import Interferometer, from_unitary, haar, parse, rebuild, time_bin
-from quantum_latents.circuits.time_bin import num_couplers
+from quantum_latents.circuits.time_bin import couplers, num_couplers
 from quantum_latents.random import stream
 
 NAME = stream(0, "interferometer")
@@ -131,6 +131,35 @@ def test_given_values_stand_in_the_recipe_and_unused_streams_do_not():
     assert "stream" not in device.recipe
     assert device == time_bin(3, (1,), angles=[0.1, 0.2], phases=[0, 0])
     assert num_couplers(32, (1, 3, 9)) == 31 + 29 + 23
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"angles": [0.1, 0.2, 0.3, 0.4, 0.5]}, {"phases": [0, 1, 2, 3, 4.0]},
+     {"angles": [0.1, 0.2, 0.3, 0.4, 0.5], "phases": [0, 1, 2, 3, 4.0]}],
+    ids=["drawn", "angles", "phases", "both"],
+)  # fmt: skip
+def test_the_couplers_of_a_recipe_make_its_unitary(values):
+    device = time_bin(4, (1, 2), stream=NAME, **values)
+    acting = couplers(json.loads(json.dumps(device.recipe)))
+    assert [c[:2] for c in acting] == [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3)]
+    product = np.eye(4)
+    for early, late, theta, phi in acting:
+        one = np.eye(4, dtype=complex)
+        one[np.ix_([early, late], [early, late])] = time_bin(
+            2, (1,), angles=[theta], phases=[phi]
+        ).unitary
+        product = one @ product
+    assert np.abs(product - device.unitary).max() < 1e-15
+    for name in values:
+        assert [getattr(c, {"angles": "theta", "phases": "phi"}[name]) for c in acting] == list(
+            values[name]
+        )
+
+
+def test_only_time_bins_have_couplers():
+    with pytest.raises(ValueError, match="'haar' has no couplers"):
+        couplers(haar(3, NAME).recipe)
 
 
 def test_a_unitary_that_is_not_is_refused_with_its_deviation():

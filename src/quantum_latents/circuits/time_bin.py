@@ -15,15 +15,32 @@ from __future__ import annotations
 import cmath
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from quantum_latents.circuits.haar import checked_num_modes
 from quantum_latents.circuits.interferometer import Interferometer
-from quantum_latents.random import Stream, stream
+from quantum_latents.random import Stream
+from quantum_latents.random import stream as named_stream
 
-__all__ = ["lossy_time_bin", "num_couplers", "time_bin"]
+__all__ = ["Coupler", "couplers", "lossy_time_bin", "num_couplers", "time_bin"]
+
+
+class Coupler(NamedTuple):
+    """One meeting of two bins.
+
+    Attributes:
+        early: the bin that comes from the loop, i.
+        late: the bin that it meets, i + d.
+        theta: beam-splitter angle in radians.
+        phi: phase of the early bin in radians.
+    """
+
+    early: int
+    late: int
+    theta: float
+    phi: float
 
 
 def num_couplers(num_modes: int, delays: Sequence[int]) -> int:
@@ -76,14 +93,45 @@ def time_bin(
         if not isinstance(stream, Stream):
             raise TypeError(f"time_bin draws from a Stream, not {stream!r}")
         recipe["stream"] = list(stream.path)
-    theta, phi = _couplings(num_modes, delays, stream, angles, phases)
-    if angles is not None:
-        recipe["angles"] = theta
-    if phases is not None:
-        recipe["phases"] = phi
+    number = num_couplers(num_modes, delays)
+    for name, values in (("angles", angles), ("phases", phases)):
+        if values is not None:
+            recipe[name] = _checked_values(name, values, number)
+        elif stream is None:
+            raise ValueError(f"time_bin needs {name}= or a stream= to draw them from")
     if angles is not None and phases is not None:
         recipe.pop("stream", None)  # nothing was drawn: the stream is no part of the recipe
-    return Interferometer(_compose(num_modes, delays, theta, phi), recipe)
+    return Interferometer(_compose(num_modes, couplers(recipe)), recipe)
+
+
+def couplers(recipe: Mapping[str, Any]) -> list[Coupler]:
+    """Return the couplers of a time-bin recipe in the order in which they act.
+
+    The unitary of the recipe is composed of this list: whoever follows photons from coupler to
+    coupler sees the interferometer itself.
+
+    Args:
+        recipe: the recipe of an interferometer made by `time_bin`.
+
+    Raises:
+        ValueError: a recipe of another kind.
+
+    >>> swap = time_bin(2, (1,), angles=[1.5], phases=[0.0])
+    >>> couplers(swap.recipe)
+    [Coupler(early=0, late=1, theta=1.5, phi=0.0)]
+    """
+    if recipe.get("kind") != "time-bin":
+        raise ValueError(f"a recipe of kind {recipe.get('kind')!r} has no couplers; use time_bin")
+    num_modes, delays = recipe["num_modes"], recipe["delays"]
+    theta, phi = recipe.get("angles"), recipe.get("phases")
+    if theta is None:
+        theta = [math.asin(math.sqrt(u)) for u in _uniform(recipe, "angles")]
+    if phi is None:
+        phi = [2 * math.pi * u for u in _uniform(recipe, "phases")]
+    pairs = ((i, i + delay) for delay in delays for i in range(num_modes - delay))
+    return [
+        Coupler(early, late, t, p) for (early, late), t, p in zip(pairs, theta, phi, strict=True)
+    ]
 
 
 def lossy_time_bin(recipe: Mapping[str, Any], loop_transmission: Sequence[float]) -> np.ndarray:
@@ -122,59 +170,31 @@ def lossy_time_bin(recipe: Mapping[str, Any], loop_transmission: Sequence[float]
     for transmission in loop_transmission:
         if not 0 <= transmission <= 1:
             raise ValueError(f"a transmission is between 0 and 1, not {transmission}")
-    drawn = stream(*recipe["stream"]) if "stream" in recipe else None
-    theta, phi = _couplings(num_modes, delays, drawn, recipe.get("angles"), recipe.get("phases"))
-    return _compose(num_modes, delays, theta, phi, loop_transmission)
-
-
-def _couplings(
-    num_modes: int,
-    delays: Sequence[int],
-    stream: Stream | None,
-    angles: Sequence[float] | np.ndarray | None,
-    phases: Sequence[float] | np.ndarray | None,
-) -> tuple[list[float], list[float]]:
-    """Angles and phases of all couplers, given or drawn."""
-    number = num_couplers(num_modes, delays)
-    if angles is None:
-        uniform = _generator(stream, "angles").random(number)
-        theta = [math.asin(math.sqrt(u)) for u in uniform.tolist()]
-    else:
-        theta = _checked_values("angles", angles, number)
-    if phases is None:
-        uniform = _generator(stream, "phases").random(number)
-        phi = [2 * math.pi * u for u in uniform.tolist()]
-    else:
-        phi = _checked_values("phases", phases, number)
-    return theta, phi
+    damping = [
+        math.sqrt(transmission)
+        for delay, transmission in zip(delays, loop_transmission, strict=True)
+        for _ in range(num_modes - delay)
+    ]
+    return _compose(num_modes, couplers(recipe), damping)
 
 
 def _compose(
-    num_modes: int,
-    delays: Sequence[int],
-    theta: Sequence[float],
-    phi: Sequence[float],
-    loop_transmission: Sequence[float] | None = None,
+    num_modes: int, acting: Sequence[Coupler], damping: Sequence[float] | None = None
 ) -> np.ndarray:
+    """Product of the couplers; the early bin of coupler c is damped by ``damping[c]`` first."""
     unitary = np.eye(num_modes, dtype=np.complex128)
-    losses = [1.0] * len(delays) if loop_transmission is None else loop_transmission
-    couplers = (
-        (i, i + delay, math.sqrt(loss))
-        for delay, loss in zip(delays, losses, strict=True)
-        for i in range(num_modes - delay)
-    )
-    for (early, late, damping), t, p in zip(couplers, theta, phi, strict=True):
-        delayed = (damping * cmath.exp(1j * p)) * unitary[early]
+    losses = [1.0] * len(acting) if damping is None else damping
+    for (early, late, t, p), loss in zip(acting, losses, strict=True):
+        delayed = (loss * cmath.exp(1j * p)) * unitary[early]
         met = unitary[late].copy()
         unitary[early] = math.cos(t) * delayed - math.sin(t) * met
         unitary[late] = math.sin(t) * delayed + math.cos(t) * met
     return unitary
 
 
-def _generator(stream: Stream | None, name: str) -> np.random.Generator:
-    if stream is None:
-        raise ValueError(f"time_bin needs {name}= or a stream= to draw them from")
-    return stream.child(name).generator()
+def _uniform(recipe: Mapping[str, Any], name: str) -> list[float]:
+    number = num_couplers(recipe["num_modes"], recipe["delays"])
+    return named_stream(*recipe["stream"]).child(name).generator().random(number).tolist()
 
 
 def _checked_delays(num_modes: int, delays: Sequence[int]) -> tuple[int, ...]:
