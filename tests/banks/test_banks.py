@@ -96,6 +96,19 @@ def test_a_bank_holds_the_shots_of_its_stream(tmp_path):
         assert len(bank.manifest["checksums"]) == 4
 
 
+def test_a_bank_of_time_bins_is_measured_progressively(tmp_path):
+    device, occupation = time_bin(32, (1, 1), stream=stream(0)), (1, 0) * 16
+    fields = {"interferometer": device.recipe, "occupation": occupation, "num_samples": 20_000}
+    recipe = small_recipe(**fields)  # two chunks
+    bank = build_bank(recipe, tmp_path / "bank")
+    assert bank.manifest["path"] == recipe.path == "progressive"
+    assert np.array_equal(bank.counts, sample_boson(device, occupation, 20_000, recipe.stream))
+    with pytest.raises(ValueError, match="GiB"):
+        small_recipe(interferometer=time_bin(32, (9, 9), stream=stream(0)), occupation=(4,) * 32)
+    with pytest.raises(ValueError, match="256"):
+        small_recipe(**{**fields, "occupation": (8,) * 32, "statistics": "distinguishable"})
+
+
 def test_counts_are_memory_mapped_and_read_only(tmp_path):
     bank = build_bank(small_recipe(num_samples=10), tmp_path / "bank")
     assert isinstance(bank.counts.base, np.memmap)
@@ -229,10 +242,10 @@ def test_a_damaged_bank_of_another_sampler_is_refused(tmp_path, monkeypatch):
     build_bank(recipe, folder)
     monkeypatch.setattr("quantum_latents.banks.recipe.SAMPLER_VERSION", 99)
     assert len(open_bank(folder)) == 100  # whole, it is still good
-    with pytest.raises(BankError, match="sampler version 1"):
+    with pytest.raises(BankError, match="sampler version 2"):
         build_bank(small_recipe(num_samples=100), folder)
     flip_byte(folder / files.COUNTS, 200)
-    with pytest.raises(BankError, match="sampler version 1"):
+    with pytest.raises(BankError, match="sampler version 2"):
         open_bank(folder)
 
 

@@ -20,10 +20,11 @@ from quantum_latents.samplers import (
     sample_distinguishable,
     sampling_path,
 )
-from quantum_latents.samplers.boson import PATHS
+from quantum_latents.samplers.boson import PATHS as ALL_PATHS
 from quantum_latents.samplers.validation import chi_square, mean_occupancy_test, total_variation
 
 ALPHA = 1e-6
+PATHS = ("enumeration", "clifford-clifford")  # of any interferometer
 NAME = stream(0, "interferometer")
 SHOTS = stream(0, "shots")
 SPLITTER = from_unitary(np.array([[1, 1], [1, -1]]) / np.sqrt(2))
@@ -63,7 +64,7 @@ def test_distinguishable_counts_follow_the_exact_law(occupation):
     assert chi_square(counts, distinguishable_law(device, occupation)).p_value > ALPHA
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", ALL_PATHS)
 def test_time_bin_counts_follow_the_exact_law(path):
     device = time_bin(6, (1, 1), stream=NAME)
     counts = sample_boson(device, [1, 1, 0, 1, 0, 1], 30_000, SHOTS, path=path)
@@ -189,10 +190,17 @@ def test_one_shot_samplers_follow_the_same_laws():
         assert chi_square(np.array(shots), law(device, occupation)).p_value > ALPHA
 
 
-def test_the_path_is_a_function_of_the_size_alone():
+def test_the_path_is_a_function_of_the_recipe_alone():
     assert sampling_path(16, (1, 0) * 8) == "enumeration"
     assert sampling_path(16, (8,) + (0,) * 15) == "enumeration"
     assert sampling_path(32, (1, 0) * 16) == "clifford-clifford"
+    for delays, path in [((1, 1), "progressive"), ((1, 3, 9), "clifford-clifford")]:
+        loops = time_bin(32, delays, stream=NAME)
+        assert sampling_path(loops, (1, 0) * 16) == path
+        assert sampling_path(loops.recipe, (1, 0) * 16) == path
+        assert BosonSampler(loops, (1, 0) * 16).path == path
+    assert sampling_path(time_bin(16, (1, 1), stream=NAME), (1, 0) * 8) == "enumeration"
+    assert sampling_path(haar(32, NAME), (1, 0) * 16) == "clifford-clifford"
     device = haar(16, NAME)
     assert BosonSampler(device, (1, 0) * 8).path == "enumeration"
     assert BosonSampler(device, (1, 0) * 8, path="clifford-clifford").path == "clifford-clifford"
@@ -208,6 +216,7 @@ def test_the_path_is_a_function_of_the_size_alone():
         ([np.nan, 0, 0], ValueError, "nan"),
         (["1", "0", "0"], TypeError, "whole numbers"),
         ([200, 56, 0], ValueError, "256"),
+        ([256, 0, 0], ValueError, "256"),
     ],
 )
 @pytest.mark.parametrize("sampler", [BosonSampler, DistinguishableSampler])

@@ -49,6 +49,7 @@ _CHUNK_ROWS = {
     "independent": 65536,
     "gram": 65536,
     "clifford-clifford": 2048,
+    "progressive": 16384,
 }
 """Shots a chunk, by path: what a kill may lose. No count depends on it."""
 

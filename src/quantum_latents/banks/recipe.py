@@ -25,7 +25,7 @@ from quantum_latents.samplers import (
     noisy_path,
     sampling_path,
 )
-from quantum_latents.samplers.occupation import checked_occupation
+from quantum_latents.samplers.occupation import check_photons, checked_occupation
 
 __all__ = ["BankRecipe"]
 
@@ -84,9 +84,12 @@ class BankRecipe:
         object.__setattr__(self, "interferometer", device.recipe)
         occupation = checked_occupation(self.occupation, device.num_modes)
         object.__setattr__(self, "occupation", occupation)
+        # Photons that cannot be sampled are refused before anything is built.
         if self.noise is not None:
             self._check_noise(device)
-        _ = self.path  # refuses photons that cannot be sampled, before anything is built
+        if self.statistics == "distinguishable":
+            check_photons(occupation)
+        _ = self.path
 
     def _check_noise(self, device: Interferometer) -> None:
         if not isinstance(self.noise, Noise):
@@ -113,10 +116,10 @@ class BankRecipe:
     def path(self) -> str:
         """How the shots are drawn: `sampling_path`, ``"independent"``, or `noisy_path`."""
         if self.noise is not None:
-            return noisy_path(self.num_modes, self.occupation, self.noise)
+            return noisy_path(self.interferometer, self.occupation, self.noise)
         if self.statistics == "distinguishable":
             return DistinguishableSampler.path
-        return sampling_path(self.num_modes, self.occupation)
+        return sampling_path(self.interferometer, self.occupation)
 
     @cached_property
     def digest(self) -> str:

@@ -3,18 +3,22 @@
 Notation: m modes, n photons, occupation t; the probability of counts s is
 ``|Per U[s, t]|**2 / (prod s_i! prod t_j!)`` with rows and columns repeated by s and t.
 
-Two paths give the same law:
+Three paths give the same law:
 
 - ``"enumeration"``: the law of all ``C(m + n - 1, n)`` outcomes is computed once and each
   shot is looked up in it with one uniform number;
 - ``"clifford-clifford"``: each shot is drawn photon by photon, at a cost of about
-  ``n 2**n`` operations, less where photons collide.
+  ``n 2**n`` operations, less where photons collide;
+- ``"progressive"``: for time bins only, each bin is measured as soon as it is final, at a cost
+  linear in m and exponential in the photons that the loops hold.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,10 +29,17 @@ from quantum_latents.samplers.enumeration import amplitudes, binomial_table, num
 from quantum_latents.samplers.kernels.clifford_clifford import clifford_clifford_shots
 from quantum_latents.samplers.kernels.numba import enumeration_shots
 from quantum_latents.samplers.occupation import (
+    MAX_BOSON_PHOTONS,
     Occupation,
     check_boson_photons,
     checked_occupation,
     input_columns,
+)
+from quantum_latents.samplers.progressive import (
+    MAX_BYTES,
+    ProgressiveMeasurement,
+    check_progressive,
+    estimated_cost,
 )
 from quantum_latents.samplers.shots import draw_shots
 
@@ -37,37 +48,86 @@ __all__ = [
     "PATHS",
     "SAMPLER_VERSION",
     "BosonSampler",
+    "recipe_of",
     "sample_boson",
     "sampling_path",
 ]
 
-SAMPLER_VERSION = 1
+SAMPLER_VERSION = 2
 """Raised by any change that gives other shots for the same stream."""
 
-PATHS = ("enumeration", "clifford-clifford")
+PATHS = ("enumeration", "clifford-clifford", "progressive")
 
 MAX_ENUMERATED_OUTCOMES = 600_000
 """Most outcomes that are enumerated: under a second once, then a microsecond a shot."""
 
 
-def sampling_path(num_modes: int, occupation: Occupation) -> str:
-    """Return the path by which boson samples of this size are drawn.
+def sampling_path(
+    interferometer: Interferometer | Mapping[str, Any] | int, occupation: Occupation
+) -> str:
+    """Return the path by which boson samples are drawn.
 
-    A function of the size alone, never of a speed measured on the machine: the path is part
-    of what the shots of a stream are.
+    A function of the recipe alone, never of a speed measured on the machine: the path is part
+    of what the shots of a stream are. Up to 600,000 outcomes it is enumeration. Beyond, time
+    bins take the cheaper of progressive measurement (`estimated_cost`) and Clifford and
+    Clifford, which is estimated at
+
+        sum over k = 1 .. n of 22 k E[T_k] + 8 k m,  E[T_k] = 1/2 C(2m+k-2, k-1) / C(m+k-2, k-1)
+
+    operations, T_k being the terms of the k-th photon's permanents, averaged over Haar
+    interferometers (arXiv 2005.04214), and 8 k m what its amplitudes take. Beyond 40 photons
+    only progressive measurement is left; all other interferometers take Clifford and Clifford.
+
+    Args:
+        interferometer: m modes; or its recipe; or m itself, for any that is not of time bins.
+        occupation: photons in each input mode, (m,).
 
     Raises:
-        TypeError, ValueError: a bad occupation, or more than 40 photons.
+        TypeError, ValueError: a bad occupation, or more than 40 photons where the bins are
+            not time bins or too many of them are held at once.
 
     >>> sampling_path(16, [1, 0] * 8), sampling_path(32, [1, 0] * 16)
     ('enumeration', 'clifford-clifford')
+    >>> from quantum_latents.circuits import time_bin
+    >>> from quantum_latents.random import stream
+    >>> loops = [time_bin(32, delays, stream=stream(0)) for delays in [(1, 1), (1, 3, 9)]]
+    >>> [sampling_path(device, [1, 0] * 16) for device in loops]
+    ['progressive', 'clifford-clifford']
     """
+    recipe = recipe_of(interferometer)
+    num_modes = recipe["num_modes"]
     photons = checked_occupation(occupation, num_modes)
-    check_boson_photons(photons)
     num_photons = sum(photons)
+    if num_photons > MAX_BOSON_PHOTONS:
+        if recipe["kind"] != "time-bin":
+            check_boson_photons(photons)
+        check_progressive(recipe, photons)
+        return "progressive"
     if num_outcomes(num_modes, num_photons) <= MAX_ENUMERATED_OUTCOMES:
         return "enumeration"
+    if recipe["kind"] == "time-bin":
+        cost = estimated_cost(num_modes, recipe["delays"], photons)
+        cheaper = cost.operations < _clifford_clifford_operations(num_modes, num_photons)
+        if cheaper and cost.num_bytes <= MAX_BYTES:
+            return "progressive"
     return "clifford-clifford"
+
+
+def recipe_of(interferometer: Interferometer | Mapping[str, Any] | int) -> Mapping[str, Any]:
+    """Return the recipe; of a number of modes m one that says no more than m."""
+    if isinstance(interferometer, Interferometer):
+        return interferometer.recipe
+    if isinstance(interferometer, Mapping):
+        return interferometer
+    return {"kind": None, "num_modes": interferometer}
+
+
+def _clifford_clifford_operations(num_modes: int, num_photons: int) -> float:
+    def terms(k: int) -> float:
+        m = num_modes
+        return math.comb(2 * m + k - 2, k - 1) / math.comb(m + k - 2, k - 1) / 2
+
+    return sum(22 * k * terms(k) + 8 * k * num_modes for k in range(1, num_photons + 1))
 
 
 class BosonSampler:
@@ -82,8 +142,8 @@ class BosonSampler:
             photons; 1e-5 at 24) and a shot costs about half.
 
     Raises:
-        TypeError, ValueError: a bad occupation, more than 40 photons, an unknown path or
-            precision.
+        TypeError, ValueError: a bad occupation, more photons than the path takes, a path that
+            is unknown or not for this interferometer, or an unknown precision.
 
     >>> from quantum_latents.circuits import haar
     >>> from quantum_latents.random import stream
@@ -102,12 +162,18 @@ class BosonSampler:
     ) -> None:
         self.num_modes = interferometer.num_modes
         self.occupation = checked_occupation(occupation, self.num_modes)
-        chosen = sampling_path(self.num_modes, self.occupation)
-        self.path = chosen if path is None else path
-        if self.path not in PATHS:
+        if path is None:
+            path = sampling_path(interferometer, self.occupation)
+        if path not in PATHS:
             raise ValueError(f"the path of a boson sampler is one of {PATHS}, not {path!r}")
         if precision not in ("float64", "float32"):
             raise ValueError(f"precision is 'float64' or 'float32', not {precision!r}")
+        self.path = path
+        if path == "progressive":
+            self._progressive = ProgressiveMeasurement(interferometer.recipe, self.occupation)
+            self._occupations = np.array([self.occupation], dtype=np.uint8)
+            return
+        check_boson_photons(self.occupation)
         indices = input_columns(self.occupation)
         columns = np.ascontiguousarray(interferometer.unitary[:, indices].T)
         if self.path == "enumeration":
@@ -134,7 +200,11 @@ class BosonSampler:
         def clifford_clifford(first: int, rows: np.ndarray) -> None:
             clifford_clifford_shots(self._columns, self._entries, self._photons, key, first, rows)
 
-        kernel = enumerated if self.path == "enumeration" else clifford_clifford
+        def progressive(first: int, rows: np.ndarray) -> None:
+            self._progressive.fill(self._occupations, key, first, rows)
+
+        kernels = {"enumeration": enumerated, "progressive": progressive}
+        kernel = kernels.get(self.path, clifford_clifford)
         return draw_shots(kernel, num_samples, self.num_modes, start=start, num_threads=num_threads)
 
 
@@ -159,8 +229,8 @@ def sample_boson(
         num_samples: number of shots.
         stream: names the shots.
         start: index of the first shot.
-        path: ``"enumeration"`` or ``"clifford-clifford"``; None takes that of
-            `sampling_path`.
+        path: ``"enumeration"``, ``"clifford-clifford"`` or, for time bins, ``"progressive"``;
+            None takes that of `sampling_path`.
         num_threads: threads to use; None is one for each core.
 
     Raises:

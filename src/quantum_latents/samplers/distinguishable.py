@@ -12,7 +12,12 @@ from quantum_latents.circuits import Interferometer
 from quantum_latents.random import Stream
 from quantum_latents.random.numba import kernel_key
 from quantum_latents.samplers.kernels.numba import independent_shots
-from quantum_latents.samplers.occupation import Occupation, checked_occupation, input_columns
+from quantum_latents.samplers.occupation import (
+    Occupation,
+    check_photons,
+    checked_occupation,
+    input_columns,
+)
 from quantum_latents.samplers.shots import draw_shots
 
 __all__ = ["DistinguishableSampler", "sample_distinguishable"]
@@ -34,6 +39,7 @@ class DistinguishableSampler:
     def __init__(self, interferometer: Interferometer, occupation: Occupation) -> None:
         self.num_modes = interferometer.num_modes
         self.occupation = checked_occupation(occupation, self.num_modes)
+        check_photons(self.occupation)
         columns = interferometer.unitary[:, input_columns(self.occupation)].T
         self._cumulative = np.cumsum(np.abs(columns) ** 2, axis=1)
 

@@ -19,8 +19,10 @@ Loss inside the interferometer is a dilation to 2m modes.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +31,7 @@ from quantum_latents.random import Stream
 from quantum_latents.random import stream as named_stream
 from quantum_latents.random.numba import kernel_key
 from quantum_latents.samplers.acceptance import MIN_ACCEPTANCE, check_acceptance
-from quantum_latents.samplers.boson import BosonSampler, sampling_path
+from quantum_latents.samplers.boson import BosonSampler, recipe_of, sampling_path
 from quantum_latents.samplers.gram import gram_law
 from quantum_latents.samplers.kernels.clifford_clifford import clifford_clifford_shots
 from quantum_latents.samplers.kernels.noise import add_independent, detect, emit, look_up
@@ -47,10 +49,12 @@ PILOT_ATTEMPTS = 2048
 """Attempts of the pilot that measures an acceptance known by bounds only."""
 
 
-def noisy_path(num_modes: int, occupation: Occupation, noise: Noise) -> str:
-    """Return the path by which noisy samples of this size are drawn.
+def noisy_path(
+    interferometer: Interferometer | Mapping[str, Any] | int, occupation: Occupation, noise: Noise
+) -> str:
+    """Return the path by which noisy samples are drawn.
 
-    A function of the recipe alone, as `sampling_path` is.
+    A function of the recipe alone, as `sampling_path` is; it takes the same arguments.
 
     Raises:
         TypeError, ValueError: a bad occupation, a noise that does not fit it, or more than 40
@@ -63,7 +67,8 @@ def noisy_path(num_modes: int, occupation: Occupation, noise: Noise) -> str:
     >>> noisy_path(4, [1, 1, 0, 0], Noise(input_transmission=0.5))
     'enumeration'
     """
-    return _path(num_modes, noise.checked(num_modes, occupation), noise)[0]
+    recipe = recipe_of(interferometer)
+    return _path(recipe, noise.checked(recipe["num_modes"], occupation), noise)[0]
 
 
 def check_noise(interferometer: Interferometer, occupation: Occupation, noise: Noise) -> None:
@@ -80,7 +85,7 @@ def check_noise(interferometer: Interferometer, occupation: Occupation, noise: N
     ...
     ValueError: post-selection on 3 counts keeps exactly 0 of the shots, below 1e-06: ask for ...
     """
-    noisy_path(interferometer.num_modes, occupation, noise)
+    noisy_path(interferometer, occupation, noise)
     if noise.loop_transmission is not None:
         lossy_time_bin(interferometer.recipe, noise.loop_transmission)
     check_acceptance(interferometer, occupation, noise)
@@ -118,7 +123,7 @@ class NoisySampler:
         self.noise = noise
         self.occupation = noise.checked(m, occupation)
         lower, _ = check_acceptance(interferometer, self.occupation, noise)
-        self.path, whole = _path(m, self.occupation, noise)
+        self.path, whole = _path(interferometer.recipe, self.occupation, noise)
         columns = input_columns(self.occupation)
         emission = noise.in_modes("emission", m)
         survival = noise.in_modes("input_transmission", m)
@@ -137,7 +142,7 @@ class NoisySampler:
             device = _with_loops(interferometer, noise)
             efficiency = efficiency * _common_arrival(self.occupation, noise)
             padded = self.occupation + (0,) * (device.num_modes - m)
-            self._fixed = BosonSampler(device, padded)
+            self._fixed = BosonSampler(device, padded, path=self.path)
         else:
             device = _with_loops(interferometer, noise)
             common = float(efficiency.max())
@@ -328,7 +333,7 @@ def _prepared(
     return NoisySampler(interferometer, occupation, noise)
 
 
-def _path(num_modes: int, occupation: tuple[int, ...], noise: Noise) -> tuple[str, bool]:
+def _path(recipe: Mapping[str, Any], occupation: tuple[int, ...], noise: Noise) -> tuple[str, bool]:
     """The path, and whether all photons enter every shot and interfere."""
     if noise.gram is not None:
         return "gram", False
@@ -343,8 +348,11 @@ def _path(num_modes: int, occupation: tuple[int, ...], noise: Noise) -> tuple[st
         and noise.input_photons in (None, num_photons)
         and not math.isnan(arrival)
     ):
-        lost = (0,) * (0 if noise.loop_transmission is None else num_modes)
-        path = sampling_path(num_modes + len(lost), occupation + lost)
+        num_modes = len(occupation)
+        if noise.loop_transmission is None:
+            path = sampling_path(recipe, occupation)
+        else:  # a dilation is no longer made of time bins
+            path = sampling_path(2 * num_modes, occupation + (0,) * num_modes)
         seen = noise.in_modes("output_transmission", num_modes) * noise.in_modes(
             "detector_efficiency", num_modes
         )
@@ -404,7 +412,7 @@ def _gram_law(
 
 def _drawn_at(sampler: BosonSampler, shots: np.ndarray, source: Stream) -> np.ndarray:
     """The sampler's shots at sorted indices; near ones are drawn together with those between."""
-    gap = 1 if sampler.path == "clifford-clifford" else 64
+    gap = {"clifford-clifford": 1, "progressive": 8}.get(sampler.path, 64)
     pieces = []
     for first, stop in _runs(shots, gap):
         start, end = int(shots[first]), int(shots[stop - 1]) + 1

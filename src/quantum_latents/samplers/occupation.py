@@ -15,16 +15,18 @@ __all__ = [
     "MAX_PHOTONS",
     "Occupation",
     "check_boson_photons",
+    "check_photons",
     "checked_occupation",
     "input_columns",
 ]
 
 MAX_PHOTONS = 255
-"""Most photons of a shot: all may leave in one mode, and counts are uint8."""
+"""Most photons of a mode: counts are uint8. So of a shot, where all may leave in one mode."""
 
 MAX_BOSON_PHOTONS = 40
-"""Most photons that interfere: beyond, float64 recursions lose their accuracy (total variation
-5e-12 at 40 photons, 2e-9 at 60, none left at 120) and permanents do not end in time."""
+"""Most photons that interfere all at once: beyond, float64 recursions lose their accuracy (total
+variation 5e-12 at 40 photons, 2e-9 at 60, none left at 120) and permanents do not end in time.
+Time bins that are measured one by one (`samplers.progressive`) hold few of theirs at once."""
 
 Occupation = Sequence[int] | np.ndarray
 """Photons in each input mode, (m,)."""
@@ -35,7 +37,7 @@ def checked_occupation(occupation: Occupation, num_modes: int) -> tuple[int, ...
 
     Raises:
         TypeError: the entries are not numbers.
-        ValueError: wrong length, negative or fractional entries, or more than 255 photons.
+        ValueError: wrong length, negative or fractional entries, or more than 255 in a mode.
 
     >>> checked_occupation([1, 0, 2], 3)
     (1, 0, 2)
@@ -52,11 +54,23 @@ def checked_occupation(occupation: Occupation, num_modes: int) -> tuple[int, ...
     values = tuple(int(value) for value in array.tolist())
     if min(values, default=0) < 0:
         raise ValueError(f"an occupation has no negative entries, not {values}")
-    if sum(values) > MAX_PHOTONS:
+    if max(values, default=0) > MAX_PHOTONS:
         raise ValueError(
-            f"counts are uint8: at most {MAX_PHOTONS} photons a shot, not {sum(values)}"
+            f"counts are uint8: at most {MAX_PHOTONS} photons a mode, not {max(values)}"
         )
     return values
+
+
+def check_photons(occupation: tuple[int, ...]) -> None:
+    """Refuse more photons than a count can hold, should all leave in one mode.
+
+    Raises:
+        ValueError: more than 255 photons.
+    """
+    if sum(occupation) > MAX_PHOTONS:
+        raise ValueError(
+            f"counts are uint8: at most {MAX_PHOTONS} photons a shot, not {sum(occupation)}"
+        )
 
 
 def check_boson_photons(occupation: tuple[int, ...]) -> None:
