@@ -186,6 +186,30 @@ def test_sample_draws_a_bank_of_a_noisy_device(tmp_path, capsys):
     assert recipe["noise"]["interference"] == 0
 
 
+def test_sample_says_what_it_draws_and_how_far_it_is(tmp_path, capsys):
+    call = "sample --interferometer haar:24 --photons 12 --num-samples 3000 --out bank".split()
+    assert main(call) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("3,000 shots by clifford-clifford, about")
+    assert lines[-1].startswith("3,000 of 3,000 shots")
+
+
+def test_what_takes_longer_than_a_day_wants_a_word(tmp_path, capsys):
+    call = "sample --interferometer haar:80 --photons 40 --num-samples 1000000 --out bank".split()
+    assert main(call) == 2
+    said = capsys.readouterr().err
+    assert "1,000,000 shots by clifford-clifford take about" in said
+    assert "--yes" in said
+    assert not (tmp_path / "bank").exists()
+
+
+def test_a_bank_that_does_not_fit_the_disk_is_refused_before_it_is_drawn(tmp_path, capsys):
+    call = "sample --interferometer time-bin:32:1,1 --photons 16 --out bank".split()
+    assert main([*call, "--num-samples", str(10**15), "--yes"]) == 2
+    assert "GiB" in capsys.readouterr().err
+    assert not (tmp_path / "bank").exists()
+
+
 def test_recipes_are_listed_with_their_cost(capsys):
     assert main(["recipes", "--json"]) == 0
     entries = json.loads(capsys.readouterr().out)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -130,6 +131,8 @@ class Sample:
     """Detectors that click or not: counts are 0 or 1."""
     postselect: str | None = None
     """Keep the shots with at least N counts in all (N), or with exactly N (=N)."""
+    yes: bool = False
+    """Draw also what takes longer than a day."""
     json: bool = False
     """Print the manifest alone."""
 
@@ -153,6 +156,9 @@ class Bench:
     json: bool = False
     """Print the rows and what follows from them alone."""
 
+
+_LONGEST_UNASKED = 86_400.0
+"""Seconds of drawing beyond which `qlat sample` wants --yes."""
 
 _WRONG_PATH = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
@@ -365,17 +371,16 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-class _Show:
+class _Line:
     """Progress: one moving line on a terminal, a plain line every 10 seconds in a log."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet, self._last, self._line = quiet, 0.0, ""
         self._terminal = sys.stderr.isatty()
 
-    def __call__(self, progress: Progress) -> None:
+    def _print(self, text: str) -> None:
         if self._quiet:
             return
-        text = _progress_text(progress)
         if self._terminal:
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
         elif time.monotonic() - self._last > 10 and text != self._line:
@@ -386,6 +391,47 @@ class _Show:
         """End the moving line."""
         if self._terminal and not self._quiet:
             print(file=sys.stderr)
+
+
+class _Show(_Line):
+    """Progress of a study."""
+
+    def __call__(self, progress: Progress) -> None:
+        self._print(_progress_text(progress))
+
+
+class _ShowShots(_Line):
+    """Progress of a bank: shots on the disk, their rate and the time left."""
+
+    def __init__(self, quiet: bool) -> None:
+        super().__init__(quiet)
+        self._started, self._before = time.monotonic(), -1
+
+    def announce(self, text: str) -> None:
+        """Say what is about to be drawn."""
+        if not self._quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def __call__(self, done: int, total: int) -> None:
+        text = f"{done:,} of {total:,} shots"
+        if self._before < 0:  # what an earlier call drew says nothing about this one's rate
+            self._started, self._before = time.monotonic(), done
+        elif (seconds := time.monotonic() - self._started) > 0 and done > self._before:
+            rate = (done - self._before) / seconds
+            text += f", {rate:,.0f}/s, {_duration((total - done) / rate)} left"
+        self._print(text)
+
+
+def _check_room(folder: Path, num_bytes: int) -> None:
+    """Refuse what the disk cannot hold, before anything is drawn."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if folder.exists():
+        return  # a bank to go on with has its full size already
+    if num_bytes > (free := shutil.disk_usage(there).free):
+        raise ValueError(
+            f"the bank takes {num_bytes / 2**30:,.1f} GiB and {there} has {free / 2**30:,.1f}: "
+            "draw fewer shots or choose another --out"
+        )
 
 
 def _progress_text(progress: Progress) -> str:
@@ -458,7 +504,17 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
         stream=stream(command.seed, "shots"),
         noise=noise,
     )
-    bank = build_bank(recipe, command.out)
+    _check_room(command.out, command.num_samples * interferometer.num_modes)
+    seconds = recipe.estimated_seconds()
+    if seconds > _LONGEST_UNASKED and not command.yes:
+        raise ValueError(
+            f"{command.num_samples:,} shots by {recipe.path} take about {_duration(seconds)} here: "
+            "draw fewer, use fewer photons, or add --yes"
+        )
+    show = _ShowShots(quiet=command.json)
+    show.announce(f"{command.num_samples:,} shots by {recipe.path}, about {_duration(seconds)}")
+    bank = build_bank(recipe, command.out, progress=show)
+    show.close()
     if command.json:
         print(json.dumps(bank.manifest, indent=1))
     else:

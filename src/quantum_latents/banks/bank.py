@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -41,20 +42,17 @@ from quantum_latents.samplers import (
     DistinguishableSampler,
     NoisySampler,
 )
+from quantum_latents.samplers.cost import OPERATIONS_PER_SECOND
 
 __all__ = ["SampleBank", "build_bank", "import_bank", "open_bank"]
 
-_CHUNK_ROWS = {
-    "enumeration": 65536,
-    "independent": 65536,
-    "gram": 65536,
-    "clifford-clifford": 2048,
-    "progressive": 16384,
-}
-"""Shots a chunk, by path: what a kill may lose. No count depends on it."""
+_CHUNK_SECONDS = 5.0
+"""What a kill may lose, in seconds of one core by the recipe's estimate. No count depends on it."""
+
+_MOST_CHUNK_ROWS = 2**20
 
 _SELECTED_CHUNK_ROWS = 2048
-"""Shots a chunk where most attempts may be discarded."""
+"""Most shots a chunk where most attempts may be discarded."""
 
 _IMPORTED_CHUNK_ROWS = 65536
 
@@ -271,9 +269,10 @@ def import_bank(
 
 
 def _chunk_rows(recipe: BankRecipe) -> int:
-    if recipe.noise is not None and recipe.noise.selects:
-        return _SELECTED_CHUNK_ROWS
-    return _CHUNK_ROWS[recipe.path]
+    selects = recipe.noise is not None and recipe.noise.selects
+    most = _SELECTED_CHUNK_ROWS if selects else _MOST_CHUNK_ROWS
+    fitting = _CHUNK_SECONDS * OPERATIONS_PER_SECOND / recipe.estimated_operations
+    return int(min(most, 2 ** max(4, math.floor(math.log2(max(1.0, fitting))))))
 
 
 def _new_manifest(recipe: BankRecipe) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -25,7 +26,14 @@ from quantum_latents.samplers import (
     noisy_path,
     sampling_path,
 )
+from quantum_latents.samplers.cost import (
+    OPERATIONS_PER_SECOND,
+    clifford_clifford_operations,
+    lookup_operations,
+)
 from quantum_latents.samplers.occupation import check_photons, checked_occupation
+from quantum_latents.samplers.progressive import estimated_cost
+from quantum_latents.samplers.shots import available_cores
 
 __all__ = ["BankRecipe"]
 
@@ -136,6 +144,31 @@ class BankRecipe:
         if self.statistics == "boson":
             return BosonSampler(device, self.occupation)
         return DistinguishableSampler(device, self.occupation)
+
+    @cached_property
+    def estimated_operations(self) -> float:
+        """About how many operations a shot takes, from the sizes alone.
+
+        Photons that are lost before the interferometer, or interfere with nobody, are counted
+        by their mean number; attempts that post-selection discards are not counted.
+        """
+        num_modes, num_photons = self.num_modes, sum(self.occupation)
+        if self.path == "progressive":
+            delays = self.interferometer["delays"]
+            return estimated_cost(num_modes, delays, self.occupation).operations
+        if self.path == "clifford-clifford":
+            together = float(num_photons)
+            if self.noise is not None:
+                together *= self.noise.interference
+                for name in ("emission", "input_transmission"):
+                    together *= float(self.noise.in_modes(name, num_modes).mean())
+            return clifford_clifford_operations(num_modes, math.ceil(together)) + 1e4
+        return lookup_operations(num_modes, num_photons)
+
+    def estimated_seconds(self) -> float:
+        """Return about how long drawing takes on this machine's cores, to a factor of three."""
+        rate = OPERATIONS_PER_SECOND * available_cores()
+        return self.num_samples * self.estimated_operations / rate
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as a JSON-able dict; an ideal device has no entry for its noise."""

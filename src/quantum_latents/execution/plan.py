@@ -8,12 +8,12 @@ that.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quantum_latents.samplers.shots import available_cores
 from quantum_latents.training import RunSpec
 from quantum_latents.training.checkpoint import write_atomically
 
@@ -79,13 +79,6 @@ class Plan:
             for index, s in enumerate(content["stacks"])
         )
         return cls(stacks, content["num_workers"])
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def load_or_make_plan(

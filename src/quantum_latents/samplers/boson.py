@@ -15,7 +15,6 @@ Three paths give the same law:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
@@ -25,6 +24,7 @@ import numpy as np
 from quantum_latents.circuits import Interferometer
 from quantum_latents.random import Stream
 from quantum_latents.random.numba import kernel_key
+from quantum_latents.samplers.cost import clifford_clifford_operations
 from quantum_latents.samplers.enumeration import amplitudes, binomial_table, num_outcomes
 from quantum_latents.samplers.kernels.clifford_clifford import clifford_clifford_shots
 from quantum_latents.samplers.kernels.numba import enumeration_shots
@@ -107,7 +107,7 @@ def sampling_path(
         return "enumeration"
     if recipe["kind"] == "time-bin":
         cost = estimated_cost(num_modes, recipe["delays"], photons)
-        cheaper = cost.operations < _clifford_clifford_operations(num_modes, num_photons)
+        cheaper = cost.operations < clifford_clifford_operations(num_modes, num_photons)
         if cheaper and cost.num_bytes <= MAX_BYTES:
             return "progressive"
     return "clifford-clifford"
@@ -120,14 +120,6 @@ def recipe_of(interferometer: Interferometer | Mapping[str, Any] | int) -> Mappi
     if isinstance(interferometer, Mapping):
         return interferometer
     return {"kind": None, "num_modes": interferometer}
-
-
-def _clifford_clifford_operations(num_modes: int, num_photons: int) -> float:
-    def terms(k: int) -> float:
-        m = num_modes
-        return math.comb(2 * m + k - 2, k - 1) / math.comb(m + k - 2, k - 1) / 2
-
-    return sum(22 * k * terms(k) + 8 * k * num_modes for k in range(1, num_photons + 1))
 
 
 class BosonSampler:

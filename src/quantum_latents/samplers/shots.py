@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-__all__ = ["draw_shots"]
+__all__ = ["available_cores", "draw_shots"]
 
 _MAX_CHUNK = 4096
 _CHUNKS_PER_THREAD = 8
@@ -43,7 +43,7 @@ def draw_shots(
     for name, value, least in (("num_samples", num_samples, 0), ("start", start, 0)):
         _check_integer(name, value, least)
     if num_threads is None:
-        num_threads = _available_cores()
+        num_threads = available_cores()
     _check_integer("num_threads", num_threads, 1)
     counts = np.zeros((num_samples, num_modes), dtype=np.uint8)
     chunk = min(_MAX_CHUNK, max(1, num_samples // (_CHUNKS_PER_THREAD * num_threads)))
@@ -65,7 +65,8 @@ def draw_shots(
     return counts
 
 
-def _available_cores() -> int:
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
