@@ -342,6 +342,12 @@ def test_what_cannot_be_measured_progressively_is_refused_by_name(monkeypatch):
         BosonSampler(time_bin(100, (1, 1), stream=NAME), [1, 0] * 50, path="clifford-clifford")
     with pytest.raises(ValueError, match="255 photons a mode, not 256"):
         sampling_path(time_bin(100, (1, 1), stream=NAME), [256] + [0] * 99)
+    # A loop that keeps all of its photons holds more than the estimate says.
+    keeps = time_bin(3, (1,), angles=[np.pi / 2] * 2, phases=[0.0] * 2)
+    assert sampling_path(keeps, [200, 0, 100]) == "progressive"
+    with pytest.raises(ValueError, match="holds 256 photons in 2 bins"):
+        sample_boson(keeps, [200, 0, 100], 1, SHOTS)
+    assert sample_boson(keeps, [200, 0, 55], 2, SHOTS).tolist() == [[0, 55, 200]] * 2
     device = time_bin(8, (1, 2), stream=NAME)
     sampler = BosonSampler(device, [2] * 8, path="progressive")
     monkeypatch.setattr(progressive, "MAX_BYTES", 1000)

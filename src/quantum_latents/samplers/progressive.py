@@ -288,7 +288,7 @@ class ProgressiveMeasurement:
     def _grown(self, tables: Tables) -> Tables:
         most = tables.dimensions.shape[1] - 2
         narrow = _dimension(self._num_held, 2 * most) <= _FIRST_AMPLITUDES
-        more = min(2 * most, MAX_PHOTONS) if narrow else most + 1
+        more = max(most + 1, min(2 * most, MAX_PHOTONS)) if narrow else most + 1
         if _num_bytes(self._steps, len(self._couplers), more) > MAX_BYTES:
             more = most + 1
         number = _num_bytes(self._steps, len(self._couplers), more)
