@@ -30,7 +30,7 @@ def small_recipe(**changes):
     return BankRecipe(**{**fields, **changes})
 
 
-# Nine photons in eighteen modes: drawn by Clifford-Clifford, in chunks of 2048 shots.
+# Nine photons in eighteen modes: drawn by Clifford-Clifford, here in chunks of 2048 shots.
 LARGE = """
 from quantum_latents.banks import BankRecipe
 from quantum_latents.circuits import haar
@@ -49,7 +49,9 @@ BUILD = (
     LARGE
     + """
 import sys, time
-from quantum_latents.banks import build_bank
+from quantum_latents.banks import bank, build_bank
+
+bank._MOST_CHUNK_ROWS = 2048
 
 def pause(done, total):
     print(done, flush=True)
@@ -142,7 +144,8 @@ def test_progress_counts_shots_on_disk(tmp_path):
     assert calls == [(65536 * k, 200_000) for k in (1, 2, 3)] + [(200_000, 200_000)]
 
 
-def test_kill_9_in_the_middle_loses_at_most_a_chunk(tmp_path):
+def test_kill_9_in_the_middle_loses_at_most_a_chunk(tmp_path, monkeypatch):
+    monkeypatch.setattr("quantum_latents.banks.bank._MOST_CHUNK_ROWS", 2048)
     folder = tmp_path / "bank"
     process = start_build(folder, pause=0.5)
     for _ in range(3):
@@ -448,3 +451,17 @@ def test_the_digest_knows_the_path(monkeypatch):
 def test_bad_recipes_name_the_value(changes, error, message):
     with pytest.raises(error, match=message):
         small_recipe(**changes)
+
+
+@pytest.mark.parametrize(("num_photons", "num_rows"), [(4, 65536), (16, 2**14), (24, 64), (40, 16)])
+def test_a_chunk_takes_seconds_whatever_a_shot_costs(num_photons, num_rows, tmp_path, monkeypatch):
+    recipe = small_recipe(
+        interferometer=haar(2 * num_photons, stream(0, "interferometer")).recipe,
+        occupation=(1, 0) * num_photons,
+        num_samples=10**6,
+    )
+    monkeypatch.setattr("quantum_latents.banks.bank._draw_missing", lambda *arguments: None)
+    with pytest.raises(BankError, match="not complete"):
+        build_bank(recipe, tmp_path / "bank")
+    manifest = json.loads((tmp_path / "bank" / files.MANIFEST).read_text())
+    assert manifest["chunk_rows"] == num_rows

@@ -49,7 +49,7 @@ __all__ = ["SampleBank", "build_bank", "import_bank", "open_bank"]
 _CHUNK_SECONDS = 5.0
 """What a kill may lose, in seconds of one core by the recipe's estimate. No count depends on it."""
 
-_MOST_CHUNK_ROWS = 2**20
+_MOST_CHUNK_ROWS = 65536
 
 _SELECTED_CHUNK_ROWS = 2048
 """Most shots a chunk where most attempts may be discarded."""
