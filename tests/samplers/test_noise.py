@@ -458,6 +458,9 @@ def test_the_path_is_a_function_of_the_recipe_alone():
     assert noisy_path(8, (1, 0) * 4, Noise(input_transmission=(0.9, 0.8) * 4)) == "enumeration"
     assert noisy_path(8, (1, 1) * 4, Noise(input_transmission=(0.9, 0.8) * 4)) != "enumeration"
     assert noisy_path(4, (1, 1, 1, 0), Noise(gram=GRAM)) == "gram"
+    lossy = {"input_transmission": 0.5}
+    assert noisy_path(8, (1, 0) * 4, Noise(**lossy)) == "enumeration"
+    assert noisy_path(8, (1, 0) * 4, Noise(**lossy, exactly=2)) == "clifford-clifford"
 
 
 def test_noise_survives_json_and_refuses_unknown_and_missing_fields():

@@ -11,7 +11,7 @@ bunched input. With ``D_j = 1 - eta_j + eta_j z`` for the modes of a bin it is t
 function of the counts in that bin, and its values on the unit circle are the characteristic
 function; with ``D_j = 1 - eta_j`` it is the probability of no count.
 
-Sources: Shchesnovich, arXiv 1410.1506 and 1511.05089, for permanents of ``H o S`` and generalised
+Sources: Shchesnovich, arXiv 1410.1506 and 1509.01561, for permanents of ``H o S`` and generalised
 bunching; Seron et al., arXiv 2212.09643, for binned counts.
 """
 

@@ -8,7 +8,8 @@ Four paths, chosen from the recipe alone:
 - ``"independent"``: no two photons can interfere;
 - ``"gram"``: the law of a Gram matrix is enumerated and looked up;
 - a path of `sampling_path`: all photons enter every shot and interfere; losses that are the
-  same for all wait until after the interferometer, where they are drawn photon by photon;
+  same for all wait until after the interferometer, where they are drawn photon by photon,
+  unless shots are discarded;
 - ``"clifford-clifford"`` for everything else: the photons of each shot are drawn, those that
   interfere go together, the others alone. Losses that are the same for all are drawn before
   the interferometer, where they save most of the work.
@@ -352,8 +353,10 @@ def _path(num_modes: int, occupation: tuple[int, ...], noise: Noise) -> tuple[st
         seen = noise.in_modes("output_transmission", num_modes) * noise.in_modes(
             "detector_efficiency", num_modes
         )
-        # Permanents are worth sparing: there, lost photons are drawn first.
-        if path != "clifford-clifford" or arrival * seen.max() == 1:
+        lossless = arrival * seen.max() == 1
+        # Permanents are worth sparing, and so are shots that are discarded: lost photons are
+        # drawn first there.
+        if lossless or (path != "clifford-clifford" and not noise.selects):
             return path, True
     most = num_photons * (2 if extra else 1)
     if most > MAX_BOSON_PHOTONS:
