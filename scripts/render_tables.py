@@ -3,8 +3,10 @@
     .venv/bin/python scripts/render_tables.py [--check]
 
 A table stands between `<!-- table: results/NAME -->` and `<!-- end of table -->`, a single
-cell between `<!-- cell: results/NAME DATA LATENT METRIC -->` and `<!-- end -->`. With `--check`
-nothing is written, and a page that does not say what the rows say is an error.
+cell between `<!-- cell: results/NAME DATA LATENT METRIC -->` and `<!-- end -->`, the speed of
+the samplers between `<!-- bench: results/NAME.json -->` and `<!-- end of bench -->` (left alone
+while there are no such rows). With `--check` nothing is written, and a page that does not say
+what the rows say is an error.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import re
 import sys
 from pathlib import Path
 
+from quantum_latents.bench.summary import markdown, read_measurement
 from quantum_latents.report import table
 from quantum_latents.results import read_rows, read_study
 
@@ -20,6 +23,8 @@ __all__ = ["main", "rendered"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+_BENCH = re.compile(r"(<!-- bench: (\S+) -->\n).*?(<!-- end of bench -->)", re.DOTALL)
+_COST = "docs/images/sampling-cost.svg"
 _CELL = re.compile(r"(<!-- cell: (\S+) (\S+) (\S+) (\S+) -->).*?(<!-- end -->)")
 
 
@@ -39,7 +44,15 @@ def rendered(page: str, root: Path = _ROOT) -> str:
         (section,) = (section for section in made.sections if section.data == match[3])
         return f"{match[1]}{section.cells[match[4]][match[5]]}{match[6]}"
 
-    return _CELL.sub(replace_cell, _TABLE.sub(replace, page))
+    def replace_bench(match: re.Match[str]) -> str:
+        if not (root / match[2]).exists():
+            return match[0]
+        text = markdown(read_measurement(root / match[2]))
+        if (root / _COST).exists():
+            text += f"\n![Cost of a shot against the number of photons]({_COST[5:]})\n"
+        return f"{match[1]}\n{text}\n{match[3]}"
+
+    return _BENCH.sub(replace_bench, _CELL.sub(replace_cell, _TABLE.sub(replace, page)))
 
 
 def main(arguments: list[str]) -> int:

@@ -134,6 +134,26 @@ class Sample:
     """Print the manifest alone."""
 
 
+@dataclass(frozen=True)
+class Bench:
+    """Measure speed side by side with peers, as ratios within one run."""
+
+    what: Annotated[Literal["samplers", "training"], tyro.conf.Positional]
+    """samplers: exact boson samplers; training: says where that is measured."""
+    seconds: float = 2.0
+    """Length of a round in CPU seconds; a round of a cost curve is a quarter of it."""
+    rounds: int = 3
+    """Undisturbed rounds wanted of each contender; at most twice as many are tried."""
+    budget: float = 20.0
+    """CPU seconds that one shot may take; a slower contender is stopped and named."""
+    figure: Path | None = None
+    """Also draw the cost of a shot against the number of photons: an SVG file to write."""
+    rows: Path | None = None
+    """Tell the rows of an earlier run, what --json printed, and measure nothing."""
+    json: bool = False
+    """Print the rows and what follows from them alone."""
+
+
 _WRONG_PATH = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
 Command = (
@@ -142,6 +162,7 @@ Command = (
     | Annotated[Table, tyro.conf.subcommand("table")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Sample, tyro.conf.subcommand("sample")]
+    | Annotated[Bench, tyro.conf.subcommand("bench")]
 )
 
 
@@ -163,16 +184,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _RUN[type(command)](command, arguments)
     except KeyboardInterrupt:
-        print("qlat: interrupted; what is finished is kept, the same call goes on", file=sys.stderr)
+        hint = "; what is finished is kept, the same call goes on" if _is_kept(command) else ""
+        print(f"qlat: interrupted{hint}", file=sys.stderr)
         return 130
     except (ValueError, TypeError, ImportError, *_WRONG_PATH) as error:
         print(f"qlat: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except (RuntimeError, OSError, MemoryError) as error:
-        kept = isinstance(command, Run | Sample)
-        hint = "; what is finished is kept, the same call goes on" if kept else ""
+        hint = "; what is finished is kept, the same call goes on" if _is_kept(command) else ""
         print(f"qlat: {error}{hint}", file=sys.stderr)
         return 1
+
+
+def _is_kept(command: object) -> bool:
+    return isinstance(command, Run | Sample)
 
 
 def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
@@ -472,12 +497,49 @@ def _noise(command: Sample) -> Noise | None:
     return replace(noise, interference=0.0) if command.distinguishable else noise
 
 
+def _bench(command: Bench, arguments: Sequence[str]) -> int:
+    if command.what == "training":
+        raise ValueError("training is measured in a checkout: python benchmarks/training.py")
+    from quantum_latents.bench import Settings, markdown, measure, read_measurement, summary
+
+    if command.figure is not None:
+        _check_folder(command.figure)
+    if command.rows is not None:
+        measurement = read_measurement(command.rows)
+    else:
+        settings = Settings(seconds=command.seconds, rounds=command.rounds, budget=command.budget)
+        started = time.monotonic()
+
+        def note(text: str) -> None:
+            print(f"{time.monotonic() - started:5.0f} s  {text}", file=sys.stderr, flush=True)
+
+        measurement = measure(settings, note)
+    if command.figure is not None:
+        from quantum_latents.bench.figure import write_cost_figure
+
+        write_cost_figure(measurement, command.figure)
+    if command.json:
+        print(json.dumps({**measurement, "summary": summary(measurement)}, indent=1))
+        return 0
+    print(markdown(measurement), end="")
+    if command.figure is not None:
+        print(f"\nfigure: {command.figure}")
+    return 0
+
+
+def _check_folder(file: Path) -> None:
+    # Before the measuring, not after it.
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"no folder {file.parent} for {file.name}")
+
+
 _RUN: dict[type, Any] = {
     Recipes: _recipes,
     Run: _run,
     Table: _table,
     Report: _report,
     Sample: _sample,
+    Bench: _bench,
 }
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -31,6 +32,17 @@ def test_a_stale_table_is_noticed():
     stale = re.sub(r"\| quantum \| \d", "| quantum | 9", page, count=1)
     assert stale != page
     assert _renderer().rendered(stale) == page
+
+
+def test_the_speed_of_the_samplers_is_rendered_from_rows(tmp_path):
+    page = "<!-- bench: rows.json -->\nold\n<!-- end of bench -->\n"
+    assert _renderer().rendered(page, tmp_path) == page
+    machine = {"processor": "a core", "cores": 2, "vector_bits": 256, "libraries": {}}
+    rows = [{"what": "start", "cache": "warm", "wall_seconds": 0.5}]
+    measurement = {"schema": 1, "machine": machine, "peak_gflops": 50.0, "rows": rows}
+    (tmp_path / "rows.json").write_text(json.dumps(measurement))
+    text = _renderer().rendered(page, tmp_path)
+    assert "| warm cache | 0.5 | 2 |" in text and "old" not in text
 
 
 @pytest.mark.parametrize(

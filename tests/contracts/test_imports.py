@@ -15,7 +15,18 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "quantum_latents"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
-HEAVY = ("torch", "numba", "scipy", "matplotlib", "pandas", "pyarrow", "ray", "rdkit", "perceval")
+HEAVY = (
+    "torch",
+    "numba",
+    "scipy",
+    "matplotlib",
+    "pandas",
+    "pyarrow",
+    "ray",
+    "rdkit",
+    "perceval",
+    "piquasso",
+)
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -57,6 +68,8 @@ def test_rooms_import_only_to_their_left(copied_package: Path) -> None:
         ("metrics/modes.py", "import quantum_latents.data", "metrics-take-samples"),
         ("report/tables.py", "import quantum_latents.training", "rows-alone"),
         ("training/stack.py", "import ray", "ray-in-one-place"),
+        ("execution/plan.py", "import quantum_latents.bench", "layers"),
+        ("bench/child.py", "import torch", "torch-free-rooms"),
     ],
 )
 def test_a_planted_import_is_found(
@@ -102,7 +115,7 @@ def test_the_question_what_is_loaded_can_be_answered_with_something() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["random", "circuits", "samplers", "banks", "metrics", "results", "report"]
+    "room", ["random", "circuits", "samplers", "banks", "metrics", "results", "report", "bench"]
 )
 def test_rooms_without_torch_do_not_load_it(room: str) -> None:
     assert loaded_by(f"import quantum_latents.{room}", ("torch", "ray", "rdkit")) == set()

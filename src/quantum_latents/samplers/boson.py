@@ -14,6 +14,7 @@ Two paths give the same law:
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -21,10 +22,8 @@ from quantum_latents.circuits import Interferometer
 from quantum_latents.random import Stream
 from quantum_latents.random.numba import kernel_key
 from quantum_latents.samplers.enumeration import amplitudes, binomial_table, num_outcomes
-from quantum_latents.samplers.kernels.numba import (
-    clifford_clifford_shots,
-    enumeration_shots,
-)
+from quantum_latents.samplers.kernels.clifford_clifford import clifford_clifford_shots
+from quantum_latents.samplers.kernels.numba import enumeration_shots
 from quantum_latents.samplers.occupation import (
     Occupation,
     check_boson_photons,
@@ -78,9 +77,13 @@ class BosonSampler:
         interferometer: m modes.
         occupation: photons in each input mode, (m,); bunched inputs and none are fine.
         path: one of `PATHS`; None takes that of `sampling_path`.
+        precision: type in which Clifford-Clifford computes permanents, `float64` or
+            `float32`. With float32 a shot's law is off by about 1e-6 (total variation, at 16
+            photons; 1e-5 at 24) and a shot costs about half.
 
     Raises:
-        TypeError, ValueError: a bad occupation, more than 40 photons, or an unknown path.
+        TypeError, ValueError: a bad occupation, more than 40 photons, an unknown path or
+            precision.
 
     >>> from quantum_latents.circuits import haar
     >>> from quantum_latents.random import stream
@@ -90,7 +93,12 @@ class BosonSampler:
     """
 
     def __init__(
-        self, interferometer: Interferometer, occupation: Occupation, *, path: str | None = None
+        self,
+        interferometer: Interferometer,
+        occupation: Occupation,
+        *,
+        path: str | None = None,
+        precision: Literal["float64", "float32"] = "float64",
     ) -> None:
         self.num_modes = interferometer.num_modes
         self.occupation = checked_occupation(occupation, self.num_modes)
@@ -98,6 +106,8 @@ class BosonSampler:
         self.path = chosen if path is None else path
         if self.path not in PATHS:
             raise ValueError(f"the path of a boson sampler is one of {PATHS}, not {path!r}")
+        if precision not in ("float64", "float32"):
+            raise ValueError(f"precision is 'float64' or 'float32', not {precision!r}")
         indices = input_columns(self.occupation)
         columns = np.ascontiguousarray(interferometer.unitary[:, indices].T)
         if self.path == "enumeration":
@@ -107,8 +117,9 @@ class BosonSampler:
             self._binomial = binomial_table(self.num_modes, len(indices))
             return
         self._photons = np.arange(len(indices), dtype=np.int64)[None]
-        self._columns_re = np.ascontiguousarray(np.real(columns))
-        self._columns_im = np.ascontiguousarray(np.imag(columns))
+        parts = np.real(columns), np.imag(columns)
+        self._columns = np.stack(parts, axis=1)
+        self._entries = np.stack(parts, axis=2).astype(precision)
 
     def sample(
         self, num_samples: int, stream: Stream, *, start: int = 0, num_threads: int | None = None
@@ -121,9 +132,7 @@ class BosonSampler:
             enumeration_shots(self._cumulative, self._binomial, num_photons, key, first, rows)
 
         def clifford_clifford(first: int, rows: np.ndarray) -> None:
-            clifford_clifford_shots(
-                self._columns_re, self._columns_im, self._photons, key, first, rows
-            )
+            clifford_clifford_shots(self._columns, self._entries, self._photons, key, first, rows)
 
         kernel = enumerated if self.path == "enumeration" else clifford_clifford
         return draw_shots(kernel, num_samples, self.num_modes, start=start, num_threads=num_threads)

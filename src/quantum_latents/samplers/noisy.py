@@ -32,8 +32,8 @@ from quantum_latents.random.numba import kernel_key
 from quantum_latents.samplers.acceptance import check_acceptance
 from quantum_latents.samplers.boson import BosonSampler, sampling_path
 from quantum_latents.samplers.gram import gram_law
+from quantum_latents.samplers.kernels.clifford_clifford import clifford_clifford_shots
 from quantum_latents.samplers.kernels.noise import add_independent, detect, emit, look_up
-from quantum_latents.samplers.kernels.numba import clifford_clifford_shots
 from quantum_latents.samplers.noise import MIN_ACCEPTANCE, Noise, dark_count_table, double_emission
 from quantum_latents.samplers.occupation import (
     MAX_BOSON_PHOTONS,
@@ -155,8 +155,8 @@ class NoisySampler:
             extra = noise.g2 > 0 and noise.extra_photon == "indistinguishable"
             both = np.concatenate([amplitudes, amplitudes]) if extra else amplitudes
             self._num_slots = len(both)
-            self._columns_re = np.ascontiguousarray(np.real(both))
-            self._columns_im = np.ascontiguousarray(np.imag(both))
+            parts = np.real(both), np.imag(both)
+            self._columns, self._entries = np.stack(parts, axis=1), np.stack(parts, axis=2)
             self._device_modes = device.num_modes
 
         self._efficiency = efficiency
@@ -229,8 +229,8 @@ class NoisySampler:
             key = kernel_key(source.child("boson"))
             for first, stop in _runs(shots):
                 clifford_clifford_shots(
-                    self._columns_re,
-                    self._columns_im,
+                    self._columns,
+                    self._entries,
                     common[first:stop],
                     key,
                     int(shots[first]),

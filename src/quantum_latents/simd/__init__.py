@@ -1,5 +1,11 @@
 """Vector registers in numba kernels."""
 
-from quantum_latents.simd.vectors import VECTOR_BYTES, Vectors, intrinsic, never_inline
+from quantum_latents.simd.vectors import (
+    VECTOR_BYTES,
+    Vectors,
+    intrinsic,
+    never_inline,
+    trailing_zeros,
+)
 
-__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "never_inline"]
+__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "never_inline", "trailing_zeros"]

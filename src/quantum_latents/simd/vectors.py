@@ -13,7 +13,7 @@ import numba.extending
 from llvmlite import binding, ir
 from numba.core import cgutils, types
 
-__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "never_inline"]
+__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "never_inline", "trailing_zeros"]
 
 intrinsic: Any = numba.extending.intrinsic  # it takes the typing context away from callers
 
@@ -98,3 +98,13 @@ def never_inline(typing_context):
         return context.get_dummy_value()
 
     return types.void(), generate
+
+
+@intrinsic
+def trailing_zeros(typing_context, number):
+    """Return the number of zero bits below the lowest one of an integer that is not 0."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.intp(types.intp), generate
