@@ -26,11 +26,11 @@ from quantum_latents.samplers import (
     sample_noisy,
 )
 from quantum_latents.samplers.acceptance import (
-    MIN_ACCEPTANCE,
     acceptance_bounds,
+    check_acceptance,
     photon_number_law,
 )
-from quantum_latents.samplers.noise import dark_count_table, double_emission
+from quantum_latents.samplers.noise import MIN_ACCEPTANCE, dark_count_table, double_emission
 from quantum_latents.samplers.noisy import PILOT_ATTEMPTS
 from quantum_latents.samplers.validation import chi_square
 
@@ -342,6 +342,12 @@ def test_bounds_of_the_acceptance_hold(kind, wanted, threshold, uneven, dark, lo
     assert low - 1e-12 <= exact <= high + 1e-12
     if not (threshold or uneven or loops):
         assert low == pytest.approx(high, abs=1e-12)
+    if high < MIN_ACCEPTANCE:
+        with pytest.raises(ValueError, match="of the shots"):
+            check_acceptance(LOOPS, (1, 1, 1, 0), noise)
+    elif not threshold:
+        low, high = check_acceptance(LOOPS, (1, 1, 1, 0), noise)
+        assert low == pytest.approx(exact, abs=1e-12) or low >= MIN_ACCEPTANCE
 
 
 @pytest.mark.parametrize(
@@ -353,6 +359,7 @@ def test_bounds_of_the_acceptance_hold(kind, wanted, threshold, uneven, dark, lo
         ({"exactly": 3, "output_transmission": (1e-3, 1e-3, 1e-3, 0)}, "keeps at most 1e-09"),
         ({"at_least": 5, "threshold": True, "dark_counts": 1.0}, "at least 5 counts"),
         ({"exactly": 0, "output_transmission": (0.9999, 1, 1, 0.999)}, "0 counts keeps at most"),
+        ({"exactly": 0, "output_transmission": (1, 1, 1, 0.98)}, "0 counts keeps exactly"),
         ({"exactly": 3, "threshold": True, "interference": 1.0}, f"none of {PILOT_ATTEMPTS}"),
     ],
 )
@@ -451,6 +458,9 @@ def test_the_path_is_a_function_of_the_recipe_alone():
     assert noisy_path(8, (1, 0) * 4, Noise(input_transmission=(0.9, 0.8) * 4)) == "enumeration"
     assert noisy_path(8, (1, 1) * 4, Noise(input_transmission=(0.9, 0.8) * 4)) != "enumeration"
     assert noisy_path(4, (1, 1, 1, 0), Noise(gram=GRAM)) == "gram"
+    lossy = {"input_transmission": 0.5}
+    assert noisy_path(8, (1, 0) * 4, Noise(**lossy)) == "enumeration"
+    assert noisy_path(8, (1, 0) * 4, Noise(**lossy, exactly=2)) == "clifford-clifford"
 
 
 def test_noise_survives_json_and_refuses_unknown_and_missing_fields():

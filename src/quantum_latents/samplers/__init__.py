@@ -11,9 +11,21 @@ from quantum_latents.samplers.distinguishable import (
     sample_distinguishable,
 )
 from quantum_latents.samplers.gram import gram_law
+from quantum_latents.samplers.marginals import (
+    binned_law,
+    bunching_probability,
+    marginal_law,
+    noisy_outcome_probability,
+    silence_probability,
+)
 from quantum_latents.samplers.noise import Noise
 from quantum_latents.samplers.noisy import NoisySampler, check_noise, noisy_path, sample_noisy
 from quantum_latents.samplers.noisy_law import noisy_law
+from quantum_latents.samplers.noisy_moments import (
+    noisy_covariance,
+    noisy_mean,
+    noisy_pair_correlators,
+)
 from quantum_latents.samplers.probabilities import (
     boson_law,
     covariance,
@@ -30,14 +42,21 @@ __all__ = [
     "DistinguishableSampler",
     "Noise",
     "NoisySampler",
+    "binned_law",
     "boson_law",
+    "bunching_probability",
     "check_noise",
     "covariance",
     "distinguishable_law",
     "fano_factors",
     "gram_law",
+    "marginal_law",
     "mean_occupancy",
+    "noisy_covariance",
     "noisy_law",
+    "noisy_mean",
+    "noisy_outcome_probability",
+    "noisy_pair_correlators",
     "noisy_path",
     "outcome_probability",
     "pair_correlators",
@@ -45,4 +64,5 @@ __all__ = [
     "sample_distinguishable",
     "sample_noisy",
     "sampling_path",
+    "silence_probability",
 ]

@@ -3,22 +3,26 @@
 Notation: n photons of the occupation; the *acceptance* is the probability that a shot is kept.
 The law of the number of counts is a convolution over the sources when every photon has the same
 chance to be seen wherever it leaves. Otherwise the least and the greatest chance bound it,
-because a passive device turns the one into the other by more loss: totals are then ordered.
+because a passive device turns the one into the other by more loss: totals are then ordered. Where
+the bounds do not decide, the law of the total is worked out by permanents if it has a closed form.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
 
 from quantum_latents.circuits import Interferometer, lossy_time_bin
-from quantum_latents.samplers.noise import Noise, double_emission
+from quantum_latents.samplers.marginals import binned_law
+from quantum_latents.samplers.noise import MIN_ACCEPTANCE, Noise, double_emission
 from quantum_latents.samplers.occupation import Occupation, input_columns
 
-__all__ = ["MIN_ACCEPTANCE", "acceptance_bounds", "check_acceptance", "photon_number_law"]
+__all__ = ["acceptance_bounds", "check_acceptance", "photon_number_law"]
 
-MIN_ACCEPTANCE = 1e-6
-"""Least share of shots that a post-selection may keep."""
+_MAX_CLOSED_FORM = 14
+"""Most photons of which the law of the total is worked out by permanents: under a second."""
 
 
 def photon_number_law(
@@ -114,6 +118,11 @@ def check_acceptance(
     """
     t = noise.checked(interferometer.num_modes, occupation)
     low, high = acceptance_bounds(interferometer, t, noise)
+    if (
+        low < MIN_ACCEPTANCE <= high
+        and (exact := _by_permanents(interferometer, t, noise)) is not None
+    ):
+        low = high = exact
     if high < MIN_ACCEPTANCE:
         wanted = f"at least {noise.at_least}" if noise.exactly is None else f"{noise.exactly}"
         known = "exactly" if low == high else "at most"
@@ -122,6 +131,20 @@ def check_acceptance(
             f"{MIN_ACCEPTANCE:g}: ask for other counts or for less loss"
         )
     return low, high
+
+
+def _by_permanents(
+    interferometer: Interferometer, occupation: tuple[int, ...], noise: Noise
+) -> float | None:
+    """The acceptance from the law of the total; None where that has no closed form."""
+    extra = noise.g2 > 0 and noise.extra_photon == "indistinguishable"
+    partial = max(occupation) > 1 and (0 < noise.interference < 1 or noise.input_photons)
+    sources = max(occupation) > 1 and noise.g2 > 0
+    if noise.threshold or extra or partial or sources or sum(occupation) > _MAX_CLOSED_FORM:
+        return None
+    every = replace(noise, at_least=None, exactly=None)
+    law = binned_law(interferometer, occupation, every, [range(len(occupation))])
+    return float(law[noise.selected(np.arange(len(law)))].sum())
 
 
 def _counts_law(

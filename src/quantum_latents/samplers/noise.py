@@ -27,7 +27,10 @@ import numpy as np
 
 from quantum_latents.samplers.occupation import MAX_PHOTONS, Occupation, checked_occupation
 
-__all__ = ["Noise", "dark_count_table", "double_emission"]
+__all__ = ["MIN_ACCEPTANCE", "Noise", "dark_count_table", "double_emission"]
+
+MIN_ACCEPTANCE = 1e-6
+"""Least share of shots that a post-selection may keep."""
 
 PerMode = float | tuple[float, ...]
 """One number for all modes, or one a mode."""

@@ -8,7 +8,8 @@ Four paths, chosen from the recipe alone:
 - ``"independent"``: no two photons can interfere;
 - ``"gram"``: the law of a Gram matrix is enumerated and looked up;
 - a path of `sampling_path`: all photons enter every shot and interfere; losses that are the
-  same for all wait until after the interferometer, where they are drawn photon by photon;
+  same for all wait until after the interferometer, where they are drawn photon by photon,
+  unless shots are discarded;
 - ``"clifford-clifford"`` for everything else: the photons of each shot are drawn, those that
   interfere go together, the others alone. Losses that are the same for all are drawn before
   the interferometer, where they save most of the work.
@@ -30,12 +31,12 @@ from quantum_latents.circuits import Interferometer, dilation, lossy_time_bin
 from quantum_latents.random import Stream
 from quantum_latents.random import stream as named_stream
 from quantum_latents.random.numba import kernel_key
-from quantum_latents.samplers.acceptance import MIN_ACCEPTANCE, check_acceptance
+from quantum_latents.samplers.acceptance import check_acceptance
 from quantum_latents.samplers.boson import BosonSampler, recipe_of, sampling_path
 from quantum_latents.samplers.gram import gram_law
 from quantum_latents.samplers.kernels.clifford_clifford import clifford_clifford_shots
 from quantum_latents.samplers.kernels.noise import add_independent, detect, emit, look_up
-from quantum_latents.samplers.noise import Noise, dark_count_table, double_emission
+from quantum_latents.samplers.noise import MIN_ACCEPTANCE, Noise, dark_count_table, double_emission
 from quantum_latents.samplers.occupation import (
     MAX_BOSON_PHOTONS,
     Occupation,
@@ -45,8 +46,10 @@ from quantum_latents.samplers.shots import draw_shots
 
 __all__ = ["PILOT_ATTEMPTS", "NoisySampler", "check_noise", "noisy_path", "sample_noisy"]
 
-PILOT_ATTEMPTS = 2048
-"""Attempts of the pilot that measures an acceptance known by bounds only."""
+PILOT_ATTEMPTS = 16_384
+"""Most attempts of the pilot that looks for one kept shot where the acceptance is not known."""
+
+_PILOT_BLOCK = 1024
 
 
 def noisy_path(
@@ -106,7 +109,7 @@ class NoisySampler:
         TypeError, ValueError: a bad occupation; a noise that does not fit it, or a combination
             that is not exact, named; more than 40 photons that may interfere; loops in an
             interferometer that has none; a post-selection that keeps less than 1e-6 of the
-            shots or, where bounds do not decide, none of 2,048 pilot attempts.
+            shots or, where bounds do not decide, none of 16,384 pilot attempts.
 
     >>> from quantum_latents.circuits import haar
     >>> from quantum_latents.random import stream
@@ -274,15 +277,17 @@ class NoisySampler:
         return counts
 
     def _pilot(self) -> None:
-        shots = np.arange(PILOT_ATTEMPTS, dtype=np.int64)
-        _, kept = self._attempt(shots, named_stream(0, "pilot"))
-        if not kept.any():
-            bound = math.log(1e6) / PILOT_ATTEMPTS
-            raise ValueError(
-                f"post-selection kept none of {PILOT_ATTEMPTS} pilot attempts, so it keeps less "
-                f"than {bound:.2g} of the shots (confidence 1 - 1e-6): ask for other counts or "
-                "for less loss"
-            )
+        # Its own stream: whether a recipe is refused does not depend on the user's.
+        for first in range(0, PILOT_ATTEMPTS, _PILOT_BLOCK):
+            shots = np.arange(first, first + _PILOT_BLOCK, dtype=np.int64)
+            if self._attempt(shots, named_stream(0, "pilot"))[1].any():
+                return
+        bound = math.log(1e6) / PILOT_ATTEMPTS
+        raise ValueError(
+            f"post-selection kept none of {PILOT_ATTEMPTS} pilot attempts, so it keeps less "
+            f"than {bound:.2g} of the shots (confidence 1 - 1e-6): ask for other counts or "
+            "for less loss"
+        )
 
 
 def sample_noisy(
@@ -356,8 +361,10 @@ def _path(recipe: Mapping[str, Any], occupation: tuple[int, ...], noise: Noise) 
         seen = noise.in_modes("output_transmission", num_modes) * noise.in_modes(
             "detector_efficiency", num_modes
         )
-        # Permanents are worth sparing: there, lost photons are drawn first.
-        if path != "clifford-clifford" or arrival * seen.max() == 1:
+        lossless = arrival * seen.max() == 1
+        # Permanents are worth sparing, and so are shots that are discarded: lost photons are
+        # drawn first there.
+        if lossless or (path != "clifford-clifford" and not noise.selects):
             return path, True
     most = num_photons * (2 if extra else 1)
     if most > MAX_BOSON_PHOTONS:

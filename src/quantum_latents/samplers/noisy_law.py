@@ -7,6 +7,8 @@ alone, by a matrix ``P(count | photons)``.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import stats
 
@@ -185,13 +187,15 @@ def _detector(
     most: int, efficiency: float, dark: float, longest: int, threshold: bool
 ) -> np.ndarray:
     """``P(count | photons)``, (counts, photons)."""
-    photons = np.arange(most + 1)
     if threshold:
-        silent = (1 - efficiency) ** photons * np.exp(-dark)
+        silent = (1 - efficiency) ** np.arange(most + 1) * np.exp(-dark)
         return np.stack([silent, 1 - silent])
     matrix = np.zeros((longest, most + 1))
     background = stats.poisson.pmf(np.arange(longest), dark)
-    for number in photons:
-        light = stats.binom.pmf(np.arange(number + 1), number, efficiency)
+    for number in range(most + 1):
+        light = [
+            math.comb(number, k) * efficiency**k * (1 - efficiency) ** (number - k)
+            for k in range(number + 1)
+        ]
         matrix[:, number] = np.convolve(light, background)[:longest]
     return matrix

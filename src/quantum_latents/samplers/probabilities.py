@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-import numba
 import numpy as np
 
 from quantum_latents.circuits import Interferometer
@@ -28,6 +27,7 @@ from quantum_latents.samplers.occupation import (
     checked_occupation,
     input_columns,
 )
+from quantum_latents.samplers.permanent import MAX_PERMANENT, glynn
 
 __all__ = [
     "MAX_LAW_OUTCOMES",
@@ -50,8 +50,6 @@ Statistics = Literal["boson", "distinguishable"]
 
 MAX_LAW_OUTCOMES = 3_000_000
 """Most outcomes of a law that is written out."""
-
-_MAX_PERMANENT = 30
 
 
 def boson_law(interferometer: Interferometer, occupation: Occupation) -> Law:
@@ -123,17 +121,17 @@ def outcome_probability(
     s = checked_occupation(outcome, interferometer.num_modes)
     if sum(s) != sum(t):
         return 0.0
-    if sum(t) > _MAX_PERMANENT:
+    if sum(t) > MAX_PERMANENT:
         raise ValueError(
             f"a permanent of {sum(t)} photons takes 2**{sum(t)} operations; "
-            f"use at most {_MAX_PERMANENT} photons"
+            f"use at most {MAX_PERMANENT} photons"
         )
     matrix = interferometer.unitary[np.ix_(input_columns(s), input_columns(t))]
     norm = math.prod(math.factorial(k) for k in s)
     if statistics == "boson":
         norm *= math.prod(math.factorial(k) for k in t)
-        return abs(_glynn(np.ascontiguousarray(matrix))) ** 2 / norm
-    return float(_glynn(np.abs(matrix) ** 2)) / norm
+        return abs(glynn(np.ascontiguousarray(matrix))) ** 2 / norm
+    return float(glynn(np.abs(matrix) ** 2)) / norm
 
 
 def mean_occupancy(interferometer: Interferometer, occupation: Occupation) -> np.ndarray:
@@ -228,31 +226,3 @@ def _enumerable(interferometer: Interferometer, occupation: Occupation) -> tuple
 def _check_statistics(statistics: str) -> None:
     if statistics not in ("boson", "distinguishable"):
         raise ValueError(f"statistics is 'boson' or 'distinguishable', not {statistics!r}")
-
-
-@numba.njit(cache=True)
-def _glynn(matrix):
-    size = matrix.shape[0]
-    one = np.ones(1, matrix.dtype)[0]
-    if size == 0:
-        return one
-    sums = np.zeros(size, matrix.dtype)
-    for i in range(size):
-        sums += matrix[i]
-    signs = np.ones(size)
-    total = one * 0
-    parity = 1.0
-    for step in range(1, 2 ** (size - 1) + 1):
-        product = one
-        for j in range(size):
-            product *= sums[j]
-        total += parity * product
-        row = 1  # row 0 keeps its sign
-        while row < size and (step >> (row - 1)) & 1 == 0:
-            row += 1
-        if row == size:
-            break
-        sums -= 2 * signs[row] * matrix[row]
-        signs[row] = -signs[row]
-        parity = -parity
-    return total / 2.0 ** (size - 1)

@@ -29,15 +29,26 @@ def emit(
     of source k are k; lists end with -1. Source k reads draws 6k to 6k + 5.
     """
     num_sources = emission.size
+    # Every draw has its address, so those that decide nothing are not made.
+    chancy = num_asked < num_sources or emission.min() < 1.0 if num_sources > 0 else False
+    doubles = double.max() > 0.0 if num_sources > 0 else False
+    lossy = survival.min() < 1.0 if num_sources > 0 else False
+    partial = 0.0 < interference < 1.0
+    choice = emitted = doubled = first_survives = second_survives = interferes = 0.0
+    if interference == 0.0:
+        interferes = 1.0
     for row in range(shots.size):
         shot = shots[row]
         num_common = 0
         num_classical = 0
         still_asked = num_asked
         for k in range(num_sources):
-            choice, emitted = uniform_pair(key, shot, 3 * k)
-            doubled, first_survives = uniform_pair(key, shot, 3 * k + 1)
-            second_survives, interferes = uniform_pair(key, shot, 3 * k + 2)
+            if chancy:
+                choice, emitted = uniform_pair(key, shot, 3 * k)
+            if doubles or lossy:
+                doubled, first_survives = uniform_pair(key, shot, 3 * k + 1)
+            if doubles or partial:
+                second_survives, interferes = uniform_pair(key, shot, 3 * k + 2)
             if choice * (num_sources - k) >= still_asked:
                 continue
             still_asked -= 1
