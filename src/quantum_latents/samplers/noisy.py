@@ -363,8 +363,9 @@ def _path(recipe: Mapping[str, Any], occupation: tuple[int, ...], noise: Noise) 
         )
         lossless = arrival * seen.max() == 1
         # Permanents are worth sparing, and so are shots that are discarded: lost photons are
-        # drawn first there.
-        if lossless or (path != "clifford-clifford" and not noise.selects):
+        # drawn first there. A progressive shot costs less than finding that out.
+        looked_up = path == "enumeration" and not noise.selects
+        if lossless or path == "progressive" or looked_up:
             return path, True
     most = num_photons * (2 if extra else 1)
     if most > MAX_BOSON_PHOTONS:
