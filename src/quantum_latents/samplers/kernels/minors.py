@@ -286,7 +286,7 @@ def _summation(num_groups: int):
     """Return the compiled sum over all patterns, `num_groups` vectors of them at a time."""
     add_row, add_patterns = _row_adder(num_groups), _pattern_adder(num_groups)
 
-    @numba.njit(error_model="numpy")
+    @numba.njit(error_model="numpy", inline="always")
     def fill(work, k, rows, total, row, value, first, num_digits, lane_digits, factors):
         """Work v out: the lanes' own patterns of digits [0, first), `value` for the others."""
         lanes = factors.size
