@@ -28,6 +28,7 @@ from quantum_latents.banks.folder import (
     chunk_ranges,
     create_counts,
     map_counts,
+    read_checksums,
     read_ledger,
     read_manifest,
     sync_folder,
@@ -363,10 +364,11 @@ def _damaged(folder: Path, manifest: Mapping[str, Any]) -> list[int]:
     counts = map_counts(folder, manifest["num_samples"], manifest["num_modes"])
     if counts is None:
         return list(range(len(ranges)))
+    found = read_checksums(folder, ranges, manifest["num_modes"])
     return [
         chunk
-        for chunk, (start, stop) in enumerate(ranges)
-        if chunk_checksum(counts[start:stop]) != manifest["checksums"][chunk]
+        for chunk, (ours, theirs) in enumerate(zip(found, manifest["checksums"], strict=True))
+        if ours != theirs
     ]
 
 

@@ -18,7 +18,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +35,7 @@ __all__ = [
     "chunk_ranges",
     "create_counts",
     "map_counts",
+    "read_checksums",
     "read_ledger",
     "read_manifest",
     "sync_folder",
@@ -191,6 +192,20 @@ def chunk_ranges(num_samples: int, chunk_rows: int) -> list[tuple[int, int]]:
 def chunk_checksum(rows: np.ndarray) -> str:
     """Return the SHA-256 of a chunk's bytes."""
     return hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()
+
+
+def read_checksums(folder: Path, ranges: Sequence[tuple[int, int]], num_modes: int) -> list[str]:
+    """Return the SHA-256 of every chunk of ``counts.npy``, read one at a time.
+
+    A memory map would let a bank larger than the memory count as this process's own.
+    """
+    with open(folder / COUNTS, "rb") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        return [
+            hashlib.sha256(file.read((stop - start) * num_modes)).hexdigest()
+            for start, stop in ranges
+        ]
 
 
 def read_ledger(folder: Path) -> dict[int, str]:
