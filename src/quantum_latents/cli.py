@@ -13,6 +13,7 @@ import json
 import shlex
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -131,6 +132,10 @@ class Sample:
     """Detectors that click or not: counts are 0 or 1."""
     postselect: str | None = None
     """Keep the shots with at least N counts in all (N), or with exactly N (=N)."""
+    path: str | None = None
+    """enumeration, clifford-clifford or progressive; left out, the cheapest by estimate."""
+    precision: Literal["float64", "float32"] = "float64"
+    """Of Clifford-Clifford's permanents; float32 is about twice as fast."""
     yes: bool = False
     """Draw also what takes longer than a day."""
     json: bool = False
@@ -477,6 +482,7 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
     from quantum_latents.circuits import parse
     from quantum_latents.circuits.occupation import evenly_spread
     from quantum_latents.random import stream
+    from quantum_latents.samplers.boson import PATHS, compile_path
 
     if command.num_samples < 1:
         raise ValueError(f"--num-samples is at least 1, not {command.num_samples}")
@@ -503,6 +509,8 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
         num_samples=command.num_samples,
         stream=stream(command.seed, "shots"),
         noise=noise,
+        forced_path=command.path,
+        precision=command.precision,
     )
     _check_room(command.out, command.num_samples * interferometer.num_modes)
     seconds = recipe.estimated_seconds()
@@ -513,6 +521,14 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
         )
     show = _ShowShots(quiet=command.json)
     show.announce(f"{command.num_samples:,} shots by {recipe.path}, about {_duration(seconds)}")
+    if recipe.path in PATHS:
+        note = "compiling, once for each installation (half a minute)"
+        announcement = threading.Timer(2.0, show.announce, [note])
+        announcement.start()
+        try:
+            compile_path(recipe.path)
+        finally:
+            announcement.cancel()
     bank = build_bank(recipe, command.out, progress=show)
     show.close()
     if command.json:

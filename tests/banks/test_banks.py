@@ -465,3 +465,44 @@ def test_a_chunk_takes_seconds_whatever_a_shot_costs(num_photons, num_rows, tmp_
         build_bank(recipe, tmp_path / "bank")
     manifest = json.loads((tmp_path / "bank" / files.MANIFEST).read_text())
     assert manifest["chunk_rows"] == num_rows
+
+
+def test_a_path_and_a_precision_can_be_asked_for(tmp_path):
+    usual = small_recipe()
+    assert small_recipe(forced_path="enumeration").digest == usual.digest
+    assert "forced_path" not in usual.to_json()
+    recipe = small_recipe(forced_path="clifford-clifford", precision="float32", num_samples=3000)
+    assert recipe.digest != usual.digest
+    assert BankRecipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+    bank = build_bank(recipe, tmp_path / "bank")
+    assert bank.manifest["path"] == "clifford-clifford"
+    assert bank.manifest["recipe"]["precision"] == "float32"
+    expected = sample_boson(
+        DEVICE, recipe.occupation, 3000, recipe.stream, path="clifford-clifford"
+    )
+    # The same draws: float32 parts from float64 only where one falls on an edge.
+    assert (bank.counts == expected).all(axis=1).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"forced_path": "gibbs"}, "one of .* not 'gibbs'"),
+        ({"forced_path": "progressive"}, "kind 'haar' cannot be measured progressively"),
+        ({"precision": "float16"}, "'float64' or 'float32', not 'float16'"),
+        ({"precision": "float32"}, "this bank takes 'enumeration'"),
+        ({"statistics": "distinguishable", "precision": "float32"}, "ideal indistinguishable"),
+        ({"noise": Noise(g2=0.01), "forced_path": "enumeration"}, "leave out the noise"),
+        (
+            {
+                "interferometer": haar(32, stream(0, "interferometer")).recipe,
+                "occupation": (1, 0) * 16,
+                "forced_path": "enumeration",
+            },
+            "at most 3,000,000 outcomes",
+        ),
+    ],
+)
+def test_paths_and_precisions_that_cannot_be_are_refused(changes, said):
+    with pytest.raises(ValueError, match=said):
+        small_recipe(**changes)

@@ -26,13 +26,20 @@ from quantum_latents.samplers import (
     noisy_path,
     sampling_path,
 )
+from quantum_latents.samplers.boson import PATHS
 from quantum_latents.samplers.cost import (
     OPERATIONS_PER_SECOND,
     clifford_clifford_operations,
     lookup_operations,
 )
-from quantum_latents.samplers.occupation import check_photons, checked_occupation
-from quantum_latents.samplers.progressive import estimated_cost
+from quantum_latents.samplers.enumeration import num_outcomes
+from quantum_latents.samplers.occupation import (
+    check_boson_photons,
+    check_photons,
+    checked_occupation,
+)
+from quantum_latents.samplers.probabilities import MAX_LAW_OUTCOMES
+from quantum_latents.samplers.progressive import check_progressive, estimated_cost
 from quantum_latents.samplers.shots import available_cores
 
 __all__ = ["BankRecipe"]
@@ -52,6 +59,10 @@ class BankRecipe:
         stream: names the shots; shot i of the bank is shot i of the stream.
         noise: of the device; None, or the ideal ``Noise()``, for none. Distinguishable photons
             of a noisy device are bosons of ``Noise(interference=0.0)``.
+        forced_path: a path of `BosonSampler` in the place of the one that `sampling_path`
+            chooses; None for that one. Ideal bosons only.
+        precision: of Clifford-Clifford's permanents, ``"float64"`` or ``"float32"``. Ideal
+            bosons only.
 
     Raises:
         TypeError, ValueError: a field that does not describe a bank, named.
@@ -75,6 +86,8 @@ class BankRecipe:
     num_samples: int
     stream: Stream
     noise: Noise | None = None
+    forced_path: str | None = None
+    precision: Literal["float64", "float32"] = "float64"
 
     def __post_init__(self) -> None:
         device = self.interferometer
@@ -97,7 +110,43 @@ class BankRecipe:
             self._check_noise(device)
         if self.statistics == "distinguishable":
             check_photons(occupation)
-        _ = self.path
+        self._check_path()
+
+    def _check_path(self) -> None:
+        forced, precision = self.forced_path, self.precision
+        if precision not in ("float64", "float32"):
+            raise ValueError(f"precision is 'float64' or 'float32', not {precision!r}")
+        if (forced is not None or precision != "float64") and (
+            self.noise is not None or self.statistics != "boson"
+        ):
+            raise ValueError(
+                "a path and float32 are for ideal indistinguishable photons: leave out the "
+                "noise, or the path and the precision"
+            )
+        if forced is not None:
+            if forced not in PATHS:
+                raise ValueError(f"the path of a boson sampler is one of {PATHS}, not {forced!r}")
+            if forced == "progressive":
+                check_progressive(self.interferometer, self.occupation)
+            else:
+                check_boson_photons(self.occupation)
+            if (
+                forced == "enumeration"
+                and num_outcomes(self.num_modes, sum(self.occupation)) > MAX_LAW_OUTCOMES
+            ):
+                raise ValueError(
+                    f"enumeration writes out at most {MAX_LAW_OUTCOMES:,} outcomes, and "
+                    f"{sum(self.occupation)} photons in {self.num_modes} modes have more: "
+                    "use the path 'clifford-clifford'"
+                )
+            if forced == sampling_path(self.interferometer, self.occupation):
+                # One recipe for one bank: the usual path is written in one way only.
+                object.__setattr__(self, "forced_path", None)
+        if self.path != "clifford-clifford" and precision != "float64":
+            raise ValueError(
+                f"float32 is of the path 'clifford-clifford', and this bank takes {self.path!r}: "
+                "ask for that path, or leave float64"
+            )
 
     def _check_noise(self, device: Interferometer) -> None:
         if not isinstance(self.noise, Noise):
@@ -127,7 +176,7 @@ class BankRecipe:
             return noisy_path(self.interferometer, self.occupation, self.noise)
         if self.statistics == "distinguishable":
             return DistinguishableSampler.path
-        return sampling_path(self.interferometer, self.occupation)
+        return self.forced_path or sampling_path(self.interferometer, self.occupation)
 
     @cached_property
     def digest(self) -> str:
@@ -142,7 +191,7 @@ class BankRecipe:
         if self.noise is not None:
             return NoisySampler(device, self.occupation, self.noise)
         if self.statistics == "boson":
-            return BosonSampler(device, self.occupation)
+            return BosonSampler(device, self.occupation, path=self.path, precision=self.precision)
         return DistinguishableSampler(device, self.occupation)
 
     @cached_property
@@ -171,7 +220,7 @@ class BankRecipe:
         return self.num_samples * self.estimated_operations / rate
 
     def to_json(self) -> dict[str, Any]:
-        """Return the recipe as a JSON-able dict; an ideal device has no entry for its noise."""
+        """Return the recipe as a JSON-able dict, without what is as usual from `noise` on."""
         content: dict[str, Any] = {
             "interferometer": json.loads(json.dumps(self.interferometer)),
             "occupation": list(self.occupation),
@@ -181,6 +230,10 @@ class BankRecipe:
         }
         if self.noise is not None:
             content["noise"] = self.noise.to_json()
+        if self.forced_path is not None:
+            content["forced_path"] = self.forced_path
+        if self.precision != "float64":
+            content["precision"] = self.precision
         return content
 
     @classmethod
@@ -195,7 +248,7 @@ class BankRecipe:
         names = {field.name for field in fields(cls)}
         if unknown := set(content) - names:
             raise ValueError(f"a bank's recipe has no fields {sorted(unknown)}")
-        if missing := names - {"noise"} - set(content):
+        if missing := names - {"noise", "forced_path", "precision"} - set(content):
             raise ValueError(f"a bank's recipe lacks {sorted(missing)}")
         values = dict(content)
         values["stream"] = stream(*values["stream"])

@@ -21,8 +21,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from quantum_latents.circuits import Interferometer
+from quantum_latents.circuits import Interferometer, time_bin
 from quantum_latents.random import Stream
+from quantum_latents.random import stream as named_stream
 from quantum_latents.random.numba import kernel_key
 from quantum_latents.samplers.cost import clifford_clifford_operations
 from quantum_latents.samplers.enumeration import amplitudes, binomial_table, num_outcomes
@@ -48,6 +49,7 @@ __all__ = [
     "PATHS",
     "SAMPLER_VERSION",
     "BosonSampler",
+    "compile_path",
     "recipe_of",
     "sample_boson",
     "sampling_path",
@@ -198,6 +200,15 @@ class BosonSampler:
         kernels = {"enumeration": enumerated, "progressive": progressive}
         kernel = kernels.get(self.path, clifford_clifford)
         return draw_shots(kernel, num_samples, self.num_modes, start=start, num_threads=num_threads)
+
+
+def compile_path(path: str) -> None:
+    """Compile the kernel of a path, or load it from disk, by drawing a shot of two photons.
+
+    >>> compile_path("enumeration")
+    """
+    device = time_bin(2, (1,), angles=[0.5], phases=[0.0])
+    BosonSampler(device, [1, 1], path=path).sample(1, named_stream(0, "compile"))
 
 
 def sample_boson(
