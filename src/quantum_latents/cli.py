@@ -526,7 +526,7 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
         announcement = threading.Timer(2.0, show.announce, [note])
         announcement.start()
         try:
-            compile_path(recipe.path)
+            compile_path(recipe.path, command.precision)
         finally:
             announcement.cancel()
     bank = build_bank(recipe, command.out, progress=show)

@@ -202,13 +202,14 @@ class BosonSampler:
         return draw_shots(kernel, num_samples, self.num_modes, start=start, num_threads=num_threads)
 
 
-def compile_path(path: str) -> None:
+def compile_path(path: str, precision: Literal["float64", "float32"] = "float64") -> None:
     """Compile the kernel of a path, or load it from disk, by drawing a shot of two photons.
 
     >>> compile_path("enumeration")
     """
     device = time_bin(2, (1,), angles=[0.5], phases=[0.0])
-    BosonSampler(device, [1, 1], path=path).sample(1, named_stream(0, "compile"))
+    sampler = BosonSampler(device, [1, 1], path=path, precision=precision)
+    sampler.sample(1, named_stream(0, "compile"))
 
 
 def sample_boson(
