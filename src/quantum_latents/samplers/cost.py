@@ -21,7 +21,7 @@ def clifford_clifford_operations(num_modes: int, num_photons: int) -> float:
     T_k terms of the k-th photon's permanents (arXiv 2005.04214), and what its amplitudes take.
 
     >>> f"{clifford_clifford_operations(32, 16):.1e}"
-    '3.2e+06'
+    '3.3e+06'
     """
 
     def terms(k: int) -> float:
