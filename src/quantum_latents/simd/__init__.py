@@ -4,8 +4,7 @@ from quantum_latents.simd.vectors import (
     VECTOR_BYTES,
     Vectors,
     intrinsic,
-    never_inline,
     trailing_zeros,
 )
 
-__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "never_inline", "trailing_zeros"]
+__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "trailing_zeros"]

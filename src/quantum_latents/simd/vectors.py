@@ -13,7 +13,7 @@ import numba.extending
 from llvmlite import binding, ir
 from numba.core import cgutils, types
 
-__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "never_inline", "trailing_zeros"]
+__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "trailing_zeros"]
 
 intrinsic: Any = numba.extending.intrinsic  # it takes the typing context away from callers
 
@@ -83,21 +83,6 @@ class Vectors:
         name = f"llvm.fmuladd.v{self.lanes}f{8 * self.itemsize}"
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [x, y, z])
-
-
-@intrinsic
-def never_inline(typing_context):
-    """Keep the function that calls this from being copied into its callers.
-
-    LLVM would write the tiles out at each of a step's dozen products: half a minute of
-    compiling and a megabyte of code instead of seconds.
-    """
-
-    def generate(context, builder, signature, arguments):
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.void(), generate
 
 
 @intrinsic

@@ -15,7 +15,6 @@ import numpy as np
 
 from quantum_latents.models.kernels.product import add_product, panel_size
 from quantum_latents.models.nn import StackedMLP
-from quantum_latents.simd import never_inline
 
 __all__ = [
     "Perceptron",
@@ -112,7 +111,6 @@ def layer_rows(net, buffer, layer, start, stop):
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def activations(net, run, start, stop, num_layers):
     """Write a_1 to a_{num_layers} of the rows, from a_0; the last of all L + 1 has no phi."""
-    never_inline()
     below, above = net.slopes
     x = layer_rows(net, net.forward, 0, start, stop)
     for layer in range(num_layers):
@@ -135,7 +133,6 @@ def activations(net, run, start, stop, num_layers):
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def cotangents(net, run, start, stop, input_start):
     """Write v_L to v_1 of the rows, from v_{L+1}; v_0 of the rows from `input_start` on."""
-    never_inline()
     below, above = net.slopes
     for layer in range(len(net.widths) - 2, -1, -1):
         first = start if layer else input_start
@@ -161,7 +158,6 @@ def cotangents(net, run, start, stop, input_start):
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def tangents(net, run, start, stop):
     """Replace a_1 to a_L of the rows by t_1 to t_L, from t_0 in a_0's place."""
-    never_inline()
     below, above = net.slopes
     for layer in range(len(net.widths) - 2):
         before = layer_rows(net, net.forward, layer, start, stop)
@@ -177,7 +173,6 @@ def tangents(net, run, start, stop):
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def weight_gradients(net, run, start, stop, bias_stop):
     """Write the gradient v_l r_{l-1}^T of the rows; those before `bias_stop` act on biases."""
-    never_inline()
     x = layer_rows(net, net.forward, 0, start, stop)
     for layer in range(len(net.widths) - 1):
         v = layer_rows(net, net.back, layer + 1, start, stop)

@@ -20,7 +20,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic, never_inline
+from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic
 
 __all__ = ["add_product", "panel_size"]
 
@@ -164,7 +164,6 @@ def _transpose_block(typing_context, panel, at, b, k, j):
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def _pack(panel, b, k, j, depth, width, tile):
     """Write B[k : k + depth, j : j + width] to the panel, zero where the tile is wider."""
-    never_inline()
     lanes = tile // 2
     row, column = b.strides
     if width == tile and column == panel.itemsize:
@@ -198,7 +197,6 @@ def _gather(block, a, i, k, height, depth, tile):
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def _add_rows(c, i, j, a, h, k, num_rows, panel, depth):
     """Add to `num_rows` rows of C from (i, j) on, in tiles as equally high as can be."""
-    never_inline()
     num_tiles = -(-num_rows // _TILE_ROWS)
     start = 0
     for t in range(num_tiles):
@@ -250,7 +248,6 @@ def add_product(c, a, b, workspace):
     array([[9., 9., 9.],
            [9., 9., 9.]])
     """
-    never_inline()
     num_rows, num_columns = c.shape
     zero = np.intp(0)  # a literal 0 would be compiled for by itself
     tile = _TILE_BYTES // c.itemsize

@@ -31,7 +31,7 @@ from llvmlite import ir
 from numba.core import types
 
 from quantum_latents.samplers.occupation import MAX_BOSON_PHOTONS
-from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic, never_inline, trailing_zeros
+from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic, trailing_zeros
 
 __all__ = ["MOST_LANE_BYTES", "add_minors"]
 
@@ -307,7 +307,6 @@ def _summation(num_groups: int):
 
     @numba.njit(error_model="numpy")
     def summation(work, rows, total, k, num_digits, digits, numbers, lane_digits):
-        never_inline()
         value, limit, row, focus, direction = (
             digits[0],
             digits[1],

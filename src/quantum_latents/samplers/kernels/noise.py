@@ -11,6 +11,7 @@ import numba
 import numpy as np
 
 from quantum_latents.random.numba import uniform_pair
+from quantum_latents.samplers.kernels.numba import search
 
 __all__ = ["add_independent", "detect", "emit", "look_up"]
 
@@ -89,7 +90,7 @@ def add_independent(cumulative, photons, key, shots, counts):
                 uniform, second = uniform_pair(key, shots[row], place // 2)
             else:
                 uniform = second
-            counts[row, _search(cumulative[source], uniform)] += np.uint8(1)
+            counts[row, search(cumulative[source], uniform)] += np.uint8(1)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -97,7 +98,7 @@ def look_up(cumulative, outcomes, key, shots, counts):
     """Look shots up in a law: `outcomes` (K, m) with running sums `cumulative` (K,)."""
     for row in range(shots.size):
         uniform, _ = uniform_pair(key, shots[row], 0)
-        counts[row] = outcomes[_search(cumulative, uniform)]
+        counts[row] = outcomes[search(cumulative, uniform)]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -140,13 +141,3 @@ def detect(efficiency, dark, threshold, light_key, dark_key, shots, light, count
             if threshold and number > 1:
                 number = 1
             counts[row, mode] = np.uint8(number)
-
-
-@numba.njit(nogil=True, cache=True)
-def _search(cumulative, uniform):
-    """Index i with probability proportional to cumulative[i] - cumulative[i - 1]."""
-    total = cumulative[-1]
-    index = np.searchsorted(cumulative, uniform * total, side="right")
-    if index == cumulative.size:  # uniform * total was rounded up to total
-        index = np.searchsorted(cumulative, total, side="left")
-    return index

@@ -13,7 +13,7 @@ import numpy as np
 
 from quantum_latents.random.numba import uniform_pair
 
-__all__ = ["enumeration_shots", "fill_uniforms", "independent_shots"]
+__all__ = ["enumeration_shots", "fill_uniforms", "independent_shots", "search"]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -26,7 +26,7 @@ def fill_uniforms(key, shot, uniforms):
 
 
 @numba.njit(nogil=True, cache=True)
-def _search(cumulative, uniform):
+def search(cumulative, uniform):
     """Index i with probability proportional to cumulative[i] - cumulative[i - 1]."""
     total = cumulative[-1]
     index = np.searchsorted(cumulative, uniform * total, side="right")
@@ -47,7 +47,7 @@ def independent_shots(cumulative, key, start, counts):
         fill_uniforms(key, start + row, uniforms)
         counts[row] = 0
         for k in range(num_photons):
-            counts[row, _search(cumulative[k], uniforms[k])] += np.uint8(1)
+            counts[row, search(cumulative[k], uniforms[k])] += np.uint8(1)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -59,7 +59,7 @@ def enumeration_shots(cumulative, binomial, num_photons, key, start, counts):
     num_modes = counts.shape[1]
     for row in range(counts.shape[0]):
         uniform, _ = uniform_pair(key, start + row, 0)
-        rank = _search(cumulative, uniform)
+        rank = search(cumulative, uniform)
         counts[row] = 0
         c = num_modes + num_photons - 2
         for k in range(num_photons, 0, -1):

@@ -20,7 +20,7 @@ from quantum_latents.models.kernels.mlp import (
     tangents,
     weight_gradients,
 )
-from quantum_latents.simd import never_inline, vectors
+from quantum_latents.simd import vectors
 from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers
 from quantum_latents.training.kernels.optimisers import update
@@ -42,7 +42,6 @@ class WGANSettings(NamedTuple):
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def _critic_gradient(critic, run, batch, weight, losses):
     """Write the gradient of L_f at the 3 B points; losses (3,) too, unless it is empty."""
-    never_inline()
     num_hidden = len(critic.widths) - 2
     with_losses = len(losses) > 0
     activations(critic, run, _FIRST(0), 3 * batch, num_hidden + with_losses)
