@@ -2,7 +2,9 @@
 
 Notation: N training rows, M held-out rows, d coordinates; one row a sample. *Model units* are
 what a generator is trained to make; *data units* are the user's. They differ by an affine map
-per coordinate, data = model * scale + offset, which is the identity for synthetic data.
+per coordinate, data = model * scale + offset, which is the identity for synthetic data; or, for
+graphs, model units are one-hot rows and data units the codes of classes
+(`quantum_latents.molecules.graphs`), and the class of the highest score is taken.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from quantum_latents.molecules import GraphLayout
 
 __all__ = ["DataSet"]
 
@@ -33,6 +37,8 @@ class DataSet:
         notes: treatments of the data that a reader must be told of, one sentence each.
         offset: float64 (d,), see the module's first lines.
         scale: float64 (d,), > 0.
+        layout: of graphs, whose arrays are all uint8: `train` one-hot (N, d), the others codes.
+            `offset` and `scale` are then empty. None for everything else.
     """
 
     name: str
@@ -44,11 +50,17 @@ class DataSet:
     notes: tuple[str, ...]
     offset: np.ndarray
     scale: np.ndarray
+    layout: GraphLayout | None = None
 
     def __post_init__(self) -> None:
         assert self.train.ndim == 2
-        assert self.held_out.shape == self.floor_reference.shape
-        assert self.held_out.shape[1:] == self.offset.shape == self.scale.shape == (self.dim,)
+        if self.layout is None:
+            assert self.held_out.shape == self.floor_reference.shape
+            assert self.held_out.shape[1:] == self.offset.shape == self.scale.shape == (self.dim,)
+        else:
+            width = self.layout.code_width
+            assert self.held_out.shape[1:] == self.floor_reference.shape[1:] == (width,)
+            assert self.dim == self.layout.one_hot_width
         for array in (self.train, self.held_out, self.floor_reference, self.offset, self.scale):
             array.setflags(write=False)
 
@@ -78,13 +90,40 @@ class DataSet:
             scale=np.ones(dim),
         )
 
+    @classmethod
+    def of_graphs(
+        cls,
+        *,
+        name: str,
+        layout: GraphLayout,
+        train: np.ndarray,
+        held_out: np.ndarray,
+        floor_reference: np.ndarray,
+        metrics: tuple[str, ...],
+        facts: Mapping[str, Any],
+        notes: tuple[str, ...] = (),
+    ) -> DataSet:
+        """Return a data set of graphs from codes uint8 (., P + n), see `GraphLayout`."""
+        return cls(
+            name=name,
+            train=layout.to_one_hot(train),
+            held_out=np.array(held_out, dtype=np.uint8),
+            floor_reference=np.array(floor_reference, dtype=np.uint8),
+            metrics=metrics,
+            facts=facts,
+            notes=notes,
+            offset=np.zeros(0),
+            scale=np.zeros(0),
+            layout=layout,
+        )
+
     @property
     def dim(self) -> int:
         """The number of coordinates d of a sample."""
         return self.train.shape[1]
 
     def to_data_units(self, samples: np.ndarray) -> np.ndarray:
-        """Return samples given in model units as float64 in data units.
+        """Return samples given in model units in data units: float64, or uint8 codes of graphs.
 
         Args:
             samples: (..., d) in model units.
@@ -104,4 +143,6 @@ class DataSet:
                 f"samples of {self.name!r} have {self.dim} coordinates on the last axis, "
                 f"not shape {samples.shape}"
             )
+        if self.layout is not None:
+            return self.layout.to_codes(samples)
         return samples * self.scale + self.offset
