@@ -510,7 +510,7 @@ def _train(
         note = ("note", stack, "compiling, once for each installation (half a minute)")
         announce = threading.Timer(2.0, messages.put, [note])
         announce.start()
-        compile_steps(runs[0].training)
+        compile_steps(runs[0].model, runs[0].training)
         announce.cancel()
     outcomes = train_stack(
         runs,
