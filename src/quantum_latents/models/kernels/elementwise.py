@@ -56,7 +56,7 @@ def exp(x):
     raise NotImplementedError
 
 
-@overload(tanh, inline="always")
+@overload(tanh)
 def _overload_tanh(x):
     if x != types.float32:
         return lambda x: math.tanh(x)
@@ -76,7 +76,7 @@ def _overload_tanh(x):
     return tanh32
 
 
-@overload(exp, inline="always")
+@overload(exp)
 def _overload_exp(x):
     if x != types.float32:
         return lambda x: math.exp(x)

@@ -144,7 +144,7 @@ def relational_critic(critic: StackedRelationalCritic) -> RelationalCritic:
     )
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"}, inline="always")
+@numba.njit(error_model="numpy", fastmath={"contract"})
 def _rows(buffer, at, width, start, stop):
     """Return rows [start, stop) of an array of so many columns that starts at `at`."""
     return buffer[at + start * width : at + stop * width].reshape(stop - start, width)
@@ -156,6 +156,13 @@ def _weight(net, flat, run, layer):
     block = parameters_of(net, flat, run, layer, 0)
     rows = net.inputs[layer] * (BOND_CLASSES if net.kinds[layer] == _AGGREGATES_FIRST else 1)
     return block.reshape(rows, len(block) // rows)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _zero(rows):
+    for row in range(rows.shape[0]):
+        for i in range(rows.shape[1]):
+            rows[row, i] = 0
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
@@ -249,7 +256,8 @@ def place_molecules(net, x, start, count, slot):
                 adjacency[r, i, j] = a
                 adjacency[r, j, i] = a
         for i in range(n):
-            adjacency[:, i, i] = 0
+            for r in range(_RELATIONS):
+                adjacency[r, i, i] = 0
             for k in range(num_nodes):
                 nodes[b * n + i, k] = row[cut + num_nodes * i + k]
 
@@ -291,7 +299,7 @@ def values(net, run, count, first, last):
                     middle[row, i] = half + half * tanh(half * middle[row, i])
                 for i in range(width, 2 * width):
                     middle[row, i] = tanh(middle[row, i])
-            result[:] = 0
+            _zero(result)
             for b in range(last - first):
                 for row in range(b * n, (b + 1) * n):
                     for i in range(width):
@@ -304,7 +312,7 @@ def values(net, run, count, first, last):
             add_product(h, u, weight, net.product)
         elif kind == _AGGREGATES_FIRST:
             middle = _rows(net.values, net.middle_at[layer], 4 * u.shape[1], start, stop)
-            middle[:] = 0
+            _zero(middle)
             _copy(middle[:, : u.shape[1]], u)
             for b in range(last - first):
                 rows = slice(b * n, (b + 1) * n)
@@ -312,7 +320,7 @@ def values(net, run, count, first, last):
             add_product(h, middle, weight, net.product)
         else:
             middle = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
-            middle[:] = 0
+            _zero(middle)
             add_product(middle, u, weight, net.product)
             for b in range(last - first):
                 rows = slice(b * n, (b + 1) * n)
@@ -333,8 +341,8 @@ def adjoints(net, run, count, first, seeds):
     """
     n, num_layers, last = net.adjacency.shape[2], len(net.kinds), 4 * count
     one = net.values.dtype.type(1)
-    net.slopes[:count] = 0
-    net.node_slopes[:count] = 0
+    _zero(net.slopes.reshape(len(net.slopes), net.slopes[0].size)[:count])
+    _zero(net.node_slopes.reshape(len(net.slopes), net.node_slopes[0].size)[:count])
     for layer in range(num_layers - 1, -1, -1):
         kind, width = net.kinds[layer], net.outputs[layer]
         per = np.intp(1) if kind == _PLAIN else n
@@ -366,7 +374,7 @@ def adjoints(net, run, count, first, seeds):
                         gate, value = source[i], source[width + i]
                         target[i] = p_s * value * gate * (one - gate)
                         target[width + i] = p_s * gate * (one - value * value)
-            p_u[:] = 0
+            _zero(p_u)
             add_product(p_u, p_middle[start:], weight.T, net.product)
         else:
             p_z = _rows(net.adjoints, net.output_at[layer], width, 0, last * per)
@@ -375,7 +383,7 @@ def adjoints(net, run, count, first, seeds):
                 for i in range(width):
                     p_z[row, i] = (one - h[v, i] * h[v, i]) * p_h[row, i]
             if kind == _PLAIN:
-                p_u[:] = 0
+                _zero(p_u)
                 add_product(p_u, p_z[start:], weight.T, net.product)
             else:
                 _convolution_adjoints(net, layer, count, first, p_z[start:], p_u, weight)
@@ -397,7 +405,7 @@ def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
     by_product = net.kinds[layer] == _CONVOLUTION
     mixed = width if by_product else net.inputs[layer]
     p_middle = _rows(net.adjoints, net.middle_at[layer], 4 * mixed, start, stop)
-    p_middle[:] = 0
+    _zero(p_middle)
     if by_product:
         _copy(p_middle[:, :width], p_z)
     else:
@@ -430,7 +438,7 @@ def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
                         slope = _dot(p_middle[row, block], source[v * n + j])
                     net.slopes[v, r, i, j] += slope
     if by_product:
-        p_u[:] = 0
+        _zero(p_u)
         add_product(p_u, p_middle, weight.T, net.product)
 
 
@@ -449,11 +457,11 @@ def tangents(net, run, count):
         if kind == _GATE:
             middle = _rows(net.values, net.middle_at[layer], 2 * width, 0, count * n)
             dots = _rows(net.values, net.middle_at[layer], 2 * width, start, stop)
-            dots[:] = 0
+            _zero(dots)
             add_product(dots, u_dot, weight, net.product)
             s = _rows(net.values, net.input_at[layer + 1], following, 0, count)
             s_dot = _rows(net.values, net.input_at[layer + 1], following, 3 * count, 4 * count)
-            s_dot[:] = 0
+            _zero(s_dot)
             for b in range(count):
                 for row in range(b * n, (b + 1) * n):
                     for i in range(width):
@@ -468,12 +476,12 @@ def tangents(net, run, count):
         h = _rows(net.values, net.input_at[layer + 1], following, 0, count * per)
         whole = _rows(net.values, net.input_at[layer + 1], following, start, stop)
         h_dot = whole[:, :width]
-        h_dot[:] = 0
+        _zero(h_dot)
         if kind == _PLAIN:
             add_product(h_dot, u_dot, weight, net.product)
         elif kind == _AGGREGATES_FIRST:
             dots = _rows(net.values, net.middle_at[layer], 4 * u.shape[1], start, stop)
-            dots[:] = 0
+            _zero(dots)
             _copy(dots[:, : u.shape[1]], u_dot)
             for b in range(count):
                 rows = slice(b * n, (b + 1) * n)
@@ -483,7 +491,7 @@ def tangents(net, run, count):
         else:
             middle = _rows(net.values, net.middle_at[layer], 4 * width, 0, count * n)
             dots = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
-            dots[:] = 0
+            _zero(dots)
             add_product(dots, u_dot, weight, net.product)
             for b in range(count):
                 rows = slice(b * n, (b + 1) * n)
@@ -514,7 +522,7 @@ def second_adjoints(net, run, count):
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
     one, two = net.values.dtype.type(1), net.values.dtype.type(2)
     score = num_layers - 1
-    _rows(net.adjoints, net.input_at[score], net.inputs[score], 0, count)[:] = 0
+    _zero(_rows(net.adjoints, net.input_at[score], net.inputs[score], 0, count))
     for layer in range(num_layers - 2, -1, -1):
         kind, width = net.kinds[layer], net.outputs[layer]
         per = np.intp(1) if kind == _PLAIN else n
@@ -542,7 +550,7 @@ def second_adjoints(net, run, count):
                         target[i] = gate * (one - gate) * q_gate + bent
                         bent = two * value * value_dot * p_s * gate
                         target[width + i] = (one - value * value) * q_value - bent
-            q_u[:] = 0
+            _zero(q_u)
             add_product(q_u, q_middle, weight.T, net.product)
             continue
         q_h = _rows(net.adjoints, net.input_at[layer + 1], following, 0, 4 * rows)
@@ -551,23 +559,23 @@ def second_adjoints(net, run, count):
         q_z, p_z = z[:rows], z[3 * rows :]
         _bend(q_z, q_h[:rows], q_h[3 * rows :], h[:rows], h[3 * rows :])
         if kind == _PLAIN:
-            q_u[:] = 0
+            _zero(q_u)
             add_product(q_u, q_z, weight.T, net.product)
         elif kind == _CONVOLUTION:
             q_middle = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, rows)
-            q_middle[:] = 0
+            _zero(q_middle)
             _copy(q_middle[:, :width], q_z)
             for b in range(count):
                 of = slice(b * n, (b + 1) * n)
                 _scatter(q_middle[of], net.adjacency[b], q_z[of], True)
                 _scatter(q_middle[of], net.adjacency[3 * count + b], p_z[of], True)
             if layer:
-                q_u[:] = 0
+                _zero(q_u)
                 add_product(q_u, q_middle, weight.T, net.product)
         elif layer:
             width = net.inputs[layer]
             q_middle = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, 4 * rows)
-            q_middle[:rows] = 0
+            _zero(q_middle[:rows])
             add_product(q_middle[:rows], q_z, weight.T, net.product)
             _copy(q_u, q_middle[:rows, :width])
             for b in range(count):

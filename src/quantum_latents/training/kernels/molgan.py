@@ -16,12 +16,15 @@ import numpy as np
 from quantum_latents.models.kernels import elementwise, mlp, product, relational
 from quantum_latents.models.kernels.elementwise import exp
 from quantum_latents.models.kernels.mlp import (
+    Perceptron,
     activations,
     cotangents,
     layer_rows,
+    parameters_of,
 )
 from quantum_latents.models.kernels.mlp import weight_gradients as mlp_weight_gradients
 from quantum_latents.models.kernels.relational import (
+    RelationalCritic,
     adjoints,
     input_gradients,
     place_molecules,
@@ -34,9 +37,9 @@ from quantum_latents.models.molgan import BOND_CLASSES
 from quantum_latents.simd import vectors
 from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers
-from quantum_latents.training.kernels.optimisers import update
+from quantum_latents.training.kernels.optimisers import Optimiser, update
 
-__all__ = ["MolGANSettings", "train_run"]
+__all__ = ["Molecules", "MolGANSettings", "train_run"]
 
 _FIRST = np.intp
 
@@ -63,20 +66,32 @@ class Molecules(NamedTuple):
     Attributes:
         soft: ((c + 1) B, K P + F n), relaxed probabilities.
         seen: the same, what the critic sees; `soft` itself unless it is hard.
-        mixed: (B, K P + F n).
+        real, mixed: (B, K P + F n), of one critic step.
         by_seen: (B, K P + F n), gradient of the generator's loss.
     """
 
     soft: np.ndarray
     seen: np.ndarray
+    real: np.ndarray
     mixed: np.ndarray
     by_seen: np.ndarray
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
-def _relax(soft, seen, logits, noise, cut, num_nodes, per_temperature, is_hard):
+def _num_atoms(width, num_nodes):
+    """Return n, from K n (n - 1) / 2 + F n numbers."""
+    n = 1
+    while BOND_CLASSES * (n * (n - 1) // 2) + num_nodes * n < width:
+        n += 1
+    return n
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _relax(memory, logits, noise, settings, num_nodes):
     """Write what `relax` defines, of every row; `noise` has no rows where there is none."""
-    width = logits.shape[1]
+    soft, seen, width = memory.soft, memory.seen, logits.shape[1]
+    cut, is_hard = width - num_nodes * _num_atoms(width, num_nodes), settings.is_hard
+    per_temperature = soft.dtype.type(1 / settings.temperature)
     for row in range(logits.shape[0]):
         start = 0
         while start < width:
@@ -113,9 +128,11 @@ def _relax(soft, seen, logits, noise, cut, num_nodes, per_temperature, is_hard):
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
-def _relax_cotangents(by_logits, by_seen, soft, cut, num_nodes, per_temperature):
+def _relax_cotangents(by_logits, by_seen, soft, settings, num_nodes):
     """Write the cotangents of the logits, y (v - y . v) / temperature in each group."""
     width = soft.shape[1]
+    cut = width - num_nodes * _num_atoms(width, num_nodes)
+    per_temperature = soft.dtype.type(1 / settings.temperature)
     for row in range(soft.shape[0]):
         start = 0
         while start < width:
@@ -130,142 +147,187 @@ def _relax_cotangents(by_logits, by_seen, soft, cut, num_nodes, per_temperature)
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
-def _critic_gradient(critic, run, real, fake, mixed, seeds, weight, losses):
-    """Write the gradient of L_f; add to losses (3,), unless it is empty."""
-    batch, n = len(real), critic.adjacency.shape[2]
-    for layer in range(len(critic.kinds)):
-        for kind in range(2):
-            start, size = critic.blocks[layer, kind]
-            critic.gradient[start + run * size : start + (run + 1) * size] = 0
-    score = len(critic.kinds) - 1
+def _squares(x):
+    total = 0.0
+    for value in x.flat:
+        total += value * value
+    return total
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _scale(target, factor, source):
+    """Write factor source; both are contiguous."""
+    a, b = target.reshape(target.size), source.reshape(source.size)
+    for i in range(len(a)):
+        a[i] = factor * b[i]
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _directions(critic, count, batch, weight):
+    """Write the tangent sweep's start from the slopes; return the penalty's share of the mean."""
+    n = critic.adjacency.shape[2]
+    nodes_at = critic.input_at[0] + 3 * count * n * critic.num_nodes
+    size = n * critic.num_nodes
+    penalty = 0.0
+    for b in range(count):
+        slopes, node_slopes = critic.slopes[b], critic.node_slopes[b]
+        norm = np.sqrt(_squares(slopes) + _squares(node_slopes))
+        penalty += (norm - 1) ** 2 / batch
+        # The norm has no derivative at 0; like torch, take 0 there. Not a number stays one.
+        pull = 0.0 if norm == 0 else 2 * weight / batch * (1 - 1 / norm)
+        _scale(critic.adjacency[3 * count + b], pull, slopes)
+        nodes = critic.values[nodes_at + b * size : nodes_at + (b + 1) * size]
+        _scale(nodes, pull, node_slopes)
+    return penalty
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _sweep_molecules(critic, memory, run, first, seeds, weight, for_generator, losses):
+    """Make all sweeps over a batch, a few molecules at a time.
+
+    Args:
+        critic: `RelationalCritic`.
+        memory: `Molecules`; the generated ones are rows from `first` on of `seen`.
+        seeds: of the slots.
+        weight: lambda.
+        for_generator: write only the gradient by the generated molecules.
+        losses: (3,), added to.
+    """
+    batch = len(memory.real)
+    fake = memory.seen[first : first + batch]
     for start in range(0, batch, critic.capacity):
         count = min(critic.capacity, batch - start)
-        place_molecules(critic, mixed, start, count, _FIRST(0))
-        place_molecules(critic, real, start, count, _FIRST(1))
-        place_molecules(critic, fake, start, count, _FIRST(2))
-        values(critic, run, count, _FIRST(0), 3 * count)
-        adjoints(critic, run, count, count, seeds)
-        nodes_at = critic.input_at[0] + 3 * count * n * critic.num_nodes
-        size = count * n * critic.num_nodes
-        nodes = critic.values[nodes_at : nodes_at + size].reshape(critic.node_slopes[:count].shape)
-        penalty = 0.0
+        of_mixed = fake if for_generator else memory.mixed
+        place_molecules(critic, of_mixed, start, count, _FIRST(0))
+        if not for_generator:
+            place_molecules(critic, memory.real, start, count, _FIRST(1))
+            place_molecules(critic, fake, start, count, _FIRST(2))
+        values(critic, run, count, _FIRST(0), count if for_generator else 3 * count)
+        adjoints(critic, run, count, 3 * count if for_generator else count, seeds)
+        if for_generator:
+            input_gradients(critic, start, count, memory.by_seen)
+            continue
+        penalty = _directions(critic, count, batch, weight)
+        scores = critic.values[critic.output_at[len(critic.kinds) - 1] + count :]
+        wasserstein = 0.0
         for b in range(count):
-            slopes, node_slopes = critic.slopes[b], critic.node_slopes[b]
-            squares = (slopes * slopes).sum() + (node_slopes * node_slopes).sum()
-            norm = np.sqrt(squares)
-            penalty += (norm - 1) ** 2 / batch
-            # The norm has no derivative at 0; like torch, take 0 there. Not a number stays one.
-            pull = 0.0 if norm == 0 else 2 * weight / batch * (1 - 1 / norm)
-            scale = slopes.dtype.type(pull)
-            critic.adjacency[3 * count + b] = scale * slopes
-            nodes[b] = scale * node_slopes
-        if len(losses):
-            at = critic.output_at[score]
-            scores = critic.values[at : at + 3 * count]
-            wasserstein = (scores[count : 2 * count].sum() - scores[2 * count :].sum()) / batch
-            losses[0] += weight * penalty - wasserstein
-            losses[1] += wasserstein
-            losses[2] += penalty
+            wasserstein += scores[b] / batch - scores[count + b] / batch
+        losses[0] += weight * penalty - wasserstein
+        losses[1] += wasserstein
+        losses[2] += penalty
         tangents(critic, run, count)
         second_adjoints(critic, run, count)
         weight_gradients(critic, run, count, seeds)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
-def _generator_gradient(critic, run, fake, by_fake, seeds):
-    """Write the gradient of L_g by the generated molecules."""
-    for start in range(0, len(fake), critic.capacity):
-        count = min(critic.capacity, len(fake) - start)
-        place_molecules(critic, fake, start, count, _FIRST(0))
-        values(critic, run, count, _FIRST(0), count)
-        adjoints(critic, run, count, 3 * count, seeds)
-        input_gradients(critic, start, count, by_fake)
+def _compiled(sources: str):
+    """Compile a step's parts under a key that changes with the files they are built from."""
 
-
-@numba.njit(error_model="numpy", fastmath={"contract"})
-def _train_run(
-    critic, generator, memory, critic_rule, generator_rule, settings, run, done, draws, losses
-):
-    reals, latents, mixes, noises = draws
-    batch, num_critic, weight, temperature, is_hard = settings
-    dtype = generator.flat.dtype.type
-    per_temperature, cut = dtype(1 / temperature), BOND_CLASSES * len(critic.pairs)
-    seeds, down = np.empty(4, generator.flat.dtype), np.zeros(4, generator.flat.dtype)
-    seeds[0], seeds[1], seeds[2], seeds[3] = 0, -1 / batch, 1 / batch, 1
-    down[3] = -1 / batch
-    num_points, num_maps = (num_critic + 1) * batch, len(generator.widths) - 1
-    z = layer_rows(generator, generator.forward, 0, 0, num_points)
-    logits = layer_rows(generator, generator.forward, num_maps, 0, num_points)
-    last = num_critic * batch
-    by_logits = layer_rows(generator, generator.back, num_maps, last, num_points)
-    width = logits.shape[1]
-    for t in range(len(losses)):
+    @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+    def generate(generator, memory, settings, run, latents, noise, num_node_classes):
+        """Write what the critic sees of the step's molecules to `memory`."""
+        num_points, num_maps = len(latents), len(generator.widths) - 1
+        z = layer_rows(generator, generator.forward, 0, 0, num_points)
         for row in range(num_points):
             for i in range(z.shape[1]):
-                z[row, i] = latents[t, run, row, i]
+                z[row, i] = latents[row, i]
         activations(generator, run, _FIRST(0), num_points, num_maps)
-        noise = noises[t, run]
-        _relax(
-            memory.soft, memory.seen, logits, noise, cut, critic.num_nodes, per_temperature, is_hard
-        )
-        losses[t] = 0
-        for k in range(num_critic):
-            real, fake = reals[t, run, k * batch : (k + 1) * batch], memory.seen[k * batch : (k + 1) * batch]
+        logits = layer_rows(generator, generator.forward, num_maps, 0, num_points)
+        if sources:
+            _relax(memory, logits, noise, settings, num_node_classes)
+
+    @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+    def sweep(critic, memory, settings, run, first, real, mix, for_generator, rule, count, losses):
+        """Make critic step number `count`, or write the gradient by the generated molecules."""
+        batch = settings.batch_size
+        seeds = np.zeros(4, dtype=critic.flat.dtype)
+        if for_generator:
+            seeds[3] = -1 / batch
+        else:
+            seeds[1], seeds[2], seeds[3] = -1 / batch, 1 / batch, 1
             for row in range(batch):
-                mix = mixes[t, run, k * batch + row, 0]
-                for i in range(width):
-                    y = fake[row, i]
-                    memory.mixed[row, i] = y + mix * (real[row, i] - y)
-            wanted = 3 if k == num_critic - 1 else 0
-            _critic_gradient(
-                critic, run, real, fake, memory.mixed, seeds, weight, losses[t, :wanted]
-            )
-            update(critic_rule, critic, run, (done + t) * num_critic + k + 1)
-        _generator_gradient(critic, run, memory.seen[last:], memory.by_seen, down)
+                for i in range(memory.real.shape[1]):
+                    y = memory.seen[first + row, i]
+                    x = memory.real.dtype.type(real[row, i])
+                    memory.real[row, i] = x
+                    memory.mixed[row, i] = y + mix[row, 0] * (x - y)
+            for layer in range(len(critic.kinds)):
+                for kind in range(2):
+                    g = parameters_of(critic, critic.gradient, run, layer, kind)
+                    for i in range(len(g)):
+                        g[i] = 0
+        weight = settings.gradient_penalty
+        _sweep_molecules(critic, memory, run, first, seeds, weight, for_generator, losses)
+        if sources and not for_generator:
+            update(rule, critic, run, count)
+
+    @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+    def learn(generator, memory, settings, run, num_node_classes, rule, count):
+        """Make generator step number `count` from the gradient in `memory`."""
+        num_points, num_maps = len(memory.soft), len(generator.widths) - 1
+        last = num_points - settings.batch_size
+        by_logits = layer_rows(generator, generator.back, num_maps, last, num_points)
         soft = memory.soft[last:]
-        _relax_cotangents(by_logits, memory.by_seen, soft, cut, critic.num_nodes, per_temperature)
+        _relax_cotangents(by_logits, memory.by_seen, soft, settings, num_node_classes)
         cotangents(generator, run, last, num_points, num_points)
         mlp_weight_gradients(generator, run, last, num_points, num_points)
-        update(generator_rule, generator, run, done + t + 1)
-
-
-def _cached(sources: str):
-    """Compile the step under a key that changes with the files it is built from."""
-
-    @numba.njit(nogil=True, cache=True, error_model="numpy")
-    def train_run(
-        critic, generator, memory, critic_rule, generator_rule, settings, run, done, draws, losses
-    ):
-        """Make len(losses) generator steps of one run.
-
-        Args:
-            critic: `RelationalCritic`.
-            generator: `Perceptron` with (c + 1) B rows.
-            memory: `Molecules`.
-            critic_rule: `Optimiser`.
-            generator_rule: `Optimiser`.
-            settings: `MolGANSettings`.
-            run: place of the run in the stack.
-            done: generator steps made before.
-            draws: x (T, S, c B, d_x) uint8, z (T, S, (c + 1) B, d_z), e (T, S, c B, 1) and Gumbel
-                noise (T, S, (c + 1) B, d_x), or (T, S, 0, d_x) without.
-            losses: (T, 3) float64, written: those of `GANStack.losses`.
-        """
         if sources:
-            _train_run(
-                critic,
-                generator,
-                memory,
-                critic_rule,
-                generator_rule,
-                settings,
-                run,
-                done,
-                draws,
-                losses,
-            )
+            update(rule, generator, run, count)
 
-    return train_run
+    return generate, sweep, learn
 
 
-train_run = _cached(fingerprint(vectors, product, mlp, elementwise, relational, optimisers))
+_generate, _sweep, _learn = _compiled(
+    fingerprint(vectors, product, mlp, elementwise, relational, optimisers)
+)
+
+
+def train_run(
+    critic: RelationalCritic,
+    generator: Perceptron,
+    memory: Molecules,
+    critic_rule: Optimiser,
+    generator_rule: Optimiser,
+    settings: MolGANSettings,
+    run: int,
+    done: int,
+    draws: tuple[np.ndarray, ...],
+    losses: np.ndarray,
+) -> None:
+    """Make len(losses) generator steps of one run.
+
+    A step takes a tenth of a second, so its parts are compiled by themselves, which takes half
+    the time, and called from here; they let other threads run.
+
+    Args:
+        critic: of one thread, like the next two.
+        generator: with (c + 1) B rows.
+        memory: see `Molecules`.
+        critic_rule: the critic's optimiser and its state.
+        generator_rule: the generator's.
+        settings: of a step.
+        run: place of the run in the stack.
+        done: generator steps made before.
+        draws: x (T, S, c B, d_x) uint8, z (T, S, (c + 1) B, d_z), e (T, S, c B, 1) and Gumbel
+            noise (T, S, (c + 1) B, d_x), or (T, S, 0, d_x) without.
+        losses: (T, 3) float64, written: those of `GANStack.losses`.
+    """
+    batch, num_critic = settings.batch_size, settings.critic_steps
+    num_nodes, nothing = critic.num_nodes, np.zeros(3)
+    for t in range(len(losses)):
+        real, z, mix, noise = (draw[t, run] for draw in draws)
+        _generate(generator, memory, settings, run, z, noise, num_nodes)
+        for k in range(num_critic):
+            rows = slice(k * batch, (k + 1) * batch)
+            count = (done + t) * num_critic + k + 1
+            step_losses = np.zeros(3)
+            _sweep(
+                critic, memory, settings, run, rows.start, real[rows], mix[rows], False,
+                critic_rule, count, step_losses,
+            )  # fmt: skip
+            losses[t] = step_losses
+        _sweep(
+            critic, memory, settings, run, num_critic * batch, real[:batch], mix[:batch], True,
+            critic_rule, done + t + 1, nothing,
+        )  # fmt: skip
+        _learn(generator, memory, settings, run, num_nodes, generator_rule, done + t + 1)

@@ -115,7 +115,7 @@ def _molecules(
     width, dtype = generator.widths[-1], generators.flat.dtype
     soft = np.zeros(((num_critic + 1) * batch, width), dtype)
     seen = np.zeros_like(soft) if settings.is_hard else soft
-    memory = Molecules(soft, seen, np.zeros((batch, width), dtype), np.zeros((batch, width), dtype))
+    memory = Molecules(soft, seen, *(np.zeros((batch, width), dtype) for _ in range(3)))
     return train_run, settings, (relational_critic(critic), generators, memory)
 
 
