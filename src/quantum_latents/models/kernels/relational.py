@@ -167,23 +167,24 @@ def _zero(rows):
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def _fill(rows, bias):
-    """Write the bias to every row."""
+    """Write the bias to the first columns of every row."""
     for row in range(rows.shape[0]):
-        for i in range(rows.shape[1]):
+        for i in range(len(bias)):
             rows[row, i] = bias[i]
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
-def _copy(target, source):
+def _copy(target, at, source, width):
+    """Write the first `width` columns of the source to the target's columns from `at` on."""
     for row in range(source.shape[0]):
-        for i in range(source.shape[1]):
-            target[row, i] = source[row, i]
+        for i in range(width):
+            target[row, at + i] = source[row, i]
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
-def _apply_tanh(rows):
+def _apply_tanh(rows, width):
     for row in range(rows.shape[0]):
-        for i in range(rows.shape[1]):
+        for i in range(width):
             rows[row, i] = tanh(rows[row, i])
 
 
@@ -194,18 +195,18 @@ def _add_scaled(target, factor, source):
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
-def _gather(target, adjacency, source, transposed):
+def _gather(target, width, adjacency, source, transposed):
     """Add to target_i the sum over r, j of A_r[i, j] source_j[block r], for one molecule.
 
     Args:
-        target: (n, w).
-        adjacency: (R, n, n), or its transpose.
+        target: (n, w or wider); width: w.
+        adjacency: (R, n, n).
         source: (n, (R + 1) w); block 0 is a place's own and left out.
         transposed: whether A_r[j, i] is meant.
     """
-    n, width = target.shape
+    n = target.shape[0]
     for i in range(n):
-        row = target[i]
+        row = target[i, :width]
         for r in range(adjacency.shape[0]):
             for j in range(n):
                 a = adjacency[r, j, i] if transposed else adjacency[r, i, j]
@@ -214,16 +215,16 @@ def _gather(target, adjacency, source, transposed):
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
-def _scatter(target, adjacency, source, transposed):
+def _scatter(target, width, adjacency, source, transposed):
     """Add to target_i[block r] the sum over j of A_r[i, j] source_j, for one molecule.
 
     Args:
         target: (n, (R + 1) w); block 0 is left alone.
         adjacency: (R, n, n).
-        source: (n, w).
+        source: (n, w); width: w.
         transposed: whether A_r[j, i] is meant.
     """
-    n, width = source.shape
+    n = source.shape[0]
     for i in range(n):
         for r in range(adjacency.shape[0]):
             row = target[i, (r + 1) * width : (r + 2) * width]
@@ -269,7 +270,7 @@ def _nodes_into(net, layer, start, stop):
         return
     nodes = _rows(net.values, net.input_at[0], net.num_nodes, start, stop)
     u = _rows(net.values, net.input_at[layer], net.inputs[layer], start, stop)
-    _copy(u[:, net.inputs[layer] - net.num_nodes :], nodes)
+    _copy(u, net.inputs[layer] - net.num_nodes, nodes, net.num_nodes)
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
@@ -304,20 +305,21 @@ def values(net, run, count, first, last):
                 for row in range(b * n, (b + 1) * n):
                     for i in range(width):
                         result[b, i] += middle[row, i] * middle[row, width + i]
-            _apply_tanh(result)
+            _apply_tanh(result, width)
             continue
-        h = _rows(net.values, net.input_at[layer + 1], following, start, stop)[:, :width]
+        h = _rows(net.values, net.input_at[layer + 1], following, start, stop)
         _fill(h, bias)
         if kind == _PLAIN:
-            add_product(h, u, weight, net.product)
+            add_product(h[:, :width], u, weight, net.product)
         elif kind == _AGGREGATES_FIRST:
             middle = _rows(net.values, net.middle_at[layer], 4 * u.shape[1], start, stop)
             _zero(middle)
-            _copy(middle[:, : u.shape[1]], u)
+            mixed = u.shape[1]
+            _copy(middle, 0, u, mixed)
             for b in range(last - first):
                 rows = slice(b * n, (b + 1) * n)
-                _scatter(middle[rows], net.adjacency[first + b], u[rows], False)
-            add_product(h, middle, weight, net.product)
+                _scatter(middle[rows], mixed, net.adjacency[first + b], u[rows], False)
+            add_product(h[:, :width], middle, weight, net.product)
         else:
             middle = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
             _zero(middle)
@@ -327,8 +329,8 @@ def values(net, run, count, first, last):
                 for row in range(b * n, (b + 1) * n):
                     for i in range(width):
                         h[row, i] += middle[row, i]
-                _gather(h[rows], net.adjacency[first + b], middle[rows], False)
-        _apply_tanh(h)
+                _gather(h[rows], width, net.adjacency[first + b], middle[rows], False)
+        _apply_tanh(h, width)
         if kind != _PLAIN:
             _nodes_into(net, layer + 1, start, stop)
 
@@ -407,10 +409,10 @@ def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
     p_middle = _rows(net.adjoints, net.middle_at[layer], 4 * mixed, start, stop)
     _zero(p_middle)
     if by_product:
-        _copy(p_middle[:, :width], p_z)
+        _copy(p_middle, 0, p_z, width)
     else:
         add_product(p_middle, p_z, weight.T, net.product)
-        _copy(p_u, p_middle[:, :mixed])
+        _copy(p_u, 0, p_middle, mixed)
     if by_product:
         source = _rows(net.values, net.middle_at[layer], 4 * mixed, 0, count * n)
     else:
@@ -420,9 +422,9 @@ def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
         rows = slice((b - first) * n, (b - first + 1) * n)
         adjacency = net.adjacency[v]
         if by_product:
-            _scatter(p_middle[rows], adjacency, p_z[rows], True)
+            _scatter(p_middle[rows], width, adjacency, p_z[rows], True)
         else:
-            _gather(p_u[rows], adjacency, p_middle[rows], True)
+            _gather(p_u[rows], mixed, adjacency, p_middle[rows], True)
         if b < 3 * count:
             continue
         for i in range(n):
@@ -474,20 +476,20 @@ def tangents(net, run, count):
                     s_dot[b, i] *= one - s[b, i] * s[b, i]
             continue
         h = _rows(net.values, net.input_at[layer + 1], following, 0, count * per)
-        whole = _rows(net.values, net.input_at[layer + 1], following, start, stop)
-        h_dot = whole[:, :width]
+        h_dot = _rows(net.values, net.input_at[layer + 1], following, start, stop)
         _zero(h_dot)
         if kind == _PLAIN:
-            add_product(h_dot, u_dot, weight, net.product)
+            add_product(h_dot[:, :width], u_dot, weight, net.product)
         elif kind == _AGGREGATES_FIRST:
             dots = _rows(net.values, net.middle_at[layer], 4 * u.shape[1], start, stop)
             _zero(dots)
-            _copy(dots[:, : u.shape[1]], u_dot)
+            mixed = u.shape[1]
+            _copy(dots, 0, u_dot, mixed)
             for b in range(count):
                 rows = slice(b * n, (b + 1) * n)
-                _scatter(dots[rows], net.adjacency[3 * count + b], u[rows], False)
-                _scatter(dots[rows], net.adjacency[b], u_dot[rows], False)
-            add_product(h_dot, dots, weight, net.product)
+                _scatter(dots[rows], mixed, net.adjacency[3 * count + b], u[rows], False)
+                _scatter(dots[rows], mixed, net.adjacency[b], u_dot[rows], False)
+            add_product(h_dot[:, :width], dots, weight, net.product)
         else:
             middle = _rows(net.values, net.middle_at[layer], 4 * width, 0, count * n)
             dots = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
@@ -495,9 +497,9 @@ def tangents(net, run, count):
             add_product(dots, u_dot, weight, net.product)
             for b in range(count):
                 rows = slice(b * n, (b + 1) * n)
-                _copy(h_dot[rows], dots[rows, :width])
-                _gather(h_dot[rows], net.adjacency[b], dots[rows], False)
-                _gather(h_dot[rows], net.adjacency[3 * count + b], middle[rows], False)
+                _copy(h_dot[rows], 0, dots[rows], width)
+                _gather(h_dot[rows], width, net.adjacency[b], dots[rows], False)
+                _gather(h_dot[rows], width, net.adjacency[3 * count + b], middle[rows], False)
         for row in range(stop - start):
             for i in range(width):
                 h_dot[row, i] *= one - h[row, i] * h[row, i]
@@ -564,11 +566,11 @@ def second_adjoints(net, run, count):
         elif kind == _CONVOLUTION:
             q_middle = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, rows)
             _zero(q_middle)
-            _copy(q_middle[:, :width], q_z)
+            _copy(q_middle, 0, q_z, width)
             for b in range(count):
                 of = slice(b * n, (b + 1) * n)
-                _scatter(q_middle[of], net.adjacency[b], q_z[of], True)
-                _scatter(q_middle[of], net.adjacency[3 * count + b], p_z[of], True)
+                _scatter(q_middle[of], width, net.adjacency[b], q_z[of], True)
+                _scatter(q_middle[of], width, net.adjacency[3 * count + b], p_z[of], True)
             if layer:
                 _zero(q_u)
                 add_product(q_u, q_middle, weight.T, net.product)
@@ -577,12 +579,12 @@ def second_adjoints(net, run, count):
             q_middle = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, 4 * rows)
             _zero(q_middle[:rows])
             add_product(q_middle[:rows], q_z, weight.T, net.product)
-            _copy(q_u, q_middle[:rows, :width])
+            _copy(q_u, 0, q_middle[:rows], width)
             for b in range(count):
                 of = slice(b * n, (b + 1) * n)
                 of_p = slice(3 * rows + b * n, 3 * rows + (b + 1) * n)
-                _gather(q_u[of], net.adjacency[b], q_middle[of], True)
-                _gather(q_u[of], net.adjacency[3 * count + b], q_middle[of_p], True)
+                _gather(q_u[of], width, net.adjacency[b], q_middle[of], True)
+                _gather(q_u[of], width, net.adjacency[3 * count + b], q_middle[of_p], True)
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
