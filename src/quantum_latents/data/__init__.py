@@ -12,6 +12,7 @@ from quantum_latents.data.array import ArraySpec, array_spec, load_array
 from quantum_latents.data.bits import BitsSpec, load_bits
 from quantum_latents.data.dataset import DataSet
 from quantum_latents.data.mixture import MixtureSpec, load_mixture
+from quantum_latents.data.molecules import MoleculesSpec, load_molecules, molecules_spec
 from quantum_latents.data.photon_counts import PhotonCountsSpec, load_photon_counts
 from quantum_latents.random import Stream
 
@@ -21,12 +22,14 @@ __all__ = [
     "DataSet",
     "DataSpec",
     "MixtureSpec",
+    "MoleculesSpec",
     "PhotonCountsSpec",
     "array_spec",
     "load",
+    "molecules_spec",
 ]
 
-DataSpec = MixtureSpec | PhotonCountsSpec | BitsSpec | ArraySpec
+DataSpec = MixtureSpec | PhotonCountsSpec | BitsSpec | ArraySpec | MoleculesSpec
 """Any data set's spec."""
 
 
@@ -36,12 +39,12 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
     Args:
         spec: what to draw, or which file to read.
         stream: the run's stream for its data, such as ``stream(seed, "data")``. An array of the
-            user's does not depend on it: its split is fixed by the spec.
-        cache: the folder of banks; only photon counts use it.
+            user's and molecules do not depend on it: their split is fixed by the spec.
+        cache: the folder of banks and of sets of molecules; only those two use it.
 
     Raises:
         TypeError: `spec` is no spec of a data set.
-        ValueError, ImportError: see `load_array` and `build_bank`.
+        ValueError, ImportError: see `load_array`, `load_molecules` and `build_bank`.
 
     >>> from quantum_latents.random import stream
     >>> load(BitsSpec(num_train=100, num_held_out=50), stream(0, "data"), Path("cache")).dim
@@ -56,4 +59,6 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
             return load_bits(spec, stream)
         case ArraySpec():
             return load_array(spec)
+        case MoleculesSpec():
+            return load_molecules(spec, cache)
     raise TypeError(f"{spec!r} is no spec of a data set; use one of {DataSpec}")

@@ -4,5 +4,6 @@ Imported by data sets, metrics and pictures alike; RDKit is loaded when it is us
 """
 
 from quantum_latents.molecules.graphs import BOND_CLASSES, GraphLayout
+from quantum_latents.molecules.smiles import MoleculeGraphs, Progress, graphs_from_smiles
 
-__all__ = ["BOND_CLASSES", "GraphLayout"]
+__all__ = ["BOND_CLASSES", "GraphLayout", "MoleculeGraphs", "Progress", "graphs_from_smiles"]
