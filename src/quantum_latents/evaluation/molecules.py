@@ -12,7 +12,6 @@ and the versions of RDKit, fcd and this module.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import fcntl
 import hashlib
@@ -416,10 +415,11 @@ def _cached(
 
 def _read(path: Path) -> Arrays | None:
     """Return the arrays of a file, None if it is not there or damaged (each has a CRC)."""
-    with contextlib.suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    return None
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None
 
 
 def _to_arrays(found: MoleculeSet) -> Arrays:

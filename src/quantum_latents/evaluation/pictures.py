@@ -20,6 +20,16 @@ NUM_PICTURES = 24
 """As many first draws are drawn; nothing is picked."""
 
 _WIDTH, _HEIGHT = 160, 120
+_DEFAULTS = (
+    "fill-rule:evenodd;",
+    ";stroke-linecap:butt",
+    ";stroke-linejoin:miter",
+    ";stroke-miterlimit:10",
+    ";stroke-opacity:1",
+    "opacity:1.0;",
+    ";stroke:none",
+)
+"""What RDKit spells out and every browser takes for granted."""
 
 
 def draw_molecules(
@@ -82,4 +92,6 @@ def _bare(svg: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r"\s(xmlns:\w+|version|baseProfile|xml:space|class|id)='[^']*'", "", svg)
+    for default in _DEFAULTS:
+        svg = svg.replace(default, "")
     return re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><").strip()

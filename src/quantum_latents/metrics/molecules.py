@@ -156,7 +156,8 @@ def property_distance(generated: MoleculeSet, reference: MoleculeSet, name: str)
     """Return the Wasserstein-1 distance of a property's distributions, in the property's unit.
 
     Args:
-        generated, reference: the sets.
+        generated: the set.
+        reference: what it is compared with.
         name: one of `PROPERTIES`.
 
     Raises:

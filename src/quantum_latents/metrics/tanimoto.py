@@ -25,8 +25,9 @@ def nearest_tanimoto(fingerprints: np.ndarray, reference: np.ndarray) -> np.ndar
     Raises:
         ValueError: the reference is empty, or of another width.
 
-    >>> nearest_tanimoto(np.array([[0b111], [0b1]], np.uint8), np.array([[0b11]], np.uint8)).round(3)
-    array([0.667, 0.5  ])
+    >>> three_bits, two_bits = np.array([[0b111]], np.uint8), np.array([[0b011]], np.uint8)
+    >>> nearest_tanimoto(three_bits, two_bits).round(3)
+    array([0.667])
     """
     if len(reference) == 0 or fingerprints.shape[1:] != reference.shape[1:]:
         raise ValueError(

@@ -78,9 +78,9 @@ def decode(layout: GraphLayout, codes: np.ndarray) -> Decoded:
         ImportError: RDKit is not installed.
 
     >>> layout = GraphLayout(num_atoms=3, elements=("C", "O"))
-    >>> decoded = decode(layout, np.array([[1, 1, 0, 1, 1, 2], [0, 2, 0, 2, 2, 1], [0, 0, 0, 2, 2, 1]]))
+    >>> decoded = decode(layout, np.array([[1, 1, 0, 1, 1, 2], [0, 2, 0, 2, 2, 1]]))
     >>> decoded.smiles, decoded.reasons
-    (('CCO', '', ''), ('', 'more than one piece', 'more than one piece'))
+    (('CCO', ''), ('', 'more than one piece'))
     """
     codes = np.asarray(codes)
     _check_classes(layout, codes)

@@ -47,8 +47,8 @@ def judge(layout: GraphLayout, codes: np.ndarray) -> np.ndarray:
         ValueError: codes are not of this layout.
 
     >>> layout = GraphLayout(num_atoms=3, elements=("C", "O"))
-    >>> carbon_dioxide, too_many, two_pieces = [2, 2, 0, 1, 2, 2], [3, 0, 0, 1, 2, 0], [0] * 3 + [1] * 3
-    >>> [Verdict(v).name for v in judge(layout, np.array([carbon_dioxide, too_many, two_pieces]))]
+    >>> graphs = np.array([[2, 2, 0, 1, 2, 2], [3, 0, 0, 1, 2, 0], [0, 0, 0, 1, 1, 1]])
+    >>> [Verdict(v).name for v in judge(layout, graphs)]
     ['VALID', 'VALENCE', 'FRAGMENTS']
     """
     return _in_blocks(layout, codes, _judge)
