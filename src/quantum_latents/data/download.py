@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -19,7 +18,6 @@ from quantum_latents.molecules import Progress
 __all__ = ["QM9_ARCHIVE", "QM9_UNCHARACTERISED", "RemoteFile", "fetch"]
 
 _BLOCK = 1 << 18  # bytes between two reports of progress
-_TIMEOUT = 30  # seconds without a byte
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +27,13 @@ class RemoteFile:
     Attributes:
         name: what it is called here.
         urls: where it is, tried in this order.
-        size: bytes.
+        size: bytes, or None if its publisher does not say.
         md5: its MD5 sum, as its publisher gives it; it guards against damage, not malice.
     """
 
     name: str
     urls: tuple[str, ...]
-    size: int
+    size: int | None
     md5: str
 
 
@@ -56,12 +54,122 @@ QM9_UNCHARACTERISED = RemoteFile(
         "https://ndownloader.figshare.com/files/3195404",
         "https://springernature.figshare.com/ndownloader/files/3195404",
     ),
-    size=0,
+    size=None,
     md5="a361887bacb427b8a0ce7903d92a53b4",
 )
 """The numbers of the 3,054 molecules whose geometry QM9's authors found inconsistent."""
 
 
-def fetch(remote: RemoteFile, folder: Path, on_progress: Progress) -> Path:
-    """Return `folder` / name, downloaded unless it is there."""
-    raise NotImplementedError
+def fetch(
+    remote: RemoteFile,
+    folder: Path,
+    on_progress: Progress = lambda what, done, total: None,
+    *,
+    timeout: float = 30.0,
+) -> Path:
+    """Return `folder` / name, downloaded unless it is there; checked either way.
+
+    A place is asked again, for the rest, as long as every answer brings something; then the next
+    place is. What has arrived stays for the next call. A complete file with another sum is
+    deleted, and asked for once more from its beginning if an earlier call had begun it.
+
+    Args:
+        remote: which file.
+        folder: where to put it; made if missing.
+        on_progress: called with what is being done, bytes done and bytes in all.
+        timeout: seconds without a byte after which a server is given up.
+
+    Raises:
+        ValueError: a file of that name is there, and it is another one or damaged.
+        ConnectionError: it could not be downloaded; the message says what to put where.
+    """
+    path = folder / remote.name
+    if path.is_file():
+        if fault := _fault(remote, path):
+            raise ValueError(
+                f"{str(path)!r} is damaged or another file ({fault}): delete it, and it is "
+                "downloaded again"
+            )
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{remote.name}.part"
+    failures = []
+    for url in remote.urls:
+        try:
+            fault = _complete(url, remote, part, on_progress, timeout)
+        except (OSError, HTTPException) as error:
+            failures.append(f"{url}: {' '.join(str(error).split()) or type(error).__name__}")
+            continue
+        if fault:
+            failures.append(f"{url}: sends another file ({fault})")
+            continue
+        os.replace(part, path)
+        return path
+    raise ConnectionError(
+        f"{remote.name} could not be downloaded ({'; '.join(failures)}); without a network, put "
+        f"it (from {remote.urls[0]}, MD5 {remote.md5}) at {str(path)!r}"
+    )
+
+
+def _complete(
+    url: str, remote: RemoteFile, part: Path, on_progress: Progress, timeout: float
+) -> str:
+    """Grow `part` until nothing is missing; return what is wrong with it then, or nothing."""
+    while True:
+        begun_before = size = part.stat().st_size if part.is_file() else 0
+        goal = remote.size
+        while size == 0 or goal is None or size < goal:
+            goal = _append(url, remote, part, size, on_progress, timeout)
+            before, size = size, part.stat().st_size
+            if goal is None:  # the server does not say how much there is: the sum decides
+                break
+            if size < goal and size <= before:
+                raise ConnectionError("the server breaks off and sends nothing more")
+        fault = _fault(remote, part)
+        if fault:
+            part.unlink()
+        if not (fault and begun_before):
+            return fault
+
+
+def _append(
+    url: str, remote: RemoteFile, part: Path, start: int, on_progress: Progress, timeout: float
+) -> int | None:
+    """Ask for the bytes from `start` on, keep what arrives, return the file's size if known."""
+    request = urllib.request.Request(url, headers={"User-Agent": "quantum-latents"})
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
+        # A server that does not know ranges sends everything, with status 200 and not 206.
+        resumed = answer.status == 206
+        announced = answer.headers.get("Content-Length")
+        goal = int(announced) if announced else None
+        if resumed:
+            span, _, total = answer.headers.get("Content-Range", "").partition("/")
+            if not span.startswith(f"bytes {start}-"):
+                raise ConnectionError("the server sends another range than it was asked for")
+            goal = int(total) if total.isdecimal() else None
+        goal = goal or remote.size
+        if remote.size is not None and goal != remote.size:
+            raise ConnectionError(f"another file ({goal:,} bytes, not {remote.size:,})")
+        done = start if resumed else 0
+        with part.open("ab" if resumed else "wb") as file:
+            try:
+                while block := answer.read1(_BLOCK):
+                    file.write(block)
+                    done += len(block)
+                    on_progress(f"downloading {remote.name}", done, goal or done)
+            except (OSError, HTTPException):
+                if done <= start:
+                    raise
+    return goal
+
+
+def _fault(remote: RemoteFile, file: Path) -> str:
+    """Return what is wrong with a file, or nothing."""
+    size = file.stat().st_size
+    if remote.size is not None and size != remote.size:
+        return f"{size:,} bytes, not {remote.size:,}"
+    with file.open("rb") as stream:
+        md5 = hashlib.file_digest(stream, "md5").hexdigest()
+    return "" if md5 == remote.md5 else f"MD5 {md5}, not {remote.md5}"

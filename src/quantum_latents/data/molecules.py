@@ -124,7 +124,7 @@ def molecules_spec(
     on_progress: Progress = lambda what, done, total: None,
     **settings: Any,
 ) -> MoleculesSpec:
-    """Return the spec of the molecules in `source`, whose set is then in the cache.
+    r"""Return the spec of the molecules in `source`, whose set is then in the cache.
 
     The first call converts the file (QM9: about 15 s); later ones find the set by the SHA-256 of
     the file, check it and are quick. A damaged set is made again.
@@ -150,7 +150,7 @@ def molecules_spec(
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> file = folder / "alcohols.smi"
-    >>> _ = file.write_text("\\n".join("C" * k + "O" for k in range(1, 30)))
+    >>> _ = file.write_text("\n".join("C" * k + "O" for k in range(1, 30)))
     >>> spec = molecules_spec(file, folder, held_out_fraction=0.4)
     >>> spec.name, spec.num_atoms, spec.elements
     ('alcohols', 30, ('C', 'O'))
@@ -397,7 +397,7 @@ def _content_hash(
 
 
 def _place(smiles: str) -> float:
-    """u of the module's first lines: 53 bits of a hash, so that it is exact in a float64."""
+    """Return u of the module's first lines: 53 bits of a hash, so that it is exact in a float64."""
     digest = hashlib.sha256(b"quantum-latents molecules " + smiles.encode()).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 

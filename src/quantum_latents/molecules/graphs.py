@@ -101,7 +101,11 @@ class GraphLayout:
         codes = self._checked(codes, self.code_width)
         bonds = np.eye(BOND_CLASSES, dtype=np.uint8)[codes[:, : self.num_pairs]]
         nodes = np.eye(self.num_node_classes, dtype=np.uint8)[codes[:, self.num_pairs :]]
-        return np.concatenate([bonds.reshape(len(codes), -1), nodes.reshape(len(codes), -1)], 1)
+        cut = BOND_CLASSES * self.num_pairs
+        one_hot = np.empty((len(codes), self.one_hot_width), dtype=np.uint8)
+        one_hot[:, :cut] = bonds.reshape(len(codes), cut)
+        one_hot[:, cut:] = nodes.reshape(len(codes), self.one_hot_width - cut)
+        return one_hot
 
     def to_codes(self, scores: ArrayLike) -> np.ndarray:
         """Return codes uint8 (N, P + n): the class of the highest score in each group.
@@ -116,7 +120,8 @@ class GraphLayout:
         scores = self._checked(np.asarray(scores), self.one_hot_width)
         cut = BOND_CLASSES * self.num_pairs
         bonds = scores[:, :cut].reshape(len(scores), self.num_pairs, BOND_CLASSES).argmax(-1)
-        nodes = scores[:, cut:].reshape(len(scores), self.num_atoms, -1).argmax(-1)
+        groups = (len(scores), self.num_atoms, self.num_node_classes)
+        nodes = scores[:, cut:].reshape(groups).argmax(-1)
         return np.concatenate([bonds, nodes], axis=1).astype(np.uint8)
 
     def _checked(self, array: np.ndarray, width: int) -> np.ndarray:
