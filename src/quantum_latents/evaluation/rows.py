@@ -6,11 +6,14 @@ Everything in a row but its `provenance` is a function of the spec and of the st
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from quantum_latents.data import DataSet
+from quantum_latents.evaluation.molecules import evaluate_molecules
+from quantum_latents.evaluation.stored import write_pictures
 from quantum_latents.metrics import compute, floor, lookup
 from quantum_latents.random import stream
 from quantum_latents.results import ROW_SCHEMA
@@ -25,14 +28,17 @@ def evaluate(samples: np.ndarray, data: DataSet, seed: int) -> dict[str, dict[st
     """Return every metric of the data set, with its floor and what a table must know.
 
     Args:
-        samples: generated, (N, d_x), in data units.
+        samples: generated, (N, d_x), in data units; codes of graphs (N, P + n).
         data: gives the reference (its held-out samples) and the names of the metrics.
         seed: the run's; random projections follow from it, so they are paired.
 
     The floor puts as many fresh samples of the data itself in the generated samples' place.
+    Molecules' entries say more, see `quantum_latents.evaluation.molecules`.
     """
     directions = stream(seed, "metrics")
     in_place = data.floor_reference[: len(samples)]
+    if data.layout is not None:
+        return evaluate_molecules(samples, data, seed)[0]
     metrics = {}
     for name in data.metrics:
         metric = lookup(name)
@@ -55,6 +61,7 @@ def make_row(
     study: str,
     stack: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    directory: Path | None = None,
 ) -> dict[str, Any]:
     """Return the row of a run.
 
@@ -64,11 +71,20 @@ def make_row(
         study: name of the study the run belongs to.
         stack: how it was trained: the stack's size, the run's place in it, device, threads.
         provenance: when, where and with which version.
+        directory: the study's, where pictures of molecules are written; None writes none.
     """
     samples, diverged_at = outcome.samples, outcome.diverged_at
     detail = "" if diverged_at is None else f"diverged at generator step {diverged_at}"
     if samples is not None and not np.isfinite(samples).all():
         samples, detail = None, "generated samples are not finite"
+    metrics: dict[str, dict[str, Any]] = {}
+    preview = None
+    if samples is not None and data.layout is not None:
+        metrics, preview, pictures = evaluate_molecules(samples, data, outcome.spec.seed)
+        if directory is not None:
+            preview["pictures"] = write_pictures(directory, outcome.spec.digest, pictures)
+    elif samples is not None:
+        metrics, preview = evaluate(samples, data, outcome.spec.seed), _preview(samples, data)
     return {
         "schema": ROW_SCHEMA,
         "run": outcome.spec.digest,
@@ -76,9 +92,9 @@ def make_row(
         "spec": outcome.spec.to_json(),
         "status": "diverged" if detail else "finished",
         "status_detail": detail,
-        "metrics": {} if samples is None else evaluate(samples, data, outcome.spec.seed),
+        "metrics": metrics,
         "curves": outcome.curves,
-        "preview": None if samples is None else _preview(samples, data),
+        "preview": preview,
         "notes": list(data.notes),
         "stack": dict(stack),
         "provenance": dict(provenance),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -12,7 +14,9 @@ from safetensors.numpy import save
 from quantum_latents.training import Outcome
 from quantum_latents.training.checkpoint import write_atomically
 
-__all__ = ["read_samples", "run_folder", "write_run"]
+__all__ = ["read_samples", "run_folder", "write_pictures", "write_run"]
+
+_PICTURES_SCHEMA = 1
 
 
 def run_folder(directory: Path, digest: str) -> Path:
@@ -32,8 +36,29 @@ def write_run(directory: Path, outcome: Outcome) -> None:
     write_atomically(folder / "generator.safetensors", save(weights, metadata=metadata))
 
 
+def write_pictures(directory: Path, digest: str, pictures: Sequence[Mapping[str, Any]]) -> str:
+    """Write a run's pictures of molecules atomically; return the file's path in the directory.
+
+    They are kept outside the run's folder, so that they can be published with the rows while
+    weights and samples stay behind.
+
+    Args:
+        directory: the study's.
+        digest: the run's.
+        pictures: see `quantum_latents.evaluation.pictures`.
+    """
+    name = f"pictures/{digest}.json"
+    path = directory / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"schema": _PICTURES_SCHEMA, "molecules": list(pictures)}
+    write_atomically(path, json.dumps(content, indent=1).encode())
+    return name
+
+
 def read_samples(directory: Path, digest: str) -> np.ndarray:
-    """Return the generated samples of a run, float32 (num_samples, d_x), in data units.
+    """Return the generated samples of a run, (num_samples, d_x), in data units.
+
+    They are float32, and uint8 of graphs.
 
     Raises:
         FileNotFoundError: the run stored none (it diverged, or has not finished).

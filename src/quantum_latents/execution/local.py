@@ -548,6 +548,7 @@ def _train(
                     "version": quantum_latents.__version__,
                     "commit": commit,
                 },
+                directory=directory,
             )
         )
     return rows

@@ -10,7 +10,13 @@ Facts that metrics read:
 - `photon_total`: the number of photons of every sample;
 - `coordinate_scale` (d,), optional: the two-sample metrics divide every coordinate by it first,
   so that they do not depend on the units of a table's columns. Without it they take the
-  coordinates as they are.
+  coordinates as they are;
+- `train_smiles`: the canonical SMILES that a generator was trained on;
+- `chemnet_reference`: moments of the reference molecules' activations, see
+  `quantum_latents.metrics.frechet`.
+
+Metrics of the domain "molecules" take sets of molecules (`quantum_latents.metrics.molecules`)
+where the others take arrays, and may have no value for some of them.
 """
 
 from __future__ import annotations
@@ -23,7 +29,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantum_latents.metrics import discrete, modes, two_sample
+from quantum_latents.metrics import discrete, modes, molecules, two_sample
+from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet
 from quantum_latents.metrics.samples import as_samples_pair
 from quantum_latents.random import Stream
 
@@ -47,6 +54,7 @@ class Metric:
         needs: the facts without which the metric is not defined.
         compute: (generated, reference, facts, stream) -> value; call `compute` of this module,
             which checks the facts, instead.
+        domain: what the samples are, "vectors" or "molecules".
     """
 
     name: str
@@ -56,9 +64,8 @@ class Metric:
     constant_wins: bool
     corroborated_by: tuple[str, ...]
     needs: tuple[str, ...]
-    compute: Callable[[ArrayLike, ArrayLike, Facts, Stream], float] = field(
-        repr=False, compare=False
-    )
+    compute: Callable[[Any, Any, Facts, Stream], float] = field(repr=False, compare=False)
+    domain: Literal["vectors", "molecules"] = "vectors"
 
 
 def lookup(name: str) -> Metric:
@@ -85,20 +92,26 @@ def lookup(name: str) -> Metric:
 
 
 def compute(
-    name: str, generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream
+    name: str,
+    generated: ArrayLike | MoleculeSet,
+    reference: ArrayLike | MoleculeSet,
+    facts: Facts,
+    stream: Stream,
 ) -> float:
     """Return the metric called `name` of generated samples against reference samples.
 
     Args:
         name: a key of `METRICS`.
-        generated: samples (N, d), N >= 2, in the data's own units.
-        reference: held-out data (M, d), M >= 2, in the same units.
+        generated: samples (N, d), N >= 2, in the data's own units; or a set of molecules.
+        reference: held-out data (M, d), M >= 2, in the same units; or a set of molecules.
         facts: what the data set knows about itself; see the module's first lines.
         stream: where random directions come from; the same stream gives the same metric.
 
     Raises:
         TypeError, ValueError: see `quantum_latents.metrics.samples.as_samples_pair`.
+        TypeError: molecules for a metric of vectors, or vectors for one of molecules.
         ValueError: no such metric, or a fact that it needs is missing.
+        NotDefined: a metric of molecules has no value for these, with the reason.
 
     >>> from quantum_latents.random import stream
     >>> x, y = [[0.25], [1.0]], [[0.0], [1.0]]
@@ -112,12 +125,22 @@ def compute(
             f"metric {name!r} needs the data set's {', '.join(missing)}, "
             f"which is not among its facts ({', '.join(sorted(facts)) or 'none'})"
         )
-    x, y = as_samples_pair(generated, reference)
-    return metric.compute(x, y, facts, stream)
+    for samples in (generated, reference):
+        if isinstance(samples, MoleculeSet) != (metric.domain == "molecules"):
+            raise TypeError(
+                f"metric {name!r} is one of {metric.domain}, not of {type(samples).__name__}"
+            )
+    if metric.domain == "vectors":
+        generated, reference = as_samples_pair(generated, reference)  # type: ignore[arg-type]
+    return metric.compute(generated, reference, facts, stream)
 
 
 def floor(
-    name: str, held_out_a: ArrayLike, held_out_b: ArrayLike, facts: Facts, stream: Stream
+    name: str,
+    held_out_a: ArrayLike | MoleculeSet,
+    held_out_b: ArrayLike | MoleculeSet,
+    facts: Facts,
+    stream: Stream,
 ) -> float:
     """Return the metric between two disjoint sets of the data themselves: its sampling floor.
 
@@ -160,6 +183,169 @@ def _energy(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: St
 def _sliced(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream) -> float:
     return two_sample.sliced_wasserstein(*_scaled(generated, reference, facts), stream)
 
+
+def _fcd_of_subsample(num_molecules: int) -> Callable[[Any, Any, Facts, Stream], float]:
+    def fcd(generated: MoleculeSet, reference: MoleculeSet, facts: Facts, stream: Stream) -> float:
+        # One order for all sizes and for all runs of a seed: a smaller subsample is part of a
+        # larger one, and latents are paired.
+        keys = stream.child("subsample").generator().random(generated.num_draws)
+        return molecules.fcd_unique(generated, facts["chemnet_reference"], num_molecules, keys)
+
+    return fcd
+
+
+def _uniqueness(generated: MoleculeSet) -> float:
+    if generated.num_valid == 0:
+        raise molecules.NotDefined("no valid molecule")
+    return generated.num_unique / generated.num_valid
+
+
+def _of_molecules(
+    name: str,
+    label: str,
+    direction: Literal["lower", "higher"],
+    compute: Callable[[Any, Any, Facts, Stream], float],
+    *,
+    unit: str = "",
+    constant_wins: bool = False,
+    needs: tuple[str, ...] = (),
+) -> Metric:
+    return Metric(
+        name=name,
+        label=label,
+        direction=direction,
+        unit=unit,
+        constant_wins=constant_wins,
+        corroborated_by=_FCD if constant_wins else (),
+        needs=needs,
+        compute=compute,
+        domain="molecules",
+    )
+
+
+def _shares_distance(
+    kind: str, distance: Callable[[np.ndarray, np.ndarray], float]
+) -> Callable[[Any, Any, Facts, Stream], float]:
+    return lambda x, y, facts, stream: distance(x.shares(kind), y.shares(kind))
+
+
+def _property_distance(name: str) -> Callable[[Any, Any, Facts, Stream], float]:
+    return lambda x, y, facts, stream: molecules.property_distance(x, y, name)
+
+
+_FCD = ("fcd_unique", "fcd_valid")
+
+_MOLECULES = (
+    _of_molecules(
+        "valid_and_unique",
+        "valid and unique molecules",
+        "higher",
+        lambda x, y, facts, stream: float(x.num_unique),
+        unit="molecules",
+    ),
+    _of_molecules(
+        "novel",
+        "valid and unique molecules that are not in the training set",
+        "higher",
+        lambda x, y, facts, stream: float(molecules.num_novel(x, facts["train_smiles"])),
+        unit="molecules",
+        needs=("train_smiles",),
+    ),
+    _of_molecules(
+        "fcd_unique",
+        "Fréchet ChemNet distance of unique valid molecules",
+        "lower",
+        lambda x, y, facts, stream: molecules.fcd_unique(x, facts["chemnet_reference"]),
+        needs=("chemnet_reference",),
+    ),
+    _of_molecules(
+        "fcd_valid",
+        "Fréchet ChemNet distance of all valid draws",
+        "lower",
+        lambda x, y, facts, stream: molecules.fcd_valid(x, facts["chemnet_reference"]),
+        needs=("chemnet_reference",),
+    ),
+    *(
+        _of_molecules(
+            f"fcd_unique_{num_molecules}",
+            f"Fréchet ChemNet distance of {num_molecules:,} unique valid molecules",
+            "lower",
+            _fcd_of_subsample(num_molecules),
+            needs=("chemnet_reference",),
+        )
+        for num_molecules in (2522, 1000)
+    ),
+    _of_molecules(
+        "validity",
+        "share of draws that are strictly valid",
+        "higher",
+        lambda x, y, facts, stream: x.num_valid / x.num_draws,
+        constant_wins=True,
+    ),
+    _of_molecules(
+        "molgan_validity",
+        "share of draws that are valid in MolGAN's looser sense",
+        "higher",
+        lambda x, y, facts, stream: x.num_loosely_valid / x.num_draws,
+        constant_wins=True,
+    ),
+    _of_molecules(
+        "uniqueness",
+        "share of distinct molecules among the valid draws",
+        "higher",
+        lambda x, y, facts, stream: _uniqueness(x),
+    ),
+    # One molecule can have bonds and atoms in the data's own shares.
+    _of_molecules(
+        "bond_type_distance",
+        "total variation of bond types",
+        "lower",
+        _shares_distance("bonds", molecules.total_variation),
+        constant_wins=True,
+    ),
+    _of_molecules(
+        "atom_type_distance",
+        "total variation of atom types",
+        "lower",
+        _shares_distance("atoms", molecules.total_variation),
+        constant_wins=True,
+    ),
+    _of_molecules(
+        "ring_distance",
+        "mean total variation of having rings of each kind",
+        "lower",
+        _shares_distance("rings", molecules.mean_total_variation),
+    ),
+    _of_molecules(
+        "functional_group_distance",
+        "mean total variation of having each functional group",
+        "lower",
+        _shares_distance("functional_groups", molecules.mean_total_variation),
+    ),
+    *(
+        _of_molecules(
+            f"{name}_distance",
+            f"Wasserstein-1 distance of {label}",
+            "lower",
+            _property_distance(name),
+        )
+        for name, label in (("qed", "QED"), ("sa", "SA score"), ("logp", "logP"))
+    ),
+    _of_molecules(
+        "nearest_similarity",
+        "Tanimoto similarity to the nearest reference molecule",
+        "higher",
+        lambda x, y, facts, stream: molecules.nearest_similarity(x, y),
+        constant_wins=True,
+    ),
+    _of_molecules(
+        "internal_diversity",
+        "internal diversity of the valid draws",
+        "higher",
+        lambda x, y, facts, stream: molecules.internal_diversity(x),
+    ),
+)
+assert tuple(metric.name for metric in _MOLECULES) == MOLECULE_METRICS
 
 _TWO_SAMPLE = ("energy_distance", "mmd", "sliced_wasserstein")
 
@@ -269,6 +455,7 @@ METRICS: dict[str, Metric] = {
             needs=(),
             compute=_sliced,
         ),
+        *_MOLECULES,
     )
 }
 """Every metric, by its name."""
