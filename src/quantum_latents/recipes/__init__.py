@@ -11,16 +11,20 @@ from quantum_latents.recipes.study import (
     with_num_steps,
 )
 from quantum_latents.recipes.table1 import DATA_SETS, table1
+from quantum_latents.recipes.table2 import INTERFEROMETERS, SETUPS, table2
 
 __all__ = [
     "DATA_SETS",
+    "INTERFEROMETERS",
     "LATENTS",
     "PRESETS",
+    "SETUPS",
     "Study",
     "compare",
     "mixture",
     "settings_of",
     "table1",
+    "table2",
     "with_bank_size",
     "with_num_steps",
 ]
