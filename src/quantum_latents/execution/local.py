@@ -178,6 +178,11 @@ def _freeze(study: Study, directory: Path, command: str, commit: str) -> None:
         "version": quantum_latents.__version__,
         "commit": commit,
     }
+    if study.paper is not None:
+        description["paper"] = {
+            "source": study.paper.source,
+            "figures": [asdict(figure) for figure in study.paper.figures],
+        }
     left = directory / "study.json"
     if left.exists() and _settings(left) != description["settings"]:
         raise ValueError(f"{directory} holds another study.json: choose another --out")
