@@ -262,12 +262,21 @@ class Section:
         return grids
 
     def missing_lines(self) -> list[str]:
-        """Return one sentence for each reason that a metric has no value."""
-        labels = {facts.name: facts.label for facts in self.metrics}
+        """Return one sentence for each reason that metrics of a latent have no value."""
         return [
-            f"No {labels[m.metric]} for {m.latent}, {_seeds_text(m.seeds)}: {m.reason}."
-            for m in self.missing
+            f"Without {'; '.join(labels)}: {gap.latent}, {_seeds_text(gap.seeds)} ({gap.reason})."
+            for gap, labels in self.gaps
         ]
+
+    @property
+    def gaps(self) -> list[tuple[Missing, list[str]]]:
+        """The runs without a value, one entry a reason, with the labels of all it concerns."""
+        labels = {facts.name: facts.label for facts in self.metrics}
+        groups: dict[tuple[Any, ...], tuple[Missing, list[str]]] = {}
+        for gap in self.missing:
+            key = (gap.latent, gap.reason, gap.seeds)
+            groups.setdefault(key, (gap, []))[1].append(labels[gap.metric])
+        return list(groups.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -351,13 +360,15 @@ class Table:
                 name, *others = cells.header
                 grid.add_column(name, no_wrap=name == "latent")
                 for other in others:
-                    grid.add_column(Text(other), justify="left" if other == "latent" else "right")
+                    justify = "left" if other == "latent" else "right"
+                    grid.add_column(Text(other, overflow="fold"), justify=justify)
                 for line in cells.body:
                     grid.add_row(*map(Text, line))
                 parts += [Text(), grid]
             parts += map(Text, section.missing_lines())
             for facts in section.metrics:
-                parts += [Text(), *self._rich_comparisons(section, facts)]
+                if section.comparisons[facts.name] or not section.leading:
+                    parts += [Text(), *self._rich_comparisons(section, facts)]
         parts += [Text(), Text(self.footnote, style="dim")]
         return Group(*parts)
 
@@ -459,7 +470,7 @@ _FOOTNOTE = (
 )
 _TRIVIAL_FOOTNOTE = (
     "Random valence: a trivial sampler of as many random graphs that keep to valences and have "
-    "learned nothing else; what it does not lose, no generator has won."
+    "learned nothing else: what it scores is no merit of a generator."
 )
 _SIZES_FOOTNOTE = (
     "n: molecules that a distance was computed from, least to most over the seeds. Fréchet "
