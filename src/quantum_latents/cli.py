@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -99,6 +99,37 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Evaluate:
+    """Compute a study's metrics again from its stored samples, without training.
+
+    Rows that change are replaced, and the old file is kept as rows-<time>.jsonl.
+    """
+
+    directory: Annotated[Path, tyro.conf.Positional]
+    """Directory of a study."""
+    json: bool = False
+    """Print machine-readable output alone: what became of the rows."""
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Generate samples with a run's trained generator, from latents drawn afresh."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of a run (DIR/runs/<digest>), or the directory of a study."""
+    out: Path
+    """File to write: .smi (valid SMILES, one a line), .sdf (valid, 2D), .csv or .npy."""
+    digest: Annotated[str, tyro.conf.Positional] = ""
+    """With a study's directory: the first digits of the run's digest, as many as name one run."""
+    num_samples: int = 10_000
+    """How many to generate. Molecules that are not valid count too."""
+    seed: int = 0
+    """Names the draws of the latent: the same seed gives the same samples."""
+    json: bool = False
+    """Print machine-readable output alone: what was written."""
+
+
+@dataclass(frozen=True)
 class Sample:
     """Draw a bank of photon counts; the same call resumes it."""
 
@@ -172,6 +203,8 @@ Command = (
     | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Table, tyro.conf.subcommand("table")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Sample, tyro.conf.subcommand("sample")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
 )
@@ -208,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_kept(command: object) -> bool:
-    return isinstance(command, Run | Sample)
+    return isinstance(command, Run | Sample | Evaluate)
 
 
 def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
@@ -383,7 +416,8 @@ class _Line:
         self._quiet, self._last, self._line = quiet, 0.0, ""
         self._terminal = sys.stderr.isatty()
 
-    def _print(self, text: str) -> None:
+    def show(self, text: str) -> None:
+        """Show this, or nothing if it is too soon for a log."""
         if self._quiet:
             return
         if self._terminal:
@@ -402,7 +436,7 @@ class _Show(_Line):
     """Progress of a study."""
 
     def __call__(self, progress: Progress) -> None:
-        self._print(_progress_text(progress))
+        self.show(_progress_text(progress))
 
 
 class _ShowShots(_Line):
@@ -424,7 +458,7 @@ class _ShowShots(_Line):
         elif (seconds := time.monotonic() - self._started) > 0 and done > self._before:
             rate = (done - self._before) / seconds
             text += f", {rate:,.0f}/s, {_duration((total - done) / rate)} left"
-        self._print(text)
+        self.show(text)
 
 
 def _check_room(folder: Path, num_bytes: int) -> None:
@@ -474,6 +508,59 @@ def _report(command: Report, arguments: Sequence[str]) -> int:
     from quantum_latents.report import write_report
 
     print(f"page: {write_report(command.directory, command.out)}")
+    return 0
+
+
+def _evaluate(command: Evaluate, arguments: Sequence[str]) -> int:
+    from quantum_latents.execution import evaluate_study
+
+    line = _Line(quiet=command.json)
+    done = evaluate_study(
+        command.directory,
+        on_progress=lambda done, total: line.show(f"{done} of {total} runs evaluated"),
+    )
+    line.close()
+    if command.json:
+        print(json.dumps(asdict(done), indent=1))
+        return 0
+    print(f"{done.num_evaluated} of {done.num_rows} rows evaluated, {len(done.changed)} changed")
+    if done.kept_as is not None:
+        print(f"the old rows: {command.directory / done.kept_as}")
+    for runs, what in (
+        (done.diverged, "diverged: nothing to measure"),
+        (done.without_samples, "stored no samples here: their rows stay as they are"),
+        (done.without_row, "have samples and no row: `qlat run` finishes them"),
+    ):
+        if runs:
+            print(f"{len(runs)} runs {what}")
+    return 0
+
+
+def _generate(command: Generate, arguments: Sequence[str]) -> int:
+    from quantum_latents.execution import find_run, generate_file
+
+    _check_folder(command.out)
+    folder = find_run(command.run, command.digest)
+    line = _Line(quiet=command.json)
+    made = generate_file(
+        folder,
+        command.out,
+        num_samples=command.num_samples,
+        seed=command.seed,
+        on_progress=line.show,
+    )
+    line.close()
+    if command.json:
+        print(json.dumps(asdict(made), indent=1))
+        return 0
+    print(f"run {made.run}: {made.num_samples:,} generated from {made.latents}")
+    if made.num_valid is not None:
+        invalid = made.num_samples - made.num_valid
+        share = made.num_valid / made.num_samples
+        print(f"{made.num_valid:,} are valid molecules ({share:.1%})")
+        if made.num_written < made.num_samples:
+            print(f"qlat: {invalid:,} that are not valid are left out", file=sys.stderr)
+    print(f"{made.num_written:,} written: {command.out}")
     return 0
 
 
@@ -610,6 +697,8 @@ _RUN: dict[type, Any] = {
     Run: _run,
     Table: _table,
     Report: _report,
+    Evaluate: _evaluate,
+    Generate: _generate,
     Sample: _sample,
     Bench: _bench,
 }

@@ -129,9 +129,7 @@ def _resource(name: str) -> str:
     return resources.files("quantum_latents.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _content(
-    rows: list[dict[str, Any]], study: dict[str, Any], directory: Path
-) -> dict[str, Any]:
+def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path) -> dict[str, Any]:
     from quantum_latents.report import figures  # matplotlib: not needed for a table
 
     numbers = table(rows, study)

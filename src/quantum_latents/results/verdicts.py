@@ -258,7 +258,7 @@ def _sentence(comparison: Comparison, code: Code) -> str:
         mean = comparison.mean_difference or 0.0
         change = "lower" if mean > 0 else "higher"
         within = (
-            f" The interval lies inside the declared margin of ±{_number(comparison.margin, comparison)}."
+            f" The interval lies inside the declared margin of {_margin(comparison)}."
             if comparison.margin is not None
             and comparison.interval is not None
             and max(map(abs, comparison.interval)) < comparison.margin
@@ -271,7 +271,7 @@ def _sentence(comparison: Comparison, code: Code) -> str:
     if code == "equivalent":
         return (
             f"{reference} is as good as {other} by {label}, to within the declared margin of "
-            f"±{_number(comparison.margin, comparison)}{_unit(comparison)}: {_interval(comparison)}, "
+            f"{_margin(comparison)}{_unit(comparison)}: {_interval(comparison)}, "
             f"two one-sided tests, Holm-adjusted p = {p_text(comparison.p_equivalence_holm)}, "
             f"{_seeds(comparison)}."
         )
@@ -312,6 +312,10 @@ def _interval(comparison: Comparison) -> str:
         f"{comparison.reference} "
         f"{interval_text(comparison.interval, count=is_count(comparison.unit))}"
     )
+
+
+def _margin(comparison: Comparison) -> str:
+    return f"±{_number(comparison.margin, comparison)}"
 
 
 def _number(value: float | None, comparison: Comparison) -> str:
