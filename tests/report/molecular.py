@@ -113,7 +113,9 @@ def make_molecular_row(latent, seed, *, few=False, status="finished"):
     metrics = {}
     for name, (label, direction, unit, floor, trivial, centre, has_size) in METRICS.items():
         worse = 0.3 / quality if direction == "higher" else quality / 0.3
-        value = centre * worse if unit != "molecules" else (unique - (name == "novel") * 60)
+        value = centre * worse
+        if unit == "molecules":
+            value = int(unique * (0.9 if name == "novel" else 1.0))
         entry = {"value": value, "reason": "", "floor": floor, "trivial": trivial}
         entry |= {"direction": direction, "label": label, "unit": unit}
         entry |= {"constant_wins": False, "corroborated_by": []}

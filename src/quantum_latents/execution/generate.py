@@ -57,8 +57,8 @@ def find_run(path: Path, prefix: str = "") -> Path:
     names = sorted(folder.parent.name for folder in directory.glob("*/generator.safetensors"))
     if not names:
         raise ValueError(
-            f"no run at {asked}: give the folder of one (DIR/runs/<digest>), or a study's directory "
-            "and the first digits of a run's digest"
+            f"no run at {asked}: give the folder of one (DIR/runs/<digest>), or a study's "
+            "directory and the first digits of a run's digest"
         )
     matching = [name for name in names if name.startswith(prefix)]
     if len(matching) == 1:

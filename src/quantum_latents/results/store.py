@@ -109,17 +109,19 @@ class RowStore:
             _check_row(row, "this row")
         if [row["run"] for row in rows] != [row["run"] for row in self.read()]:
             raise ValueError("rows are replaced run by run: none is added, none left out")
-        time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         kept = self.path.with_name(f"{self.path.stem}-{time}.jsonl")
         partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         with open(self.path, "rb") as old, _locked(old, fcntl.LOCK_EX):
             try:
-                with open(partial, "wb") as file:
-                    for row in rows:
-                        file.write(_line(row))
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.link(self.path, kept)
+                for path, content in (
+                    (kept, old.read()),
+                    (partial, b"".join(_line(row) for row in rows)),
+                ):
+                    with open(path, "xb") as file:
+                        file.write(content)
+                        file.flush()
+                        os.fsync(file.fileno())
                 os.replace(partial, self.path)
             finally:
                 partial.unlink(missing_ok=True)
