@@ -31,7 +31,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-__all__ = ["MLPSpec", "StackedMLP", "check_initialisation", "draw_weights", "mask_slope_", "views_of"]
+__all__ = [
+    "MLPSpec",
+    "StackedMLP",
+    "check_initialisation",
+    "draw_weights",
+    "mask_slope_",
+    "views_of",
+]
 
 _NARROW = 16
 """Matrix products with fewer columns than this are several times faster transposed (MKL)."""
@@ -123,8 +130,7 @@ def check_initialisation(initialisation: str, gain: float) -> None:
     """
     if initialisation not in ("pytorch", "xavier_uniform", "orthogonal"):
         raise ValueError(
-            "initialisation is 'pytorch', 'xavier_uniform' or 'orthogonal', "
-            f"not {initialisation!r}"
+            f"initialisation is 'pytorch', 'xavier_uniform' or 'orthogonal', not {initialisation!r}"
         )
     if not 0 < gain < float("inf"):
         raise ValueError(f"gain is a finite number > 0, not {gain}")

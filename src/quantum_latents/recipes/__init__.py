@@ -5,6 +5,8 @@ from quantum_latents.recipes.mixture import mixture
 from quantum_latents.recipes.presets import PRESETS
 from quantum_latents.recipes.study import (
     LATENTS,
+    PaperFigure,
+    PaperFigures,
     Study,
     settings_of,
     with_bank_size,
@@ -18,6 +20,8 @@ __all__ = [
     "INTERFEROMETERS",
     "LATENTS",
     "PRESETS",
+    "PaperFigure",
+    "PaperFigures",
     "SETUPS",
     "Study",
     "compare",

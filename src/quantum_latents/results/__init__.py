@@ -2,12 +2,15 @@
 
 from quantum_latents.results.selection import (
     MetricFacts,
+    Missing,
     data_sets,
     latents,
     metric_facts,
     metric_names,
+    missing_values,
     ordered,
     select,
+    sizes_by_seed,
     values_by_seed,
 )
 from quantum_latents.results.statistics import (
@@ -41,6 +44,7 @@ __all__ = [
     "STUDY_SCHEMA",
     "Comparison",
     "MetricFacts",
+    "Missing",
     "RowStore",
     "Verdict",
     "bca_interval",
@@ -58,11 +62,13 @@ __all__ = [
     "mean_standard_error",
     "metric_facts",
     "metric_names",
+    "missing_values",
     "ordered",
     "paired_comparison",
     "read_rows",
     "read_study",
     "select",
+    "sizes_by_seed",
     "to_frame",
     "typical_values",
     "values_by_seed",

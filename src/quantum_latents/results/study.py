@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,7 @@ _DEFAULTS: dict[str, Any] = {
     "latents": [],
     "settings": [],
     "num_runs": None,
+    "paper": None,
     "version": "",
     "commit": "",
 }
@@ -89,7 +91,34 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
             isinstance(entry, Mapping) and fields <= set(entry) for entry in filled[name]
         ):
             raise ValueError(f"{where}: each of {name!r} has {', '.join(sorted(fields))}")
+    _check_paper(filled["paper"], where)
     num_runs = filled["num_runs"]
     if num_runs is not None and (not isinstance(num_runs, int) or num_runs < 0):
         raise ValueError(f"{where}: 'num_runs' is a whole number, not {num_runs!r}")
     return filled
+
+
+def _check_paper(paper: Any, where: str) -> None:
+    """Refuse published figures that a page could not show."""
+    if paper is None:
+        return
+    if not isinstance(paper, Mapping) or not isinstance(paper.get("source"), str):
+        raise ValueError(f"{where}: 'paper' has a source (text) and figures, not {paper!r:.80}")
+    figures = paper.get("figures")
+    if not isinstance(figures, list):
+        raise ValueError(f"{where}: 'paper' has a list of figures, not {figures!r:.80}")
+    for figure in figures:
+        if (
+            not isinstance(figure, Mapping)
+            or not all(isinstance(figure.get(n), str) for n in ("data", "latent", "metric"))
+            or not _is_number(figure.get("mean"))
+            or not (figure.get("standard_error") is None or _is_number(figure["standard_error"]))
+        ):
+            raise ValueError(
+                f"{where}: each of the paper's figures has data, latent and metric (text), mean (a "
+                f"number) and standard_error (a number or null), not {figure!r:.120}"
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -37,6 +37,7 @@ class Outcome:
         curves: training losses, averaged over at most 100 windows of steps.
         kernel: what made the steps, see `GANStack`.
         seconds: wall-clock of the stack's training in this process, since the last resume.
+        offset, scale: float64 (d_x,), from model units to data units; None if they are the same.
     """
 
     spec: RunSpec
@@ -46,6 +47,8 @@ class Outcome:
     curves: dict[str, list[float | None]]
     kernel: str
     seconds: float
+    offset: np.ndarray | None = None
+    scale: np.ndarray | None = None
 
 
 def check_stackable(specs: Sequence[RunSpec]) -> None:
@@ -146,6 +149,8 @@ def train_stack(
                 curves=_curves(stack.losses[:, run]),
                 kernel=stack.kernel,
                 seconds=time.monotonic() - started,
+                offset=None if data.layout is not None else data.offset,
+                scale=None if data.layout is not None else data.scale,
             )
         )
     return outcomes

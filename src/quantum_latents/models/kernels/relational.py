@@ -282,7 +282,10 @@ def values(net, run, count, first, last):
         per = np.intp(1) if kind == _PLAIN else n
         start, stop = first * per, last * per
         u = _rows(net.values, net.input_at[layer], net.inputs[layer], start, stop)
-        weight, bias = _weight(net, net.flat, run, layer), parameters_of(net, net.flat, run, layer, 1)
+        weight, bias = (
+            _weight(net, net.flat, run, layer),
+            parameters_of(net, net.flat, run, layer, 1),
+        )
         if layer == num_layers - 1:
             scores = _rows(net.values, net.output_at[layer], width, start, stop)
             for row in range(stop - start):

@@ -96,9 +96,7 @@ def _perceptrons(generator: StackedMLP, critic: Any, training: WGANSpec) -> tupl
     return train_run, settings, networks
 
 
-def _molecules(
-    model: MolGANSpec, generator: StackedMLP, critic: Any, training: WGANSpec
-) -> tuple:
+def _molecules(model: MolGANSpec, generator: StackedMLP, critic: Any, training: WGANSpec) -> tuple:
     """Return the compiled step, its settings and one thread's view of the networks."""
     from quantum_latents.models.kernels.relational import relational_critic
     from quantum_latents.training.kernels.molgan import Molecules, MolGANSettings, train_run
