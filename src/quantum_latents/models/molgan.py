@@ -261,15 +261,15 @@ class StackedRelationalCritic(nn.Module):
             for place, layer in enumerate(self.layers, start=1):
                 relations = BOND_CLASSES if layer.kind == "convolution" else 1
                 fan_in, parts = relations * layer.num_inputs, 2 if layer.kind == "gate" else 1
-                shapes = (layer.num_outputs, fan_in), (1, layer.num_outputs)
-                drawn = [
-                    [draw_weights(*shape, fan_in, is_bias, self.spec, generator) for is_bias, shape in enumerate(shapes)]
-                    for _ in range(parts)
-                ]  # fmt: skip
-                weight = torch.cat([w for w, _ in drawn]).mT
+                width, weights, biases = layer.num_outputs, [], []
+                for _ in range(parts):
+                    drawn = (width, fan_in, fan_in, False), (1, width, fan_in, True)
+                    for target, shape in zip((weights, biases), drawn, strict=True):
+                        target.append(draw_weights(*shape, self.spec, generator))
+                weight = torch.cat(weights).mT
                 if layer.kind == "convolution" and not layer.aggregates_first:
                     weight = torch.cat(weight.chunk(relations), dim=1)
-                bias = torch.cat([b for _, b in drawn], dim=1)
+                bias = torch.cat(biases, dim=1)
                 parameters[f"weight{place}"][run] = weight.to(self.flat)
                 parameters[f"bias{place}"][run] = bias.to(self.flat)
 

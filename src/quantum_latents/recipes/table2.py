@@ -145,14 +145,11 @@ _SOURCES = {
 }
 _TUNED = "ours: set-up 'tuned', chosen with a Gaussian latent on seeds that no table uses"
 _TUNED_SOURCES = {
-    name: _TUNED
-    for name in (
-        "latent.scaling",
-        "model.generator.initialisation",
-        "model.generator.gain",
-        "training.batch_size",
-        "training.optimiser.learning_rate",
-    )
+    "latent.scaling": _TUNED,
+    "model.generator.initialisation": _TUNED,
+    "model.generator.gain": _TUNED,
+    "training.batch_size": _TUNED,
+    "training.optimiser.learning_rate": _TUNED,
 }
 
 
@@ -296,7 +293,7 @@ def _stated(preset: str, size: _Size) -> tuple[dict[str, str], tuple[str, ...]]:
     for field in fields(size):
         here, there = getattr(size, field.name), getattr(full, field.name)
         if here != there:
-            sources |= {name: f"ours: {here}, in full {there}" for name in _SETTINGS[field.name]}
+            sources |= dict.fromkeys(_SETTINGS[field.name], f"ours: {here}, in full {there}")
             parts.append(f"{field.name} {here} (in full {there})")
     if not parts:
         return {}, ()

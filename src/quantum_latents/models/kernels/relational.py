@@ -199,7 +199,8 @@ def _gather(target, width, adjacency, source, transposed):
     """Add to target_i the sum over r, j of A_r[i, j] source_j[block r], for one molecule.
 
     Args:
-        target: (n, w or wider); width: w.
+        target: (n, w or wider).
+        width: w.
         adjacency: (R, n, n).
         source: (n, (R + 1) w); block 0 is a place's own and left out.
         transposed: whether A_r[j, i] is meant.
@@ -220,8 +221,9 @@ def _scatter(target, width, adjacency, source, transposed):
 
     Args:
         target: (n, (R + 1) w); block 0 is left alone.
+        width: w.
         adjacency: (R, n, n).
-        source: (n, w); width: w.
+        source: (n, w).
         transposed: whether A_r[j, i] is meant.
     """
     n = source.shape[0]

@@ -1,9 +1,9 @@
 """Steps of one MolGAN, compiled, on one core.
 
 Notation, formulas and layout of a step: `quantum_latents.training.wgan`; the generator makes
-logits that are relaxed to probabilities y (`quantum_latents.models.molgan.relax`), and the critic's
-sweeps are those of `quantum_latents.models.kernels.relational`. The penalty's norm is one a molecule,
-over the full tensors A (R, n, n) and X (n, F).
+logits that are relaxed to probabilities y (`quantum_latents.models.molgan.relax`), and the
+critic's sweeps are those of `quantum_latents.models.kernels.relational`. The penalty's norm is one
+a molecule, over the full tensors A (R, n, n), without its diagonal, and X (n, F).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers
 from quantum_latents.training.kernels.optimisers import Optimiser, update
 
-__all__ = ["Molecules", "MolGANSettings", "train_run"]
+__all__ = ["MolGANSettings", "Molecules", "train_run"]
 
 _FIRST = np.intp
 
@@ -187,7 +187,9 @@ def _sweep_molecules(critic, memory, run, first, seeds, weight, for_generator, l
 
     Args:
         critic: `RelationalCritic`.
-        memory: `Molecules`; the generated ones are rows from `first` on of `seen`.
+        memory: `Molecules`.
+        run: place of the run in the stack.
+        first: row of `memory.seen` where the generated molecules start.
         seeds: of the slots.
         weight: lambda.
         for_generator: write only the gradient by the generated molecules.
