@@ -66,10 +66,11 @@ class Run:
     """Generator steps instead of the preset's; stated on the page."""
     bank: str | None = None
     """Draws of every latent that are kept and re-used, such as 1000000, or fresh for none."""
-    latent_dim: int | None = None
-    """compare, table2: length of z, the modes of the interferometer (16 by default)."""
+    latent_dim: str | None = None
+    """compare, table2: length of z, the modes of the interferometer (16 by default). table2 takes
+    several, such as 16,32,48."""
     interferometer: str | None = None
-    """table2: haar (by default), 1-1 or 1-3-9."""
+    """table2: haar (by default), 1-1 or 1-3-9; or several, such as haar,1-1."""
     setup: str | None = None
     """table2: paper (by default), or tuned: another initialisation, batch and learning rate."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -359,18 +360,18 @@ def _study(command: Run) -> Study:
                 f"--{option.replace('_', '-')} belongs to {' and '.join(wanted_by)}; "
                 f"{command.recipe} is as in the paper"
             )
-    if command.latent_dim is not None and command.latent_dim < 1:
-        raise ValueError(f"--latent-dim is at least 1, not {command.latent_dim}")
+    dims = _lengths(command.latent_dim)
     if command.recipe == "compare":
         if command.data is None:
             raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
-        dim = 16 if command.latent_dim is None else command.latent_dim
-        study = recipes.compare(command.data, command.preset, latent_dim=dim, **settings)
+        if len(dims) > 1:
+            raise ValueError(f"compare takes one --latent-dim, not {command.latent_dim}")
+        study = recipes.compare(command.data, command.preset, latent_dim=dims[0], **settings)
     elif command.recipe == "table1":
         chosen = _names(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
     elif command.recipe == "table2":
-        study = _table2(command, settings)
+        study = _table2(command, dims, settings)
     else:
         if command.data is not None:
             raise ValueError("mixture draws its own data: leave --data out, or run compare")
@@ -390,21 +391,24 @@ _BELONGS_TO = {
 """Options of `qlat run` that only some recipes take."""
 
 
-def _table2(command: Run, settings: dict[str, Any]) -> Study:
+def _lengths(text: str | None) -> tuple[int, ...]:
+    """Return lengths of z from `--latent-dim`."""
+    words = (text or "16").split(",")
+    if not all(word.isdecimal() and int(word) >= 1 for word in words):
+        raise ValueError(f"--latent-dim is a length of z such as 16, or 16,32,48, not {text!r}")
+    if len(set(words)) != len(words):
+        raise ValueError(f"--latent-dim names a length twice: {text!r}")
+    return tuple(int(word) for word in words)
+
+
+def _table2(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> Study:
     from quantum_latents import recipes
     from quantum_latents.data import molecules_spec
     from quantum_latents.execution import default_cache
 
-    chosen: dict[str, Any] = {
-        name: value
-        for name in ("latent_dim", "interferometer", "setup")
-        if (value := getattr(command, name)) is not None
-    }
-    for name, known in (
-        ("interferometer", recipes.INTERFEROMETERS),
-        ("setup", recipes.SETUPS),
-    ):
-        _names(chosen.get(name), tuple(known), name)
+    known = tuple(recipes.INTERFEROMETERS)
+    interferometers = _names(command.interferometer, known, "interferometer") or ("haar",)
+    (setup,) = _names(command.setup, tuple(recipes.SETUPS), "set-up") or ("paper",)
     line = _Line(quiet=command.json)
     data = molecules_spec(
         command.data or "qm9",
@@ -412,7 +416,14 @@ def _table2(command: Run, settings: dict[str, Any]) -> Study:
         on_progress=lambda what, done, total: line.show(f"{what}: {done:,} of {total:,}"),
     )
     line.close()
-    return recipes.table2(data, command.preset, **chosen, **settings)
+    return recipes.table2(
+        data,
+        command.preset,
+        latent_dims=dims,
+        interferometers=interferometers,
+        setup=setup,
+        **settings,
+    )
 
 
 def _check_recipe(name: str) -> None:

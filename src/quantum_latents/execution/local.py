@@ -178,6 +178,9 @@ def _freeze(study: Study, directory: Path, command: str, commit: str) -> None:
         "version": quantum_latents.__version__,
         "commit": commit,
     }
+    if study.groups:
+        of_runs = zip(study.runs, study.groups, strict=True)
+        description["groups"] = {run.digest: list(names) for run, names in of_runs}
     if study.paper is not None:
         description["paper"] = {
             "source": study.paper.source,

@@ -71,6 +71,8 @@ class Study:
         sources: where each setting comes from, by the longest matching dotted prefix.
         reference: the latent that the others are compared with.
         paper: published figures that the page shows beside ours; None for none.
+        groups: for a study of several comparisons on one data set, the names of those that each
+            run belongs to, in the order of `runs`; paired statistics stay inside a group.
     """
 
     name: str
@@ -84,12 +86,14 @@ class Study:
     sources: Mapping[str, str]
     reference: str = "quantum"
     paper: PaperFigures | None = None
+    groups: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self):
         if not self.runs:
             raise ValueError("a study needs at least one run: name a latent and one or more seeds")
         if len({run.digest for run in self.runs}) < len(self.runs):
             raise ValueError("a run occurs twice in the study: name each latent and data set once")
+        assert len(self.groups) in (0, len(self.runs))
         banks = {(run.latent.bank_size, run.latent.num_held_out) for run in self.runs}
         if len(banks) != 1:
             raise ValueError(

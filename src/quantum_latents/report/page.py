@@ -27,6 +27,7 @@ from quantum_latents.results import (
     MIN_SEEDS_VERDICT,
     Comparison,
     MetricFacts,
+    in_groups,
     latents,
     read_rows,
     read_study,
@@ -132,7 +133,8 @@ def _resource(name: str) -> str:
 def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path) -> dict[str, Any]:
     from quantum_latents.report import figures  # matplotlib: not needed for a table
 
-    numbers = table(rows, study)
+    numbers, written = table(rows, study), rows
+    rows = [dict(row) for row in in_groups(rows, study)]
     style = figures.styles(latents(rows))
     primary = {section.data: _primary(section, study) for section in numbers.sections}
     return {
@@ -157,9 +159,9 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
         ],
         "curves": _curves(rows, numbers, style),
         "previews": _previews(rows, numbers, style, directory),
-        "diverged": [row for row in rows if row["status"] == "diverged"],
-        "provenance": _provenance(rows, study),
-        "num_versions": len(_versions(rows)),
+        "diverged": [row for row in written if row["status"] == "diverged"],
+        "provenance": _provenance(written, study),
+        "num_versions": len(_versions(written)),
         "version": __version__,
         "css": Markup(_resource("page.css")),
         "script": Markup(_resource("page.js")),

@@ -23,6 +23,7 @@ from quantum_latents.results import (
     check_study,
     data_sets,
     family,
+    in_groups,
     latents,
     mean_standard_error,
     metric_facts,
@@ -451,11 +452,12 @@ def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = N
     if not rows:
         raise ValueError("no rows: not one run of this study has finished yet")
     study = check_study(study or {"schema": 1, "study": rows[0]["study"]})
+    num_rows, rows = len(rows), in_groups(rows, study)
     return Table(
         study=study["study"],
         title=study["title"] or study["study"],
         reference=study["reference"],
-        num_rows=len(rows),
+        num_rows=num_rows,
         num_runs=study["num_runs"],
         sections=tuple(_section(select(rows, data=data), data, study) for data in data_sets(rows)),
         paper=(study["paper"] or {}).get("source", ""),

@@ -34,7 +34,7 @@ from quantum_latents.results.store import (
     read_rows,
     to_frame,
 )
-from quantum_latents.results.study import STUDY_SCHEMA, check_study, read_study
+from quantum_latents.results.study import STUDY_SCHEMA, check_study, in_groups, read_study
 from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT, Verdict, family, verdict
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "family",
     "frame",
     "holm",
+    "in_groups",
     "interquartile_mean",
     "latents",
     "mean_interval",

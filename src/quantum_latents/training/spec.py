@@ -124,7 +124,7 @@ def _omitted(field: dataclasses.Field, value: Any) -> bool:
 
 def _kind(spec: type) -> str:
     """Return a spec's class as a word: PhotonCountsSpec is photon_counts."""
-    return re.sub("(?<!^)(?=[A-Z])", "_", spec.__name__.removesuffix("Spec")).lower()
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", spec.__name__.removesuffix("Spec")).lower()
 
 
 def _decode(expected: Any, value: Any, where: str) -> Any:

@@ -47,12 +47,12 @@ def _power_of_two(typing_context, shifted):
 
 
 def tanh(x):
-    """Return tanh(x); inside a kernel only."""
+    """The hyperbolic tangent, inside a kernel only."""
     raise NotImplementedError
 
 
 def exp(x):
-    """Return exp(x), for x of at most 87 in size; inside a kernel only."""
+    """The exponential of a number of at most 87 in size, inside a kernel only."""
     raise NotImplementedError
 
 
