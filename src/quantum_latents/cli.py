@@ -58,7 +58,8 @@ class Run:
     seeds: int | None = None
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None
-    """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default)."""
+    """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default). table2 takes
+    bank:FOLDER too, the shots of a bank."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1: quantum,bernoulli.
     table2: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
@@ -348,7 +349,8 @@ def _study(command: Run) -> Study:
     """Return the study that a call asks for; a mistake raises before anything is written."""
     from quantum_latents import recipes
 
-    latents = _names(command.latents, recipes.LATENTS, "latent") or recipes.LATENTS
+    wanted, banks = _latents(command)
+    latents = _names(wanted, recipes.LATENTS, "latent") or recipes.LATENTS
     settings: dict[str, Any] = {"num_seeds": command.seeds, "latents": latents}
     if command.seeds is not None and command.seeds < 1:
         raise ValueError(f"--seeds is at least 1, not {command.seeds}")
@@ -364,21 +366,22 @@ def _study(command: Run) -> Study:
     if command.recipe == "compare":
         if command.data is None:
             raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
-        if len(dims) > 1:
+        dim, *more = dims
+        if more:
             raise ValueError(f"compare takes one --latent-dim, not {command.latent_dim}")
-        study = recipes.compare(command.data, command.preset, latent_dim=dims[0], **settings)
+        study = recipes.compare(command.data, command.preset, latent_dim=dim, **settings)
     elif command.recipe == "table1":
         chosen = _names(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
     elif command.recipe == "table2":
-        study = _table2(command, dims, settings)
+        study = _table2(command, dims, banks, settings)
     else:
         if command.data is not None:
             raise ValueError("mixture draws its own data: leave --data out, or run compare")
         study = recipes.mixture(command.preset, **settings)
     if command.num_steps is not None:
         study = recipes.with_num_steps(study, command.num_steps)
-    if command.bank is not None:
+    if command.bank is not None and not banks:
         study = recipes.with_bank_size(study, _bank_size(command.bank))
     return study
 
@@ -401,7 +404,21 @@ def _lengths(text: str | None) -> tuple[int, ...]:
     return tuple(int(word) for word in words)
 
 
-def _table2(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> Study:
+def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:
+    """Return the latents named in a call, and the folders of banks among them."""
+    names = (command.latents or "").split(",")
+    banks = tuple(name.removeprefix("bank:") for name in names if name.startswith("bank:"))
+    if banks and command.recipe != "table2":
+        raise ValueError(f"--latents bank:FOLDER belongs to table2, not to {command.recipe}")
+    if banks and command.bank == "fresh":
+        raise ValueError("--latents bank:FOLDER cannot be drawn afresh: leave --bank fresh out")
+    named = [name for name in names if name and not name.startswith("bank:")]
+    return ",".join(named) or None, banks
+
+
+def _table2(
+    command: Run, dims: tuple[int, ...], banks: tuple[str, ...], settings: dict[str, Any]
+) -> Study:
     from quantum_latents import recipes
     from quantum_latents.data import molecules_spec
     from quantum_latents.execution import default_cache
@@ -422,6 +439,9 @@ def _table2(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> St
         latent_dims=dims,
         interferometers=interferometers,
         setup=setup,
+        bank_folders=banks,
+        bank_size=_bank_size(command.bank) if banks and command.bank else None,
+        cache=default_cache(),
         **settings,
     )
 

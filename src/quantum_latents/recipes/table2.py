@@ -11,9 +11,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Literal
 
 from quantum_latents.data import MoleculesSpec
+from quantum_latents.latents import BankSpec, bank_spec
 from quantum_latents.models import MLPSpec, MolGANSpec, RelationalCriticSpec
 from quantum_latents.recipes.presets import size_of
 from quantum_latents.recipes.study import (
@@ -159,10 +161,13 @@ def table2(
     preset: str,
     *,
     num_seeds: int | None = None,
+    bank_size: int | None = None,
     latents: Sequence[str] = LATENTS,
     latent_dims: Sequence[int] = (16,),
     interferometers: Sequence[str] = ("haar",),
     setup: str = "paper",
+    bank_folders: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> Study:
     """Return the study behind Table II, or some blocks of it.
 
@@ -170,18 +175,24 @@ def table2(
         data: from `quantum_latents.data.molecules_spec`.
         preset: `smoke`, `quick` or `paper`.
         num_seeds: None takes the preset's.
+        bank_size: kept draws of every latent; None takes the preset's.
         latents: which of the four.
         latent_dims: lengths of z, the paper's are 16, 32 and 48; half as many photons.
         interferometers: `haar`, `1-1` or `1-3-9`. Each length with each interferometer is a
             comparison of its own; latents without photons are trained once a length.
         setup: `paper` or `tuned`.
+        bank_folders: banks that are latents too, each in the comparisons of its length.
+        cache: where banks are found again; needed with `bank_folders`.
 
     Raises:
-        ValueError: an unknown preset, latent, interferometer or set-up, or no seed.
+        ValueError: an unknown preset, latent, interferometer or set-up, no seed, or a bank that
+            cannot be used or has as many modes as no length of z.
     """
     size = size_of(_PRESETS, preset)
     if num_seeds is not None:
         size = replace(size, num_seeds=num_seeds)
+    if bank_size is not None:
+        size = replace(size, bank_size=bank_size)
     for what, names, known in (
         ("interferometer", interferometers, INTERFEROMETERS),
         ("set-up", (setup,), SETUPS),
@@ -211,6 +222,7 @@ def table2(
         gradient_penalty=10.0,
         optimiser=OptimiserSpec(name="adam", learning_rate=chosen.learning_rate, betas=(0.0, 0.9)),
     )
+    banks = _banks(bank_folders, cache, latent_dims, size, chosen.scaling)
     groups: dict[RunSpec, tuple[str, ...]] = {}
     for seed in range(size.num_seeds):
         for dim, interferometer in itertools.product(latent_dims, interferometers):
@@ -224,7 +236,7 @@ def table2(
                 bank_size=size.bank_size,
                 num_held_out=size.num_samples,
             )
-            for latent in specs:
+            for latent in (*specs, *(bank for bank in banks if bank.dim == dim)):
                 run = RunSpec(
                     data=data,
                     latent=latent,
@@ -250,6 +262,35 @@ def table2(
         paper=_paper(data, latent_dims, interferometers),
         groups=tuple(groups.values()),
     )
+
+
+def _banks(
+    folders: Sequence[str],
+    cache: Path | None,
+    latent_dims: Sequence[int],
+    size: _Size,
+    scaling: str,
+) -> list[BankSpec]:
+    if not folders:
+        return []
+    if cache is None or size.bank_size is None:
+        raise ValueError("a bank as a latent needs cache=, and a bank_size for the other latents")
+    banks = [
+        bank_spec(
+            folder,
+            cache,
+            scaling=scaling,  # type: ignore[arg-type]
+            bank_size=size.bank_size,
+            num_held_out=size.num_samples,
+        )
+        for folder in folders
+    ]
+    if odd := [bank for bank in banks if bank.dim not in latent_dims]:
+        raise ValueError(
+            f"{odd[0].name} has {odd[0].dim} modes and z is {', '.join(map(str, latent_dims))} "
+            f"long: add --latent-dim {odd[0].dim}"
+        )
+    return banks
 
 
 # d_z, latent: FCD, valid and unique, novel, each with its standard error over 20 seeds.
