@@ -51,13 +51,15 @@ from quantum_latents.molecules.descriptors import (
 from quantum_latents.random import Stream, stream
 from quantum_latents.training.checkpoint import write_atomically
 
-__all__ = ["MOST_REFERENCE_MOLECULES", "PROPERTY_DRAWS", "analyse", "evaluate_molecules"]
+__all__ = ["FIRST_DRAWS", "MOST_REFERENCE_MOLECULES", "analyse", "evaluate_molecules"]
 
 MOST_REFERENCE_MOLECULES = 10_000
 """The FCD's reference is all held-out molecules, or this many of them."""
 
-PROPERTY_DRAWS = 5_000
-"""QED, SA and logP are compared over this many first valid draws; they take a millisecond each."""
+FIRST_DRAWS = 5_000
+"""Properties and similarities are compared over this many first valid draws: of both, the time
+is a millisecond a molecule.
+"""
 
 _VERSION = 1  # of the definitions below; part of the name of what is cached
 
@@ -130,7 +132,7 @@ def analyse(
     place = {name: row for row, name in enumerate(names)}
     which = np.array([place[name] for name in decoded.smiles if name], dtype=np.int64)
     multiplicities = np.bincount(which, minlength=len(names))
-    looked_at = np.bincount(which[:PROPERTY_DRAWS], minlength=len(names))
+    looked_at = np.bincount(which[:FIRST_DRAWS], minlength=len(names))
     found = list(decoded.molecules.values())
     values = np.zeros((len(names), len(PROPERTIES)))
     values[looked_at > 0] = properties([found[row] for row in np.flatnonzero(looked_at)])
@@ -148,7 +150,7 @@ def analyse(
         rings=rings(found),
         functional_groups=functional_groups(found),
         properties=values,
-        property_multiplicities=looked_at,
+        first_multiplicities=looked_at,
         fingerprints=fingerprints(found),
         activations=(activations(names) if with_chemnet and len(which) >= FEWEST_FOR_FCD else None),
     )
@@ -339,7 +341,7 @@ def _random_valence_codes(data: DataSet, num_draws: int) -> np.ndarray:
 
 def _edges(reference: MoleculeSet) -> np.ndarray:
     """Return the edges (3, bins + 1) of the histograms of properties, from the reference."""
-    values = reference.properties[reference.property_multiplicities > 0]
+    values = reference.properties[reference.first_multiplicities > 0]
     low, high = values.min(0), values.max(0)
     return np.linspace(low, np.where(high > low, high, low + 1), _NUM_BINS + 1, axis=1)
 
@@ -370,7 +372,7 @@ def _distributions(
         except NotDefined:
             shares = np.zeros(len(categories))
         yield {"name": name, "label": label, "unit": "", "categories": categories}, shares
-    weights = found.property_multiplicities
+    weights = found.first_multiplicities
     for column, (name, label) in enumerate(_PROPERTY_LABELS.items()):
         # The end bins hold what lies beyond the reference's range.
         inside = np.clip(found.properties[:, column], edges[column, 0], edges[column, -1])

@@ -1,16 +1,19 @@
 """METRICS: pure functions of samples, and a registry that finds them by name.
 
-Samples are arrays (num_samples, dim), one row a sample, in the data's own units. A metric
-knows nothing of latents or data sets: what it needs to know besides samples are *facts*.
+Samples are arrays (num_samples, dim), one row a sample, in the data's own units; molecules come
+as a `MoleculeSet`. A metric knows nothing of latents or data sets: what it needs to know besides
+samples are *facts*.
 """
 
 from quantum_latents.metrics.discrete import l1_to_integer, total_photon_error
+from quantum_latents.metrics.frechet import Moments, frechet_distance, moments
 from quantum_latents.metrics.modes import (
     mode_coverage,
     mode_shares,
     mode_weight_error,
     share_outside,
 )
+from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet, NotDefined
 from quantum_latents.metrics.registry import METRICS, Metric, compute, floor, lookup
 from quantum_latents.metrics.two_sample import (
     energy_distance,
@@ -21,10 +24,15 @@ from quantum_latents.metrics.two_sample import (
 
 __all__ = [
     "METRICS",
+    "MOLECULE_METRICS",
     "Metric",
+    "MoleculeSet",
+    "Moments",
+    "NotDefined",
     "compute",
     "energy_distance",
     "floor",
+    "frechet_distance",
     "l1_to_integer",
     "lookup",
     "median_bandwidth",
@@ -32,6 +40,7 @@ __all__ = [
     "mode_coverage",
     "mode_shares",
     "mode_weight_error",
+    "moments",
     "share_outside",
     "sliced_wasserstein",
     "total_photon_error",

@@ -86,9 +86,10 @@ class MoleculeSet:
         bonds: int64 (U, 3), single, double and triple bonds.
         rings: bool (U, 8), see `quantum_latents.molecules.descriptors`.
         functional_groups: bool (U, 19), see there.
-        properties: float64 (U, 3), QED, SA and logP; only read where the next is not 0.
-        property_multiplicities: int64 (U,), how many of the draws whose properties are compared
-            are this molecule (evaluation takes the first few thousand valid ones).
+        first_multiplicities: int64 (U,), how many of the first valid draws each is: properties and
+            similarities, which take long, are compared over a few thousand (evaluation says how
+            many).
+        properties: float64 (U, 3), QED, SA and logP; only read where the former is not 0.
         fingerprints: uint8 (U, 256), packed.
         activations: float32 (U, 512) of ChemNet; None if they were not computed.
     """
@@ -102,8 +103,8 @@ class MoleculeSet:
     bonds: np.ndarray
     rings: np.ndarray
     functional_groups: np.ndarray
+    first_multiplicities: np.ndarray
     properties: np.ndarray
-    property_multiplicities: np.ndarray
     fingerprints: np.ndarray
     activations: np.ndarray | None = None
 
@@ -166,35 +167,39 @@ def property_distance(generated: MoleculeSet, reference: MoleculeSet, name: str)
     column = PROPERTIES.index(name)
     values, weights = [], []
     for molecules in (generated, reference):
-        counted = molecules.property_multiplicities > 0
+        counted = molecules.first_multiplicities > 0
         if not counted.any():
             raise NotDefined("no valid molecule")
         values.append(molecules.properties[counted, column])
-        weights.append(molecules.property_multiplicities[counted])
+        weights.append(molecules.first_multiplicities[counted])
     return float(wasserstein_distance(*values, *weights))
 
 
 def nearest_similarity(generated: MoleculeSet, reference: MoleculeSet) -> float:
-    """Return the mean, over valid draws, of the Tanimoto similarity to the nearest of a reference.
+    """Return the mean Tanimoto similarity to the nearest of a reference, over first valid draws.
 
     Raises:
         NotDefined: a set has no valid molecule.
     """
     if generated.num_valid == 0 or reference.num_unique == 0:
         raise NotDefined("no valid molecule")
-    nearest = nearest_tanimoto(generated.fingerprints, reference.fingerprints)
-    return float(generated.multiplicities @ nearest / generated.num_valid)
+    drawn = generated.first_multiplicities > 0
+    nearest = nearest_tanimoto(generated.fingerprints[drawn], reference.fingerprints)
+    return float(np.average(nearest, weights=generated.first_multiplicities[drawn]))
 
 
 def internal_diversity(generated: MoleculeSet) -> float:
-    """Return 1 less the mean Tanimoto similarity of two valid draws.
+    """Return 1 less the mean Tanimoto similarity of two of the first valid draws.
 
     Raises:
         NotDefined: fewer than two valid draws.
     """
     if generated.num_valid < 2:
         raise NotDefined(f"{generated.num_valid} valid molecules, fewer than 2")
-    return 1 - mean_pairwise_tanimoto(generated.fingerprints, generated.multiplicities)
+    drawn = generated.first_multiplicities > 0
+    return 1 - mean_pairwise_tanimoto(
+        generated.fingerprints[drawn], generated.first_multiplicities[drawn]
+    )
 
 
 def fcd_valid(generated: MoleculeSet, reference: Moments) -> float:

@@ -76,10 +76,10 @@ def lookup(name: str) -> Metric:
 
     >>> lookup("mmd").direction
     'lower'
-    >>> lookup("energy_distanse")
+    >>> lookup("mode_coverrage")
     Traceback (most recent call last):
     ...
-    ValueError: no metric is called 'energy_distanse'; did you mean 'energy_distance'?
+    ValueError: no metric is called 'mode_coverrage'; did you mean 'mode_coverage'?
     """
     if name in METRICS:
         return METRICS[name]
