@@ -33,9 +33,13 @@ __all__ = ["main"]
 _RECIPES = {
     "table1": "Table I of the paper: photon counts and bits, four latents",
     "table2": "Table II of the paper: molecules (--data qm9 or FILE), four latents",
+    "hyperparameters": "Appendix H: initialisation and learning rate as factors, on molecules",
     "mixture": "Figure 2 of the paper: seven blobs on a circle, four latents",
     "compare": "your own data (--data FILE), four latents",
 }
+
+
+_MOLECULAR = ("table2", "hyperparameters")
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Run:
     """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """table1, table2, mixture or compare."""
+    """table1, table2, hyperparameters, mixture or compare."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -62,16 +66,16 @@ class Run:
     bank:FOLDER too, the shots of a bank."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1: quantum,bernoulli.
-    table2: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
+    table2, hyperparameters: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
     bank: str | None = None
     """Draws of every latent that are kept and re-used, such as 1000000, or fresh for none."""
     latent_dim: str | None = None
-    """compare, table2: length of z, the modes of the interferometer (16 by default). table2 takes
-    several, such as 16,32,48."""
+    """compare and molecules: length of z, the modes of the interferometer (16 by default);
+    molecules take several, such as 16,32,48."""
     interferometer: str | None = None
-    """table2: haar (by default), 1-1 or 1-3-9; or several, such as haar,1-1."""
+    """Molecules: haar (by default), 1-1 or 1-3-9; or several, such as haar,1-1."""
     setup: str | None = None
     """table2: paper (by default), or tuned: another initialisation, batch and learning rate."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -290,15 +294,15 @@ def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
 
 
 def _example(name: str, preset: str) -> Study:
-    """Return a recipe's study, to count its cost; Table II on a set shaped like QM9."""
-    if name != "table2":
+    """Return a recipe's study, to count its cost; of molecules, on a set shaped like QM9."""
+    if name not in _MOLECULAR:
         return _study(Run(recipe=name, preset=preset))  # type: ignore[arg-type]
+    from quantum_latents import recipes
     from quantum_latents.data import MoleculesSpec
-    from quantum_latents.recipes import table2
 
     elements = ("C", "N", "O", "F")
     shape = MoleculesSpec(name="qm9", sha256="0" * 64, num_atoms=9, elements=elements)
-    return table2(shape, preset)
+    return getattr(recipes, name)(shape, preset)
 
 
 def _run(command: Run, arguments: Sequence[str]) -> int:
@@ -373,8 +377,8 @@ def _study(command: Run) -> Study:
     elif command.recipe == "table1":
         chosen = _names(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
-    elif command.recipe == "table2":
-        study = _table2(command, dims, banks, settings)
+    elif command.recipe in _MOLECULAR:
+        study = _molecular(command, dims, banks, settings)
     else:
         if command.data is not None:
             raise ValueError("mixture draws its own data: leave --data out, or run compare")
@@ -387,8 +391,8 @@ def _study(command: Run) -> Study:
 
 
 _BELONGS_TO = {
-    "latent_dim": ("compare", "table2"),
-    "interferometer": ("table2",),
+    "latent_dim": ("compare", "table2", "hyperparameters"),
+    "interferometer": ("table2", "hyperparameters"),
     "setup": ("table2",),
 }
 """Options of `qlat run` that only some recipes take."""
@@ -416,7 +420,7 @@ def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:
     return ",".join(named) or None, banks
 
 
-def _table2(
+def _molecular(
     command: Run, dims: tuple[int, ...], banks: tuple[str, ...], settings: dict[str, Any]
 ) -> Study:
     from quantum_latents import recipes
@@ -433,11 +437,12 @@ def _table2(
         on_progress=lambda what, done, total: line.show(f"{what}: {done:,} of {total:,}"),
     )
     line.close()
+    settings |= {"latent_dims": dims, "interferometers": interferometers}
+    if command.recipe == "hyperparameters":
+        return recipes.hyperparameters(data, command.preset, **settings)
     return recipes.table2(
         data,
         command.preset,
-        latent_dims=dims,
-        interferometers=interferometers,
         setup=setup,
         bank_folders=banks,
         bank_size=_bank_size(command.bank) if banks and command.bank else None,
