@@ -49,6 +49,9 @@ MISTAKES = [
     (["run", "table1", "--out", "good.npy"], "good.npy"),
     (["table", "absent"], "absent"),
     (["report", "absent"], "absent"),
+    (["evaluate", "absent"], "absent"),
+    (["generate", "absent", "--out", "a.npy"], "no run at absent"),
+    (["generate", "absent", "--out", "no/a.npy"], "no folder no"),
     (
         ["sample", "--interferometer", "harr:4", *"--photons 2 --num-samples 9 --out b".split()],
         "harr",
@@ -145,6 +148,33 @@ def test_compare_from_a_file_to_a_page(tmp_path, capsys):
     assert "| quantum |" in capsys.readouterr().out
     assert main(["report", "mine", "--out", "elsewhere.html"]) == 0
     assert (tmp_path / "elsewhere.html").exists()
+
+    assert main(["evaluate", "mine", "--json"]) == 0
+    evaluated = json.loads(capsys.readouterr().out.partition("{")[2].join(["{", ""]))
+    assert evaluated["num_evaluated"] == 2
+    assert evaluated["changed"] == []
+    assert (tmp_path / "mine" / "rows.jsonl").read_bytes() == rows
+
+    digests = sorted(path.name for path in (tmp_path / "mine" / "runs").iterdir())
+    call = ["generate", "mine", digests[0][:6], "--num-samples", "7", "--out"]
+    assert main([*call, "made.csv", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["run"] == digests[0]
+    assert made["num_written"] == 7
+    assert "fresh draws of the" in made["latents"]
+    assert main([*call, "made.npy"]) == 0
+    assert "7 written: made.npy" in capsys.readouterr().out
+    table_made = np.loadtxt(tmp_path / "made.csv", delimiter=",", skiprows=1, dtype=np.float32)
+    assert np.array_equal(np.load(tmp_path / "made.npy"), table_made)
+    for spoilt, said in [
+        (["generate", "mine", "--out", "a.npy"], "holds 2 runs"),
+        (["generate", "mine", "zz", "--out", "a.npy"], "no run in mine/runs begins with 'zz'"),
+        ([*call, "made.smi"], "vectors are written to .npy or .csv"),
+        (["generate", f"mine/runs/{digests[0]}", "--num-samples", "0", "--out", "a.npy"], "not 0"),
+    ]:
+        assert main(spoilt) == 2
+        assert said in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "a.npy").exists()
 
 
 def test_sample_draws_a_bank_once(tmp_path, capsys):

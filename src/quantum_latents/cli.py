@@ -16,8 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -33,6 +32,7 @@ __all__ = ["main"]
 
 _RECIPES = {
     "table1": "Table I of the paper: photon counts and bits, four latents",
+    "table2": "Table II of the paper: molecules (--data qm9 or FILE), four latents",
     "mixture": "Figure 2 of the paper: seven blobs on a circle, four latents",
     "compare": "your own data (--data FILE), four latents",
 }
@@ -51,21 +51,28 @@ class Run:
     """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """table1, mixture or compare."""
+    """table1, table2, mixture or compare."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
-    """smoke: under a minute on 2 cores; quick: under 5 minutes, shrunken; paper: in full."""
+    """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
+    full."""
     seeds: int | None = None
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None
     """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default)."""
     data: str | None = None
-    """compare: your file (npy, npz, csv, parquet; one row a sample). table1: quantum,bernoulli."""
+    """compare: your file (npy, npz, csv, parquet; one row a sample). table1: quantum,bernoulli.
+    table2: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
     bank: str | None = None
     """Draws of every latent that are kept and re-used, such as 1000000, or fresh for none."""
-    latent_dim: int | None = None
-    """compare: length of z, the modes of the interferometer (16 by default)."""
+    latent_dim: str | None = None
+    """compare, table2: length of z, the modes of the interferometer (16 by default). table2 takes
+    several, such as 16,32,48."""
+    interferometer: str | None = None
+    """table2: haar (by default), 1-1 or 1-3-9; or several, such as haar,1-1."""
+    setup: str | None = None
+    """table2: paper (by default), or tuned: another initialisation, batch and learning rate."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
     workers: int | None = None
@@ -96,6 +103,37 @@ class Report:
     """Directory of a study."""
     out: Path | None = None
     """File to write (report.html in the directory by default)."""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Compute a study's metrics again from its stored samples, without training.
+
+    Rows that change are replaced, and the old file is kept as rows-<time>.jsonl.
+    """
+
+    directory: Annotated[Path, tyro.conf.Positional]
+    """Directory of a study."""
+    json: bool = False
+    """Print machine-readable output alone: what became of the rows."""
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Generate samples with a run's trained generator, from latents drawn afresh."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of a run (DIR/runs/<digest>), or the directory of a study."""
+    out: Path
+    """File to write: .smi (valid SMILES, one a line), .sdf (valid, 2D), .csv or .npy."""
+    digest: Annotated[str, tyro.conf.Positional] = ""
+    """With a study's directory: the first digits of the run's digest, as many as name one run."""
+    num_samples: int = 10_000
+    """How many to generate. Molecules that are not valid count too."""
+    seed: int = 0
+    """Names the draws of the latent: the same seed gives the same samples."""
+    json: bool = False
+    """Print machine-readable output alone: what was written."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +210,8 @@ Command = (
     | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Table, tyro.conf.subcommand("table")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Sample, tyro.conf.subcommand("sample")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
 )
@@ -208,11 +248,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_kept(command: object) -> bool:
-    return isinstance(command, Run | Sample)
+    return isinstance(command, Run | Sample | Evaluate)
 
 
 def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
     from quantum_latents.recipes import PRESETS
+    from quantum_latents.training import flop_of
 
     entries = []
     for name, what in _RECIPES.items():
@@ -220,7 +261,7 @@ def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
             if name == "compare":
                 entries.append({"recipe": name, "preset": preset, "what": what})
                 continue
-            study = _study(Run(recipe=name, preset=preset))
+            study = _example(name, preset)
             entries.append(
                 {
                     "recipe": name,
@@ -228,7 +269,7 @@ def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
                     "what": what,
                     "runs": len(study.runs),
                     "generator_steps": study.runs[0].training.num_steps,
-                    "teraflop": round(_teraflop(study), 1),
+                    "teraflop": round(sum(flop_of(run) for run in study.runs) / 1e12, 1),
                 }
             )
     if command.json:
@@ -247,18 +288,16 @@ def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _teraflop(study: Study) -> float:
-    """Return the floating-point operations of a study's hidden matrix products, in 1e12.
+def _example(name: str, preset: str) -> Study:
+    """Return a recipe's study, to count its cost; Table II on a set shaped like QM9."""
+    if name != "table2":
+        return _study(Run(recipe=name, preset=preset))  # type: ignore[arg-type]
+    from quantum_latents.data import MoleculesSpec
+    from quantum_latents.recipes import table2
 
-    A critic step has 11 products the size of one forward sweep (6 for the means, 4 for the
-    penalty, 1 for the generator), a generator step 5 more.
-    """
-    total = 0.0
-    for run in study.runs:
-        widths = run.model.critic.widths(run.latent.dim, 1)
-        unit = 2 * run.training.batch_size * sum(a * b for a, b in pairwise(widths))
-        total += run.training.num_steps * (11 * run.training.critic_steps + 5) * unit
-    return total / 1e12
+    elements = ("C", "N", "O", "F")
+    shape = MoleculesSpec(name="qm9", sha256="0" * 64, num_atoms=9, elements=elements)
+    return table2(shape, preset)
 
 
 def _run(command: Run, arguments: Sequence[str]) -> int:
@@ -315,16 +354,24 @@ def _study(command: Run) -> Study:
         raise ValueError(f"--seeds is at least 1, not {command.seeds}")
     if command.num_steps is not None and command.num_steps < 1:
         raise ValueError(f"--num-steps is at least 1, not {command.num_steps}")
-    if command.recipe != "compare" and command.latent_dim is not None:
-        raise ValueError(f"--latent-dim belongs to compare; {command.recipe} is as in the paper")
+    for option, wanted_by in _BELONGS_TO.items():
+        if command.recipe not in wanted_by and getattr(command, option) is not None:
+            raise ValueError(
+                f"--{option.replace('_', '-')} belongs to {' and '.join(wanted_by)}; "
+                f"{command.recipe} is as in the paper"
+            )
+    dims = _lengths(command.latent_dim)
     if command.recipe == "compare":
         if command.data is None:
             raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
-        dim = 16 if command.latent_dim is None else command.latent_dim
-        study = recipes.compare(command.data, command.preset, latent_dim=dim, **settings)
+        if len(dims) > 1:
+            raise ValueError(f"compare takes one --latent-dim, not {command.latent_dim}")
+        study = recipes.compare(command.data, command.preset, latent_dim=dims[0], **settings)
     elif command.recipe == "table1":
         chosen = _names(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
+    elif command.recipe == "table2":
+        study = _table2(command, dims, settings)
     else:
         if command.data is not None:
             raise ValueError("mixture draws its own data: leave --data out, or run compare")
@@ -334,6 +381,49 @@ def _study(command: Run) -> Study:
     if command.bank is not None:
         study = recipes.with_bank_size(study, _bank_size(command.bank))
     return study
+
+
+_BELONGS_TO = {
+    "latent_dim": ("compare", "table2"),
+    "interferometer": ("table2",),
+    "setup": ("table2",),
+}
+"""Options of `qlat run` that only some recipes take."""
+
+
+def _lengths(text: str | None) -> tuple[int, ...]:
+    """Return lengths of z from `--latent-dim`."""
+    words = (text or "16").split(",")
+    if not all(word.isdecimal() and int(word) >= 1 for word in words):
+        raise ValueError(f"--latent-dim is a length of z such as 16, or 16,32,48, not {text!r}")
+    if len(set(words)) != len(words):
+        raise ValueError(f"--latent-dim names a length twice: {text!r}")
+    return tuple(int(word) for word in words)
+
+
+def _table2(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> Study:
+    from quantum_latents import recipes
+    from quantum_latents.data import molecules_spec
+    from quantum_latents.execution import default_cache
+
+    known = tuple(recipes.INTERFEROMETERS)
+    interferometers = _names(command.interferometer, known, "interferometer") or ("haar",)
+    (setup,) = _names(command.setup, tuple(recipes.SETUPS), "set-up") or ("paper",)
+    line = _Line(quiet=command.json)
+    data = molecules_spec(
+        command.data or "qm9",
+        default_cache(),
+        on_progress=lambda what, done, total: line.show(f"{what}: {done:,} of {total:,}"),
+    )
+    line.close()
+    return recipes.table2(
+        data,
+        command.preset,
+        latent_dims=dims,
+        interferometers=interferometers,
+        setup=setup,
+        **settings,
+    )
 
 
 def _check_recipe(name: str) -> None:
@@ -383,7 +473,8 @@ class _Line:
         self._quiet, self._last, self._line = quiet, 0.0, ""
         self._terminal = sys.stderr.isatty()
 
-    def _print(self, text: str) -> None:
+    def show(self, text: str) -> None:
+        """Show this, or nothing if it is too soon for a log."""
         if self._quiet:
             return
         if self._terminal:
@@ -402,7 +493,7 @@ class _Show(_Line):
     """Progress of a study."""
 
     def __call__(self, progress: Progress) -> None:
-        self._print(_progress_text(progress))
+        self.show(_progress_text(progress))
 
 
 class _ShowShots(_Line):
@@ -424,7 +515,7 @@ class _ShowShots(_Line):
         elif (seconds := time.monotonic() - self._started) > 0 and done > self._before:
             rate = (done - self._before) / seconds
             text += f", {rate:,.0f}/s, {_duration((total - done) / rate)} left"
-        self._print(text)
+        self.show(text)
 
 
 def _check_room(folder: Path, num_bytes: int) -> None:
@@ -474,6 +565,59 @@ def _report(command: Report, arguments: Sequence[str]) -> int:
     from quantum_latents.report import write_report
 
     print(f"page: {write_report(command.directory, command.out)}")
+    return 0
+
+
+def _evaluate(command: Evaluate, arguments: Sequence[str]) -> int:
+    from quantum_latents.execution import evaluate_study
+
+    line = _Line(quiet=command.json)
+    done = evaluate_study(
+        command.directory,
+        on_progress=lambda done, total: line.show(f"{done} of {total} runs evaluated"),
+    )
+    line.close()
+    if command.json:
+        print(json.dumps(asdict(done), indent=1))
+        return 0
+    print(f"{done.num_evaluated} of {done.num_rows} rows evaluated, {len(done.changed)} changed")
+    if done.kept_as is not None:
+        print(f"the old rows: {command.directory / done.kept_as}")
+    for runs, what in (
+        (done.diverged, "diverged: nothing to measure"),
+        (done.without_samples, "stored no samples here: their rows stay as they are"),
+        (done.without_row, "have samples and no row: `qlat run` finishes them"),
+    ):
+        if runs:
+            print(f"{len(runs)} runs {what}")
+    return 0
+
+
+def _generate(command: Generate, arguments: Sequence[str]) -> int:
+    from quantum_latents.execution import find_run, generate_file
+
+    _check_folder(command.out)
+    folder = find_run(command.run, command.digest)
+    line = _Line(quiet=command.json)
+    made = generate_file(
+        folder,
+        command.out,
+        num_samples=command.num_samples,
+        seed=command.seed,
+        on_progress=line.show,
+    )
+    line.close()
+    if command.json:
+        print(json.dumps(asdict(made), indent=1))
+        return 0
+    print(f"run {made.run}: {made.num_samples:,} generated from {made.latents}")
+    if made.num_valid is not None:
+        invalid = made.num_samples - made.num_valid
+        share = made.num_valid / made.num_samples
+        print(f"{made.num_valid:,} are valid molecules ({share:.1%})")
+        if made.num_written < made.num_samples:
+            print(f"qlat: {invalid:,} that are not valid are left out", file=sys.stderr)
+    print(f"{made.num_written:,} written: {command.out}")
     return 0
 
 
@@ -610,6 +754,8 @@ _RUN: dict[type, Any] = {
     Run: _run,
     Table: _table,
     Report: _report,
+    Evaluate: _evaluate,
+    Generate: _generate,
     Sample: _sample,
     Bench: _bench,
 }

@@ -1,8 +1,10 @@
 """Made-up rows in the schema of docs/architecture.md; nothing here is a result."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -172,3 +174,16 @@ def study_directory(tmp_path) -> Callable[..., Path]:
         return directory
 
     return write
+
+
+@pytest.fixture(scope="session")
+def molecular() -> ModuleType:
+    """The made-up study of molecules of `molecular.py`."""
+    spec = importlib.util.spec_from_file_location(
+        "molecular", Path(__file__).with_name("molecular.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

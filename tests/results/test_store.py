@@ -202,3 +202,37 @@ def test_results_load_neither_pandas_nor_torch_nor_scipy_stats():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_replaced_rows_keep_the_old_file(tmp_path, row):
+    store = RowStore(tmp_path)
+    for seed in range(3):
+        store.append(row(seed=seed, mmd=1.0))
+    store.append(row(seed=0, mmd=9.0))  # a repetition: the first counted
+    before = store.path.read_bytes()
+    rows = store.read()
+    rows[1]["metrics"]["mmd"]["value"] = 2.0
+    kept = store.replace(rows)
+    assert kept.read_bytes() == before
+    assert kept.name.startswith("rows-")
+    assert [one["metrics"]["mmd"]["value"] for one in store.read()] == [1.0, 2.0, 1.0]
+    assert sorted(tmp_path.iterdir()) == sorted([store.path, kept])
+
+
+@pytest.mark.parametrize("what", ["one less", "one more", "a wrong number"])
+def test_replacing_neither_adds_nor_loses_runs(tmp_path, row, what):
+    store = RowStore(tmp_path)
+    for seed in range(2):
+        store.append(row(seed=seed, mmd=1.0))
+    before = store.path.read_bytes()
+    rows = store.read()
+    if what == "one less":
+        rows.pop()
+    elif what == "one more":
+        rows.append(row(seed=2, mmd=1.0))
+    else:
+        rows[0]["metrics"]["mmd"]["value"] = math.nan
+    with pytest.raises(ValueError, match="nan" if what == "a wrong number" else "none is added"):
+        store.replace(rows)
+    assert store.path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [store.path]

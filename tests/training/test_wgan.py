@@ -364,7 +364,7 @@ def test_bad_training_is_refused(settings, error, said):
 
 def test_compiling_ahead_compiles_what_training_uses():
     training = training_of(replace(ADAM, betas=(0, 0.9)), "float32", num_steps=2)
-    compile_steps(training)
+    compile_steps(model_of("relu", False), training)
     from quantum_latents.training.kernels.wgan import train_run
 
     before = len(train_run.signatures)

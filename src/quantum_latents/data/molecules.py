@@ -126,8 +126,8 @@ def molecules_spec(
 ) -> MoleculesSpec:
     r"""Return the spec of the molecules in `source`, whose set is then in the cache.
 
-    The first call converts the file (QM9: about 15 s); later ones find the set by the SHA-256 of
-    the file, check it and are quick. A damaged set is made again.
+    The first call converts the file (QM9: below a minute); later ones find the set by the file's
+    SHA-256, check it and are quick. A damaged set is made again.
 
     Args:
         source: "qm9" for the official archive, downloaded into `cache` / molecules (86 MB) unless

@@ -19,7 +19,7 @@ from quantum_latents.random import stream
 from quantum_latents.results import ROW_SCHEMA
 from quantum_latents.training import Outcome
 
-__all__ = ["evaluate", "make_row"]
+__all__ = ["evaluate", "make_row", "remake_row"]
 
 _NUM_SCATTER_POINTS = 400
 
@@ -98,6 +98,28 @@ def make_row(
         "notes": list(data.notes),
         "stack": dict(stack),
         "provenance": dict(provenance),
+    }
+
+
+def remake_row(
+    row: Mapping[str, Any], samples: np.ndarray, data: DataSet, provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the row of a finished run with its metrics computed anew from stored samples.
+
+    Args:
+        row: as it was.
+        samples: what the run stored.
+        data: the run's data set.
+        provenance: put over the row's own: when, and with which version.
+
+    What training left (spec, status, curves, stack) stays as it was.
+    """
+    return {
+        **row,
+        "metrics": evaluate(samples, data, row["spec"]["seed"]),
+        "preview": _preview(samples, data),
+        "notes": list(data.notes),
+        "provenance": {**row.get("provenance", {}), **provenance},
     }
 
 

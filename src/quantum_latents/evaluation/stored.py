@@ -11,8 +11,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from quantum_latents.training import Outcome
+from quantum_latents.training import Outcome, RunSpec
 from quantum_latents.training.checkpoint import write_atomically
+from quantum_latents.training.generator import OFFSET, SCALE
 
 __all__ = ["read_samples", "run_folder", "write_pictures", "write_run"]
 
@@ -33,6 +34,8 @@ def write_run(directory: Path, outcome: Outcome) -> None:
         content = save({"samples": np.ascontiguousarray(outcome.samples)}, metadata=metadata)
         write_atomically(folder / "samples.safetensors", content)
     weights = {name: np.ascontiguousarray(w.numpy()) for name, w in outcome.weights.items()}
+    if outcome.offset is not None and outcome.scale is not None:
+        weights |= {OFFSET: outcome.offset, SCALE: outcome.scale}
     write_atomically(folder / "generator.safetensors", save(weights, metadata=metadata))
 
 
@@ -62,16 +65,21 @@ def read_samples(directory: Path, digest: str) -> np.ndarray:
 
     Raises:
         FileNotFoundError: the run stored none (it diverged, or has not finished).
-        ValueError: the file is damaged.
+        ValueError: the file is damaged, or of another run.
     """
     path = run_folder(directory, digest) / "samples.safetensors"
     if not path.exists():
         raise FileNotFoundError(f"run {digest} stored no samples in {directory}")
     try:
         with safe_open(path, framework="np") as file:
-            return file.get_tensor("samples")
+            samples, metadata = file.get_tensor("samples"), file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(
             f"{path} is damaged ({error}): delete the study's directory to train anew, "
             "or restore the file"
         ) from error
+    if "spec" in metadata:
+        made_by = RunSpec.from_json(json.loads(metadata["spec"])).digest
+        if made_by != digest:
+            raise ValueError(f"{path} holds the samples of another run, {made_by}")
+    return samples

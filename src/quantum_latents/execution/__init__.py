@@ -1,6 +1,19 @@
 """Execution: a study's runs mapped over processes, with nothing lost on the way."""
 
 from quantum_latents.execution.compare import compare_latents
+from quantum_latents.execution.evaluate import Evaluated, evaluate_study
+from quantum_latents.execution.generate import Generated, find_run, generate_file
 from quantum_latents.execution.local import Progress, StudyError, default_cache, run_study
 
-__all__ = ["Progress", "StudyError", "compare_latents", "default_cache", "run_study"]
+__all__ = [
+    "Evaluated",
+    "Generated",
+    "Progress",
+    "StudyError",
+    "compare_latents",
+    "default_cache",
+    "evaluate_study",
+    "find_run",
+    "generate_file",
+    "run_study",
+]

@@ -119,8 +119,8 @@ def run_study(
     if directory.exists() and not directory.is_dir():
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
     directory.mkdir(parents=True, exist_ok=True)
-    with _locked(directory):
-        commit = _commit()
+    with lock_directory(directory):
+        commit = commit_of_source()
         _freeze(study, directory, command, commit)
         for half in directory.rglob("*.part"):  # left by a writer that was killed
             half.unlink()
@@ -134,7 +134,7 @@ def run_study(
 
 
 @contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def lock_directory(directory: Path) -> Iterator[None]:
     with open(directory / ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -178,6 +178,14 @@ def _freeze(study: Study, directory: Path, command: str, commit: str) -> None:
         "version": quantum_latents.__version__,
         "commit": commit,
     }
+    if study.groups:
+        of_runs = zip(study.runs, study.groups, strict=True)
+        description["groups"] = {run.digest: list(names) for run, names in of_runs}
+    if study.paper is not None:
+        description["paper"] = {
+            "source": study.paper.source,
+            "figures": [asdict(figure) for figure in study.paper.figures],
+        }
     left = directory / "study.json"
     if left.exists() and _settings(left) != description["settings"]:
         raise ValueError(f"{directory} holds another study.json: choose another --out")
@@ -200,7 +208,7 @@ def _settings(study_file: Path) -> Any:
         return None
 
 
-def _commit() -> str:
+def commit_of_source() -> str:
     """Return the commit of the source tree this package runs from, or "" outside one.
 
     It ends in -dirty where tracked sources differ from the commit. Taken when a study starts
@@ -510,7 +518,7 @@ def _train(
         note = ("note", stack, "compiling, once for each installation (half a minute)")
         announce = threading.Timer(2.0, messages.put, [note])
         announce.start()
-        compile_steps(runs[0].training)
+        compile_steps(runs[0].model, runs[0].training)
         announce.cancel()
     outcomes = train_stack(
         runs,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from quantum_latents.samplers.shots import available_cores
-from quantum_latents.training import RunSpec
+from quantum_latents.training import RunSpec, flop_of
 from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = ["Plan", "StackPlan", "available_cores", "load_or_make_plan"]
@@ -22,10 +22,10 @@ __all__ = ["Plan", "StackPlan", "available_cores", "load_or_make_plan"]
 _FORMAT = 1
 
 MAX_STACK = 16
-"""On a CPU stacks only spare processes; smaller ones bring their rows to disk earlier."""
+"""On a CPU a stack's runs take turns, so its size changes no result; it only spares processes."""
 
-_STACK_BYTES = 24 * 2**20
-"""Weights, optimiser state and activations of a stack that one core's share of cache holds."""
+_STACK_FLOP = 2e13
+"""Operations of a CPU stack, some five minutes of a core: its rows come when all are done."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,5 @@ def _data_dim(run: RunSpec) -> Any:
 
 
 def _runs_that_fit(run: RunSpec) -> int:
-    """Return how many runs like this one share a core's cache, 1 to `MAX_STACK`."""
-    widths = max(run.model.generator.hidden), max(run.model.critic.hidden)
-    weights = sum(4 * width * width for width in widths)  # weight, gradient, two moments
-    rows = (run.training.critic_steps + 1) + 3 + 3 + 1
-    activations = rows * run.training.batch_size * max(widths)
-    return max(1, min(MAX_STACK, _STACK_BYTES // (4 * (weights + activations))))
+    """Return how many runs like this one a CPU stack takes, 1 to `MAX_STACK`."""
+    return max(1, min(MAX_STACK, int(_STACK_FLOP / flop_of(run))))

@@ -1,6 +1,22 @@
 """Generators and critics: stacked networks that see only a tensor z and draw no noise."""
 
-from quantum_latents.models.gan import GANSpec, build_critic, build_generator
+from quantum_latents.models.build import ModelSpec, build_critic, build_generator
+from quantum_latents.models.gan import GANSpec
+from quantum_latents.models.molgan import (
+    MolGANSpec,
+    RelationalCriticSpec,
+    StackedRelationalCritic,
+)
 from quantum_latents.models.nn import MLPSpec, StackedMLP
 
-__all__ = ["GANSpec", "MLPSpec", "StackedMLP", "build_critic", "build_generator"]
+__all__ = [
+    "GANSpec",
+    "MLPSpec",
+    "ModelSpec",
+    "MolGANSpec",
+    "RelationalCriticSpec",
+    "StackedMLP",
+    "StackedRelationalCritic",
+    "build_critic",
+    "build_generator",
+]

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
+from quantum_latents.models.nn import MLPSpec
 
-from quantum_latents.models.nn import MLPSpec, StackedMLP
-
-__all__ = ["GANSpec", "build_critic", "build_generator"]
+__all__ = ["GANSpec"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,28 +30,3 @@ class GANSpec:
             raise ValueError("a critic sees no latent: set reinject_latent=False for it")
         if self.critic.non_decreasing:
             raise ValueError("a critic ends in one number: set non_decreasing=False for it")
-
-
-def build_generator(
-    spec: GANSpec,
-    latent_dim: int,
-    data_dim: int,
-    *,
-    stack: int,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str = "cpu",
-) -> StackedMLP:
-    """Return S untrained generators, all weights zero until `StackedMLP.initialise`."""
-    return StackedMLP(spec.generator, latent_dim, data_dim, stack=stack, dtype=dtype, device=device)
-
-
-def build_critic(
-    spec: GANSpec,
-    data_dim: int,
-    *,
-    stack: int,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str = "cpu",
-) -> StackedMLP:
-    """Return S untrained critics, all weights zero until `StackedMLP.initialise`."""
-    return StackedMLP(spec.critic, data_dim, 1, stack=stack, dtype=dtype, device=device)

@@ -23,15 +23,22 @@ numbers or knows where z comes from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-__all__ = ["MLPSpec", "StackedMLP", "mask_slope_"]
+__all__ = [
+    "MLPSpec",
+    "StackedMLP",
+    "check_initialisation",
+    "draw_weights",
+    "mask_slope_",
+    "views_of",
+]
 
 _NARROW = 16
 """Matrix products with fewer columns than this are several times faster transposed (MKL)."""
@@ -48,8 +55,9 @@ class MLPSpec:
         activation: `relu`, or `leaky_relu` with `negative_slope`.
         negative_slope: slope of LeakyReLU below zero, in (0, 1); 0 with `relu`.
         initialisation: `pytorch` (weights and biases uniform on +-1/sqrt(fan_in), the default
-            of `torch.nn.Linear`), `xavier_uniform` (Glorot and Bengio 2010, gain 1, zero bias)
-            or `orthogonal` (Saxe et al. 2014, gain 1, zero bias).
+            of `torch.nn.Linear`), `xavier_uniform` (Glorot and Bengio 2010, zero bias) or
+            `orthogonal` (Saxe et al. 2014, zero bias).
+        gain: factor of the weights of `xavier_uniform` and `orthogonal`; 1 with `pytorch`.
         reinject_latent: add an affine map of z to every hidden layer after the first
             (generators only).
         non_decreasing: require that no layer, the output included, is narrower than the one
@@ -63,6 +71,8 @@ class MLPSpec:
     initialisation: Literal["pytorch", "xavier_uniform", "orthogonal"]
     reinject_latent: bool = False
     non_decreasing: bool = False
+    # Left out of a run's name where it is 1: runs named before it existed keep their names.
+    gain: float = field(default=1.0, metadata={"omit_default": True})
 
     def __post_init__(self):
         if not isinstance(self.hidden, tuple) or not all(type(w) is int for w in self.hidden):
@@ -80,11 +90,7 @@ class MLPSpec:
                 "non_decreasing asks for layers that can be inverted, and relu cannot: "
                 "use activation='leaky_relu', or set non_decreasing=False"
             )
-        if self.initialisation not in ("pytorch", "xavier_uniform", "orthogonal"):
-            raise ValueError(
-                "initialisation is 'pytorch', 'xavier_uniform' or 'orthogonal', "
-                f"not {self.initialisation!r}"
-            )
+        check_initialisation(self.initialisation, self.gain)
         if self.reinject_latent and len(self.hidden) < 2:
             raise ValueError(
                 "reinject_latent adds z to the hidden layers after the first, and "
@@ -114,6 +120,71 @@ class MLPSpec:
                         f"and needs at least {before + injected}"
                     )
         return widths
+
+
+def check_initialisation(initialisation: str, gain: float) -> None:
+    """Refuse an unknown initialisation, or a gain that it does not have.
+
+    Raises:
+        ValueError: as said.
+    """
+    if initialisation not in ("pytorch", "xavier_uniform", "orthogonal"):
+        raise ValueError(
+            f"initialisation is 'pytorch', 'xavier_uniform' or 'orthogonal', not {initialisation!r}"
+        )
+    if not 0 < gain < float("inf"):
+        raise ValueError(f"gain is a finite number > 0, not {gain}")
+    if initialisation == "pytorch" and gain != 1:
+        raise ValueError(f"initialisation 'pytorch' has gain=1, not {gain}: use 'orthogonal'")
+
+
+class _Initialised(Protocol):
+    @property
+    def initialisation(self) -> str: ...
+    @property
+    def gain(self) -> float: ...
+
+
+def draw_weights(
+    rows: int,
+    columns: int,
+    fan_in: int,
+    is_bias: bool | int,
+    spec: _Initialised,
+    generator: torch.Generator,
+) -> Tensor:
+    """Return a weight or a bias (rows, columns), outputs by inputs, as its spec says.
+
+    Drawn in float32 on the CPU whatever the run's own precision and device.
+    """
+    draw = torch.zeros(rows, columns)
+    if spec.initialisation == "pytorch":
+        draw.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator)
+    elif not is_bias:
+        if spec.initialisation == "xavier_uniform":
+            nn.init.xavier_uniform_(draw, gain=spec.gain, generator=generator)
+        else:
+            nn.init.orthogonal_(draw, gain=spec.gain, generator=generator)
+    return draw
+
+
+class _Shape(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def columns(self) -> int: ...
+
+
+def views_of(flat: Tensor, stack: int, blocks: Sequence[_Shape]) -> dict[str, Tensor]:
+    """Cut a flat tensor into named views (S, rows, columns), block after block."""
+    views, offset = {}, 0
+    for block in blocks:
+        size = stack * block.rows * block.columns
+        views[block.name] = flat[offset : offset + size].view(stack, block.rows, block.columns)
+        offset += size
+    return views
 
 
 class _Block(NamedTuple):
@@ -195,14 +266,7 @@ class StackedMLP(nn.Module):
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Cut a flat tensor like `self.flat` into named views of shape (S, rows, columns)."""
-        views, offset = {}, 0
-        for block in self.blocks:
-            size = self.stack * block.rows * block.columns
-            views[block.name] = flat[offset : offset + size].view(
-                self.stack, block.rows, block.columns
-            )
-            offset += size
-        return views
+        return views_of(flat, self.stack, self.blocks)
 
     def _layers(self, flat: Tensor) -> list[_Affine]:
         """Return the layers of `self.flat` or of its gradient, cut once for each memory.
@@ -240,17 +304,11 @@ class StackedMLP(nn.Module):
         parameters = self.views(self.flat)
         for run, generator in enumerate(generators):
             for block in self.blocks:
-                # Drawn in float32 on the CPU whatever the run's own precision and device.
-                draw = torch.zeros(block.rows, block.columns)
-                if self.spec.initialisation == "pytorch":
-                    before = self.widths[block.layer - 1]
-                    fan_in = before if block.kind == "bias" else block.columns
-                    draw.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator)
-                elif block.kind != "bias":
-                    if self.spec.initialisation == "xavier_uniform":
-                        nn.init.xavier_uniform_(draw, generator=generator)
-                    else:
-                        nn.init.orthogonal_(draw, generator=generator)
+                is_bias = block.kind == "bias"
+                fan_in = self.widths[block.layer - 1] if is_bias else block.columns
+                draw = draw_weights(
+                    block.rows, block.columns, fan_in, is_bias, self.spec, generator
+                )
                 parameters[block.name][run] = draw.to(self.flat)
 
     def forward(self, x: Tensor) -> Tensor:

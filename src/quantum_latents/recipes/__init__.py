@@ -5,22 +5,30 @@ from quantum_latents.recipes.mixture import mixture
 from quantum_latents.recipes.presets import PRESETS
 from quantum_latents.recipes.study import (
     LATENTS,
+    PaperFigure,
+    PaperFigures,
     Study,
     settings_of,
     with_bank_size,
     with_num_steps,
 )
 from quantum_latents.recipes.table1 import DATA_SETS, table1
+from quantum_latents.recipes.table2 import INTERFEROMETERS, SETUPS, table2
 
 __all__ = [
     "DATA_SETS",
+    "INTERFEROMETERS",
     "LATENTS",
     "PRESETS",
+    "SETUPS",
+    "PaperFigure",
+    "PaperFigures",
     "Study",
     "compare",
     "mixture",
     "settings_of",
     "table1",
+    "table2",
     "with_bank_size",
     "with_num_steps",
 ]

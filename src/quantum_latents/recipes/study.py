@@ -11,6 +11,8 @@ from quantum_latents.training import RunSpec
 
 __all__ = [
     "LATENTS",
+    "PaperFigure",
+    "PaperFigures",
     "Study",
     "four_latents",
     "reference_of",
@@ -21,6 +23,36 @@ __all__ = [
 
 LATENTS = ("quantum", "distinguishable", "bernoulli", "gaussian")
 """The paper's four latents, in the order of its tables' right to left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperFigure:
+    """One published figure, to stand beside ours.
+
+    Attributes:
+        data, latent, metric: the cell it belongs to, by the names that rows use.
+        mean: as published.
+        standard_error: as published; None where it is not.
+    """
+
+    data: str
+    latent: str
+    metric: str
+    mean: float
+    standard_error: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperFigures:
+    """Figures that somebody published for the runs of a study, or for runs like them.
+
+    Attributes:
+        source: where they stand, such as "arXiv:..., Table II".
+        figures: one a cell.
+    """
+
+    source: str
+    figures: tuple[PaperFigure, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +69,10 @@ class Study:
         equivalence_margins: for each metric that may be called 'as good as', the margin.
         notes: what a reader must be told, such as how a preset shrinks the paper's settings.
         sources: where each setting comes from, by the longest matching dotted prefix.
+        reference: the latent that the others are compared with.
+        paper: published figures that the page shows beside ours; None for none.
+        groups: for a study of several comparisons on one data set, the names of those that each
+            run belongs to, in the order of `runs`; paired statistics stay inside a group.
     """
 
     name: str
@@ -49,12 +85,15 @@ class Study:
     notes: tuple[str, ...]
     sources: Mapping[str, str]
     reference: str = "quantum"
+    paper: PaperFigures | None = None
+    groups: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self):
         if not self.runs:
             raise ValueError("a study needs at least one run: name a latent and one or more seeds")
         if len({run.digest for run in self.runs}) < len(self.runs):
             raise ValueError("a run occurs twice in the study: name each latent and data set once")
+        assert len(self.groups) in (0, len(self.runs))
         banks = {(run.latent.bank_size, run.latent.num_held_out) for run in self.runs}
         if len(banks) != 1:
             raise ValueError(

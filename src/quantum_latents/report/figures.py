@@ -25,10 +25,10 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from quantum_latents.results import Comparison, mean_interval, mean_standard_error, ordered
-from quantum_latents.results.wording import number_text
+from quantum_latents.results.wording import is_count, number_text
 
 __all__ = [
     "LATENT_COLOURS",
@@ -37,6 +37,7 @@ __all__ = [
     "correlation_figure",
     "curves_figure",
     "differences_figure",
+    "distribution_figure",
     "marginals_figure",
     "scatter_figure",
     "seeds_figure",
@@ -101,6 +102,8 @@ _SETTINGS: dict[Any, Any] = {
 }
 _PANEL = (4.4, 2.9)
 _SQUARE = (2.5, 2.6)
+_THOUSANDS = "{x:,.0f}"
+_MOST_NAMED, _LONGEST_NAME = 12, 14
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ def seeds_figure(
     title: str,
     label: str,
     floor: float | None = None,
+    count: bool = False,
 ) -> str:
     """Draw every seed as a point, thin lines joining pairs, and each latent's mean.
 
@@ -150,6 +154,7 @@ def seeds_figure(
         title: what is shown.
         label: of the vertical axis: metric, unit.
         floor: sampling floor of the metric, a dashed line.
+        count: whether the metric counts things: thousands are separated.
 
     The bar is the typical-value interval of the mean, where there are seeds enough for one.
     """
@@ -200,6 +205,8 @@ def seeds_figure(
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="y")
         axes.set_ylabel(label)
+        if count:
+            axes.yaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
         axes.set_title(title)
         _fit(figure, axes)
 
@@ -260,6 +267,8 @@ def differences_figure(
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(5))
+        if is_count(first.unit):
+            axes.xaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
         axes.grid(axis="x")
         unit = f" [{first.unit}]" if first.unit else ""
         axes.set_xlabel(f"difference to {first.reference}{unit}")
@@ -470,7 +479,87 @@ def correlation_figure(
     return _svg(draw, (_SQUARE[0], 3.0), title)
 
 
-def _fit(figure: Figure, axes: Axes, *, above: float = 0.0) -> None:
+def distribution_figure(
+    data: Sequence[float],
+    generated: Mapping[str, Sequence[float]],
+    style: Mapping[str, Style],
+    *,
+    title: str,
+    label: str = "",
+    edges: Sequence[float] | None = None,
+    categories: Sequence[str] | None = None,
+    trivial: Sequence[float] | None = None,
+) -> str:
+    """Draw shares: the data as bars, every latent's samples as points, a trivial sampler dashed.
+
+    Args:
+        data: (num_bins,), the data's shares, usually of sum 1.
+        generated: latent -> (num_bins,), the shares of what it generated.
+        style: from `styles`.
+        title: what is shown.
+        label: of the horizontal axis: quantity, unit.
+        edges: (num_bins + 1,), ascending, of the bins of a number; or
+        categories: (num_bins,), names of classes.
+        trivial: (num_bins,), the trivial sampler's shares; None for none.
+
+    Raises:
+        ValueError: there are not as many shares as bins, or edges and categories are both given.
+    """
+    if (edges is None) == (categories is None):
+        raise ValueError(f"{title!r} needs edges or categories, and not both")
+    is_named = categories is not None
+    places = np.arange(len(categories) + 1) - 0.5 if is_named else np.asarray(edges, dtype=float)
+    shares = {"data": data, "trivial": data if trivial is None else trivial, **generated}
+    for name, values in shares.items():
+        if len(values) != len(places) - 1:
+            raise ValueError(
+                f"{title!r} has {len(places) - 1} bins and {len(values)} shares of {name}"
+            )
+    if not (np.diff(places) > 0).all():
+        raise ValueError(f"the edges of {title!r} do not ascend: {list(places)}")
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        centres, widths = (places[1:] + places[:-1]) / 2, np.diff(places)
+        axes.bar(centres, data, width=0.92 * widths, color=_MUTED, alpha=0.35, linewidth=0)
+        if trivial is not None:
+            axes.stairs(trivial, places, color=_MUTED, linewidth=1.0, linestyle=(0, (3, 2)))
+        # Points of classes stand side by side; those of a number are joined.
+        shifts = np.linspace(-0.28, 0.28, len(generated)) if len(generated) > 1 else [0.0]
+        for shift, (name, values) in zip(shifts, generated.items(), strict=True):
+            axes.plot(
+                centres + (shift * widths if is_named else 0),
+                values,
+                linestyle="none" if is_named else "-",
+                linewidth=1.0,
+                color=style[name].colour,
+                marker=style[name].marker,
+                markersize=4 if is_named else 3,
+                markeredgewidth=0,
+                alpha=0.85,
+            )
+        below = 0.0
+        if categories is not None:
+            axes.set_xticks(centres, [_wrapped(name) for name in categories])
+            if len(categories) > _MOST_NAMED or max(map(len, categories)) > _LONGEST_NAME:
+                axes.set_xticks(centres, categories, rotation=90)
+                below = 0.062 * max(map(len, categories)) - 0.1
+            axes.tick_params(axis="x", length=0)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.set_xlim(places[0], places[-1])
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.grid(axis="y")
+        axes.set_xlabel(label)
+        axes.set_ylabel("share")
+        axes.set_title(title)
+        _fit(figure, axes, below=below)
+
+    return _svg(draw, (_PANEL[0], 2.6), title)
+
+
+def _fit(figure: Figure, axes: Axes, *, above: float = 0.0, below: float = 0.0) -> None:
     """Leave room for the labels (inches): twice as fast as matplotlib's own layout engines."""
     width, height = figure.get_size_inches()
     ticks = [
@@ -481,7 +570,7 @@ def _fit(figure: Figure, axes: Axes, *, above: float = 0.0) -> None:
     figure.subplots_adjust(
         left=(0.14 + 0.072 * longest + (0.18 if axes.get_ylabel() else 0)) / width,
         right=1 - 0.1 / width,
-        bottom=(0.1 + 0.125 * lines + (0.19 if axes.get_xlabel() else 0)) / height,
+        bottom=(0.1 + below + 0.125 * lines + (0.19 if axes.get_xlabel() else 0)) / height,
         top=1 - (0.3 + above) / height,
     )
 

@@ -1,5 +1,8 @@
 """One self-contained HTML page a study, from ``rows.jsonl`` and ``study.json`` alone.
 
+Molecules are drawn at evaluation; the page takes their drawings from ``pictures`` beside the rows,
+and says so where there are none.
+
 The page words nothing that its intervals do not carry: the sentences are those of
 `quantum_latents.results.verdicts`, and a headline only gathers their codes.
 """
@@ -17,18 +20,28 @@ import jinja2
 from markupsafe import Markup
 
 from quantum_latents import __version__
-from quantum_latents.report.tables import ARROWS, Section, Table, table
+from quantum_latents.report.pictures import Picture, read_pictures
+from quantum_latents.report.tables import ARROWS, TRIVIAL, Section, Table, table
 from quantum_latents.results import (
     MIN_PAIRS_INTERVAL,
     MIN_SEEDS_VERDICT,
     Comparison,
+    MetricFacts,
+    in_groups,
     latents,
     read_rows,
     read_study,
     select,
     values_by_seed,
 )
-from quantum_latents.results.wording import interval_text, measurement_text, number_text, p_text
+from quantum_latents.results.wording import (
+    interval_text,
+    is_count,
+    measurement_text,
+    number_text,
+    p_text,
+    sizes_text,
+)
 
 __all__ = ["headline", "write_report"]
 
@@ -47,7 +60,8 @@ def write_report(
     """Write the page of a study and return its path.
 
     Args:
-        directory: what `qlat run` wrote: ``rows.jsonl`` and ``study.json``.
+        directory: what `qlat run` wrote: ``rows.jsonl``, ``study.json`` and, for molecules,
+            ``pictures``.
         out: the file to write; ``report.html`` in the directory if not given.
 
     The file appears whole or not at all. An unfinished study makes a page that says so.
@@ -60,7 +74,7 @@ def write_report(
     if not rows:
         raise ValueError(f"no rows in {directory}: not one run of this study has finished yet")
     target = Path(out) if out is not None else directory / "report.html"
-    page = _environment().get_template("page.html.jinja").render(_content(rows, study))
+    page = _environment().get_template("page.html.jinja").render(_content(rows, study, directory))
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -93,6 +107,7 @@ def headline(comparisons: Sequence[Comparison]) -> str:
         "equivalent": "as good, within the declared margin, as",
         "undecided": "undecided against",
         "uncorroborated": "without a verdict (a constant output would win) against",
+        "unequal n": "without a verdict (computed from different numbers of samples) against",
         "too few": "without a verdict (too few seeds) against",
     }
     parts = [
@@ -115,10 +130,11 @@ def _resource(name: str) -> str:
     return resources.files("quantum_latents.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _content(rows: list[dict[str, Any]], study: dict[str, Any]) -> dict[str, Any]:
+def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path) -> dict[str, Any]:
     from quantum_latents.report import figures  # matplotlib: not needed for a table
 
-    numbers = table(rows, study)
+    numbers, written = table(rows, study), rows
+    rows = [dict(row) for row in in_groups(rows, study)]
     style = figures.styles(latents(rows))
     primary = {section.data: _primary(section, study) for section in numbers.sections}
     return {
@@ -134,14 +150,18 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any]) -> dict[str, Any
             for name in primary[section.data]
         ],
         "seeds": [
-            {"data": section.data, "figures": _seed_figures(rows, section, style)}
+            {
+                "data": section.data,
+                "figures": _seed_figures(rows, section, section.columns, style),
+                "more": _seed_figures(rows, section, section.lines, style),
+            }
             for section in numbers.sections
         ],
         "curves": _curves(rows, numbers, style),
-        "previews": _previews(rows, numbers, style),
-        "diverged": [row for row in rows if row["status"] == "diverged"],
-        "provenance": _provenance(rows, study),
-        "num_versions": len(_versions(rows)),
+        "previews": _previews(rows, numbers, style, directory),
+        "diverged": [row for row in written if row["status"] == "diverged"],
+        "provenance": _provenance(written, study),
+        "num_versions": len(_versions(written)),
         "version": __version__,
         "css": Markup(_resource("page.css")),
         "script": Markup(_resource("page.js")),
@@ -151,6 +171,9 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any]) -> dict[str, Any
         "measurement": measurement_text,
         "interval": interval_text,
         "p": p_text,
+        "sizes": sizes_text,
+        "is_count": is_count,
+        "trivial_name": TRIVIAL,
         "min_interval": MIN_PAIRS_INTERVAL,
         "min_verdict": MIN_SEEDS_VERDICT,
     }
@@ -170,7 +193,8 @@ def _verdict_card(section: Section, metric: str, style: Mapping[str, Any]) -> di
     paired = [comparison for comparison in comparisons if comparison.num_seeds]
     title = "paired by seed"
     if comparisons and comparisons[0].margin is not None:
-        title += f", margin ±{number_text(comparisons[0].margin)}"
+        margin = number_text(comparisons[0].margin, count=facts.is_count)
+        title += f", margin ±{margin}"
     return {
         "data": section.data,
         "header": f"{facts.label}, {facts.direction} is better",
@@ -180,11 +204,16 @@ def _verdict_card(section: Section, metric: str, style: Mapping[str, Any]) -> di
     }
 
 
-def _seed_figures(rows: Sequence[Row], section: Section, style: Mapping[str, Any]) -> list[Markup]:
+def _seed_figures(
+    rows: Sequence[Row],
+    section: Section,
+    metrics: Sequence[MetricFacts],
+    style: Mapping[str, Any],
+) -> list[Markup]:
     from quantum_latents.report import figures
 
     drawn = []
-    for facts in section.metrics:
+    for facts in metrics:
         values = {
             latent: {
                 seed: value
@@ -204,6 +233,7 @@ def _seed_figures(rows: Sequence[Row], section: Section, style: Mapping[str, Any
                     title=facts.label,
                     label=f"{facts.unit}   {arrow}".strip(),
                     floor=section.floors[facts.name],
+                    count=facts.is_count,
                 )
             )
         )
@@ -246,7 +276,7 @@ def _curves(rows: Sequence[Row], numbers: Table, style: Mapping[str, Any]) -> li
 
 
 def _previews(
-    rows: Sequence[Row], numbers: Table, style: Mapping[str, Any]
+    rows: Sequence[Row], numbers: Table, style: Mapping[str, Any], directory: Path
 ) -> list[dict[str, Any]]:
     groups = []
     for section in numbers.sections:
@@ -259,7 +289,7 @@ def _previews(
                 )
             maker = _PREVIEWS[kind]
             seed = shown[0]["spec"]["seed"]
-            groups.append({"data": section.data, "seed": seed, **maker(shown, style)})
+            groups.append({"data": section.data, "seed": seed, **maker(shown, style, directory)})
     return groups
 
 
@@ -275,7 +305,7 @@ def _preview_rows(rows: Sequence[Row]) -> list[Row]:
     return sorted(chosen, key=lambda row: names.index(row["spec"]["latent"]["name"]))
 
 
-def _scatter(rows: Sequence[Row], style: Mapping[str, Any]) -> dict[str, Any]:
+def _scatter(rows: Sequence[Row], style: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     from quantum_latents.report import figures
 
     data = rows[0]["preview"]["data"]
@@ -290,7 +320,7 @@ def _scatter(rows: Sequence[Row], style: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _columns(rows: Sequence[Row], style: Mapping[str, Any]) -> dict[str, Any]:
+def _columns(rows: Sequence[Row], style: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     from quantum_latents.report import figures
 
     previews = [(row["spec"]["latent"]["name"], row["preview"]) for row in rows]
@@ -331,10 +361,66 @@ def _columns(rows: Sequence[Row], style: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_PREVIEWS: dict[str, Callable[[Sequence[Row], Mapping[str, Any]], dict[str, Any]]] = {
+def _molecules(rows: Sequence[Row], style: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """A gallery a latent, and the shares of every descriptor, all latents in one figure."""
+    from quantum_latents.report import figures
+
+    previews = {row["spec"]["latent"]["name"]: row["preview"] for row in rows}
+    # The latents of one seed share data and trivial sampler: the first says them for all.
+    described: dict[str, dict[str, Any]] = {}
+    generated: dict[str, dict[str, Any]] = {}
+    for latent, preview in previews.items():
+        for entry in preview.get("distributions") or ():
+            described.setdefault(entry["name"], entry)
+            generated.setdefault(entry["name"], {})[latent] = entry["generated"]
+    drawn = [
+        figures.distribution_figure(
+            entry["data"],
+            generated[name],
+            style,
+            title=entry.get("label") or name,
+            label=entry.get("unit") or "",
+            edges=entry.get("edges"),
+            categories=entry.get("categories"),
+            trivial=entry.get("trivial"),
+        )
+        for name, entry in described.items()
+    ]
+    return {
+        "rows": [],
+        "caption": "",
+        "galleries": [
+            _gallery(latent, preview.get("pictures"), directory)
+            for latent, preview in previews.items()
+        ],
+        "distributions": [Markup(figure) for figure in drawn],
+        "has_trivial": any(entry.get("trivial") for entry in described.values()),
+        "latents": list(previews),
+    }
+
+
+def _gallery(latent: str, name: str | None, directory: Path) -> dict[str, Any]:
+    """The pictures of a run, and how many of them are what."""
+    pictures: list[Picture] = (read_pictures(directory, name) if name else None) or []
+    valid = [picture for picture in pictures if picture.valid]
+    novel = sum(picture.novel for picture in valid)
+    return {
+        "latent": latent,
+        "file": name or "",
+        "pictures": [
+            {"svg": Markup(picture.svg), "smiles": picture.smiles, "reason": picture.reason}
+            | {"valid": picture.valid, "novel": picture.novel}
+            for picture in pictures
+        ],
+        "summary": f"{len(valid)} of these {len(pictures)} are valid, {novel} novel",
+    }
+
+
+_PREVIEWS: dict[str, Callable[[Sequence[Row], Mapping[str, Any], Path], dict[str, Any]]] = {
     "scatter": _scatter,
     "counts": _columns,
     "vector": _columns,
+    "molecules": _molecules,
 }
 
 

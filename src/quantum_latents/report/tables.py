@@ -1,42 +1,79 @@
 """Tables of a study, from its rows alone.
 
 Notation: a *cell* is one latent on one data set by one metric, mean ± standard error over the
-seeds; a *difference* is another latent minus the reference, paired by seed.
+seeds; a *difference* is another latent minus the reference, paired by seed. A *baseline* is what
+needs no generator: the floor (fresh data in the samples' place) and, for molecules, a trivial
+sampler of random graphs that only keep to valences. Up to `MAX_COLUMNS` metrics are the columns of
+one grid. More would not fit a page: the *leading* ones, declared primary, keep their columns, the
+others follow in a grid of their own, one metric a line.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from quantum_latents.results import (
     Comparison,
     MetricFacts,
+    Missing,
     check_study,
     data_sets,
     family,
+    in_groups,
     latents,
     mean_standard_error,
     metric_facts,
     metric_names,
+    missing_values,
+    ordered,
     select,
+    sizes_by_seed,
     values_by_seed,
 )
-from quantum_latents.results.wording import interval_text, measurement_text, number_text, p_text
+from quantum_latents.results.wording import (
+    interval_text,
+    is_count,
+    measurement_text,
+    number_text,
+    p_text,
+    sizes_text,
+)
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-__all__ = ["ARROWS", "FORMATS", "Cell", "Section", "Table", "table"]
+__all__ = [
+    "ARROWS",
+    "FLOOR",
+    "FORMATS",
+    "MAX_COLUMNS",
+    "TRIVIAL",
+    "Cell",
+    "Grid",
+    "Published",
+    "Section",
+    "Table",
+    "table",
+]
 
 FORMATS = ("text", "markdown", "json")
 """What `Table.render` can make."""
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 """How a column says which way is better."""
+
+MAX_COLUMNS = 8
+"""Most metrics that are columns of one grid."""
+
+FLOOR, TRIVIAL = "floor", "random valence"
+"""Names of the baselines' rows."""
+
+_NUM_LEADING = 4
+"""Metrics that lead a wide table of a study that declared none primary."""
 _TEXT_WIDTH = 120
 
 
@@ -49,17 +86,74 @@ class Cell:
         standard_error: of the mean; None below two seeds.
         num_seeds: seeds with a value.
         num_dropped: seeds whose run diverged or has no value.
+        sizes: from how many samples the metric was computed, least and most over the seeds;
+            None where the rows do not say.
+        is_count: whether the metric counts things.
     """
 
     mean: float | None
     standard_error: float | None
     num_seeds: int
     num_dropped: int
+    sizes: tuple[int, int] | None = None
+    is_count: bool = False
+
+    @property
+    def seeds_text(self) -> str:
+        """The number of seeds, of those dropped, and of samples where that matters."""
+        dropped = f", {self.num_dropped} dropped" if self.num_dropped else ""
+        sizes = f"; {sizes_text(self.sizes)}" if self.sizes else ""
+        return f"{self.num_seeds}{dropped}{sizes}"
+
+    @property
+    def measurement(self) -> str:
+        """Mean ± standard error."""
+        return measurement_text(self.mean, self.standard_error, count=self.is_count)
 
     def __str__(self) -> str:
         """Mean ± standard error (number of seeds)."""
-        dropped = f", {self.num_dropped} dropped" if self.num_dropped else ""
-        return f"{measurement_text(self.mean, self.standard_error)} ({self.num_seeds}{dropped})"
+        return f"{self.measurement} ({self.seeds_text})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A figure that somebody published for a cell.
+
+    Attributes:
+        latent, metric: whose cell.
+        label: of the metric.
+        cell: ours; None where we have none.
+        mean, standard_error: as published; None for an error that is not.
+        is_count: whether the metric counts things.
+    """
+
+    latent: str
+    metric: str
+    label: str
+    cell: Cell | None
+    mean: float
+    standard_error: float | None
+    is_count: bool
+
+    @property
+    def measurement(self) -> str:
+        """The published mean ± standard error."""
+        return measurement_text(self.mean, self.standard_error, count=self.is_count)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Text in lines and columns, the first line of each a name.
+
+    Attributes:
+        title: "" for none.
+        header: names of the columns.
+        body: lines of as many texts.
+    """
+
+    title: str
+    header: list[str]
+    body: list[list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +168,12 @@ class Section:
             sample size; None if the rows give none.
         cells: latent -> metric -> cell.
         comparisons: metric -> one comparison a latent but the reference.
+        leading: names of the metrics that are columns; the others follow one a line. Empty if
+            all are columns.
+        trivials: metric -> mean score of the trivial sampler, where the rows give one.
+        floor_sizes: metric -> from how many samples the floor was computed, where they say so.
+        missing: finished runs without a value of a metric, and why.
+        published: somebody's figures for these cells.
     """
 
     data: str
@@ -82,13 +182,102 @@ class Section:
     floors: dict[str, float | None]
     cells: dict[str, dict[str, Cell]]
     comparisons: dict[str, tuple[Comparison, ...]]
+    leading: tuple[str, ...] = ()
+    trivials: dict[str, float] = field(default_factory=dict)
+    floor_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    missing: tuple[Missing, ...] = ()
+    published: tuple[Published, ...] = ()
+
+    @property
+    def columns(self) -> tuple[MetricFacts, ...]:
+        """The metrics that are columns."""
+        return tuple(f for f in self.metrics if not self.leading or f.name in self.leading)
+
+    @property
+    def lines(self) -> tuple[MetricFacts, ...]:
+        """The metrics that follow one a line."""
+        return tuple(f for f in self.metrics if self.leading and f.name not in self.leading)
+
+    @property
+    def has_other_differences(self) -> bool:
+        """Whether metrics that are no columns have comparisons."""
+        return any(self.comparisons[facts.name] for facts in self.lines)
+
+    @property
+    def has_sizes(self) -> bool:
+        """Whether a cell says from how many samples it was computed."""
+        return any(cell.sizes for cells in self.cells.values() for cell in cells.values())
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Names of the baselines' rows; none where there is no trivial sampler.
+
+        The floor then stands in the columns' heads.
+        """
+        return (FLOOR, TRIVIAL) if self.trivials else ()
 
     def metric_header(self, facts: MetricFacts) -> str:
-        """Return a metric's label, unit, direction and floor."""
-        floor = self.floors[facts.name]
+        """Return a metric's label, unit, direction and, if it has no row, floor."""
+        floor = None if self.baselines else self.floors[facts.name]
         unit = f" [{facts.unit}]" if facts.unit else ""
-        beside = f" (floor {number_text(floor)})" if floor is not None else ""
+        beside = f" (floor {number_text(floor, count=facts.is_count)})" if floor is not None else ""
         return f"{facts.label}{unit} {ARROWS[facts.direction]}{beside}"
+
+    def baseline_text(self, name: str, facts: MetricFacts) -> str:
+        """Return what a baseline scores, and from how many samples where that matters."""
+        if name == TRIVIAL:
+            return number_text(self.trivials.get(facts.name), count=facts.is_count)
+        text = number_text(self.floors[facts.name], count=facts.is_count)
+        sizes = sizes_text(self.floor_sizes.get(facts.name))
+        return f"{text} ({sizes})" if sizes else text
+
+    def grids(self) -> list[Grid]:
+        """Return the section's cells as text: the columns, the lines, then published figures."""
+        columns = self.columns
+        body = [
+            [latent, *(str(self.cells[latent][facts.name]) for facts in columns)]
+            for latent in self.latents
+        ]
+        body += [
+            [name, *(self.baseline_text(name, facts) for facts in columns)]
+            for name in self.baselines
+        ]
+        grids = [Grid("", ["latent", *map(self.metric_header, columns)], body)]
+        if self.lines:
+            lines = [
+                [
+                    self.metric_header(facts),
+                    *(str(self.cells[latent][facts.name]) for latent in self.latents),
+                    *(self.baseline_text(name, facts) for name in self.baselines),
+                ]
+                for facts in self.lines
+            ]
+            header = ["metric", *self.latents, *self.baselines]
+            grids.append(Grid("Other metrics", header, lines))
+        if self.published:
+            lines = [
+                [p.label, p.latent, str(p.cell) if p.cell else "–", p.measurement]
+                for p in self.published
+            ]
+            grids.append(Grid("Beside published figures", [*_PUBLISHED_HEADER], lines))
+        return grids
+
+    def missing_lines(self) -> list[str]:
+        """Return one sentence for each reason that metrics of a latent have no value."""
+        return [
+            f"Without {'; '.join(labels)}: {gap.latent}, {_seeds_text(gap.seeds)} ({gap.reason})."
+            for gap, labels in self.gaps
+        ]
+
+    @property
+    def gaps(self) -> list[tuple[Missing, list[str]]]:
+        """The runs without a value, one entry a reason, with the labels of all it concerns."""
+        labels = {facts.name: facts.label for facts in self.metrics}
+        groups: dict[tuple[Any, ...], tuple[Missing, list[str]]] = {}
+        for gap in self.missing:
+            key = (gap.latent, gap.reason, gap.seeds)
+            groups.setdefault(key, (gap, []))[1].append(labels[gap.metric])
+        return list(groups.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +291,7 @@ class Table:
         num_rows: finished runs.
         num_runs: planned runs; None if the study does not say.
         sections: one a data set.
+        paper: where published figures stand; "" for none.
     """
 
     study: str
@@ -110,6 +300,7 @@ class Table:
     num_rows: int
     num_runs: int | None
     sections: tuple[Section, ...]
+    paper: str = ""
 
     @property
     def progress(self) -> str:
@@ -118,6 +309,18 @@ class Table:
             return f"{self.num_rows} runs"
         unfinished = " (the study is unfinished)" if self.num_rows < self.num_runs else ""
         return f"{self.num_rows} of {self.num_runs} runs{unfinished}"
+
+    @property
+    def footnote(self) -> str:
+        """What the numbers mean, for all that stands in the table."""
+        notes = [_FOOTNOTE.format(reference=self.reference)]
+        if any(section.trivials for section in self.sections):
+            notes.append(_TRIVIAL_FOOTNOTE)
+        if any(section.has_sizes for section in self.sections):
+            notes.append(_SIZES_FOOTNOTE)
+        if any(section.published for section in self.sections):
+            notes.append(_PUBLISHED_FOOTNOTE.format(source=self.paper))
+        return " ".join(notes)
 
     def brief(self, metrics: Collection[str]) -> Table:
         """Return the table with the paired differences of these metrics alone."""
@@ -146,34 +349,39 @@ class Table:
     def rich(self) -> Group:
         """Return the table for a console of rich, in colour."""
         from rich.console import Group
-        from rich.table import Table as Grid
+        from rich.table import Table as RichGrid
         from rich.text import Text
 
         parts: list[Any] = [Text(f"{self.title} · {self.progress}", style="bold")]
         for section in self.sections:
             # Text, never str: rich would read "[photons]" as a style.
-            grid = Grid(title=Text(f"Data set: {section.data}"), title_justify="left")
-            grid.add_column("latent", no_wrap=True)
+            for cells in section.grids():
+                title = Text(cells.title or f"Data set: {section.data}")
+                grid = RichGrid(title=title, title_justify="left")
+                name, *others = cells.header
+                grid.add_column(name, no_wrap=name == "latent")
+                for other in others:
+                    justify = "left" if other == "latent" else "right"
+                    grid.add_column(Text(other, overflow="fold"), justify=justify)
+                for line in cells.body:
+                    grid.add_row(*map(Text, line))
+                parts += [Text(), grid]
+            parts += map(Text, section.missing_lines())
             for facts in section.metrics:
-                grid.add_column(Text(section.metric_header(facts)), justify="right")
-            for latent in section.latents:
-                cells = [str(section.cells[latent][facts.name]) for facts in section.metrics]
-                grid.add_row(*(Text(cell) for cell in (latent, *cells)))
-            parts += [Text(), grid]
-            for facts in section.metrics:
-                parts += [Text(), *self._rich_comparisons(section, facts)]
-        parts += [Text(), Text(_FOOTNOTE.format(reference=self.reference), style="dim")]
+                if section.comparisons[facts.name] or not section.leading:
+                    parts += [Text(), *self._rich_comparisons(section, facts)]
+        parts += [Text(), Text(self.footnote, style="dim")]
         return Group(*parts)
 
     def _rich_comparisons(self, section: Section, facts: MetricFacts) -> list[Any]:
-        from rich.table import Table as Grid
+        from rich.table import Table as RichGrid
         from rich.text import Text
 
         comparisons = section.comparisons[facts.name]
         if not comparisons:
             return []
         title = Text(f"{section.data}: {section.metric_header(facts)}")
-        grid = Grid(title=title, title_justify="left")
+        grid = RichGrid(title=title, title_justify="left")
         for name in _comparison_header(self.reference):
             grid.add_column(
                 Text(name), justify="left" if name in ("latent", "verdict") else "right"
@@ -198,15 +406,12 @@ class Table:
         """Return the table in Markdown."""
         lines = [f"## {self.title}", "", f"{self.progress}."]
         for section in self.sections:
-            headers = [section.metric_header(facts) for facts in section.metrics]
-            lines += ["", f"### Data set: {section.data}", ""]
-            lines += _markdown_grid(
-                ["latent", *headers],
-                [
-                    [latent, *(str(section.cells[latent][f.name]) for f in section.metrics)]
-                    for latent in section.latents
-                ],
-            )
+            lines += ["", f"### Data set: {section.data}"]
+            for grid in section.grids():
+                lines += ["", f"**{grid.title}**"] if grid.title else []
+                lines += ["", *_markdown_grid(grid.header, grid.body)]
+            if section.missing:
+                lines += ["", *(f"- {line}" for line in section.missing_lines())]
             for facts in section.metrics:
                 comparisons = section.comparisons[facts.name]
                 if not comparisons:
@@ -217,12 +422,13 @@ class Table:
                     [_comparison_row(comparison) for comparison in comparisons],
                 )
                 lines += [""] + [f"- {c.verdict.sentence}" for c in comparisons if c.verdict]
-        lines += ["", _FOOTNOTE.format(reference=self.reference)]
+        lines += ["", self.footnote]
         return "\n".join(lines) + "\n"
 
     def json(self) -> str:
         """Return the table, with every paired value, as JSON."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False)
+        content = _without_empty(asdict(self), _OPTIONAL)
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = None) -> Table:
@@ -246,13 +452,15 @@ def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = N
     if not rows:
         raise ValueError("no rows: not one run of this study has finished yet")
     study = check_study(study or {"schema": 1, "study": rows[0]["study"]})
+    num_rows, rows = len(rows), in_groups(rows, study)
     return Table(
         study=study["study"],
         title=study["title"] or study["study"],
         reference=study["reference"],
-        num_rows=len(rows),
+        num_rows=num_rows,
         num_runs=study["num_runs"],
         sections=tuple(_section(select(rows, data=data), data, study) for data in data_sets(rows)),
+        paper=(study["paper"] or {}).get("source", ""),
     )
 
 
@@ -262,22 +470,55 @@ _FOOTNOTE = (
     "sign-flip test, BCa is a bootstrap beside it; p is Holm-adjusted over the latents of one "
     "data set and metric."
 )
+_TRIVIAL_FOOTNOTE = (
+    "Random valence: a trivial sampler of as many random graphs that keep to valences and have "
+    "learned nothing else: what it scores is no merit of a generator."
+)
+_SIZES_FOOTNOTE = (
+    "n: molecules that a distance was computed from, least to most over the seeds. Fréchet "
+    "distances fall with n: those of different n are not comparable, nor is one with a floor of "
+    "another n."
+)
+_PUBLISHED_FOOTNOTE = (
+    "Published: {source}; other code and other seeds, so that nothing is paired and nothing tested."
+)
+_PUBLISHED_HEADER = ("metric", "latent", "ours", "published")
+_OPTIONAL = frozenset(
+    {"leading", "trivials", "floor_sizes", "missing", "published", "sizes", "is_count", "paper"}
+    | {"reference_sizes", "other_sizes"}
+)
+"""Fields that the JSON of a table leaves out where they are empty."""
+
+
+def _without_empty(content: Any, names: Collection[str]) -> Any:
+    if isinstance(content, dict):
+        return {
+            name: _without_empty(item, names)
+            for name, item in content.items()
+            if item or name not in names
+        }
+    if isinstance(content, list | tuple):
+        return [_without_empty(item, names) for item in content]
+    return content
 
 
 def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any]) -> Section:
     names = metric_names(rows, study["primary_metrics"])
     present = latents(rows)
+    facts = {name: metric_facts(rows, name) for name in names}
     cells = {
-        latent: {name: _cell(values_by_seed(rows, data, latent, name)) for name in names}
+        latent: {name: _cell(rows, data, latent, facts[name]) for name in names}
         for latent in present
     }
+    trivials = {name: _mean_of(rows, name, "trivial") for name in names}
+    floor_sizes = {name: _floor_sizes(rows, name) for name in names}
     margins, reference = study["equivalence_margins"], study["reference"]
     num_declared = len(study["latents"])
     return Section(
         data=data,
         latents=tuple(present),
-        metrics=tuple(metric_facts(rows, name) for name in names),
-        floors={name: _floor(rows, name) for name in names},
+        metrics=tuple(facts.values()),
+        floors={name: _mean_of(rows, name, "floor") for name in names},
         cells=cells,
         comparisons={
             name: tuple(
@@ -285,10 +526,50 @@ def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any])
             )
             for name in names
         },
+        leading=_leading(names, study["primary_metrics"]),
+        trivials={name: value for name, value in trivials.items() if value is not None},
+        floor_sizes={name: sizes for name, sizes in floor_sizes.items() if sizes},
+        missing=tuple(missing_values(rows, data)),
+        published=_published(data, study["paper"], facts, cells),
     )
 
 
-def _cell(values: Mapping[int, float | None]) -> Cell:
+def _leading(names: Sequence[str], primary: Sequence[str]) -> tuple[str, ...]:
+    if len(names) <= MAX_COLUMNS:
+        return ()
+    return tuple(name for name in names if name in primary)[:MAX_COLUMNS] or tuple(
+        names[:_NUM_LEADING]
+    )
+
+
+def _published(
+    data: str,
+    paper: Mapping[str, Any] | None,
+    facts: Mapping[str, MetricFacts],
+    cells: Mapping[str, Mapping[str, Cell]],
+) -> tuple[Published, ...]:
+    """Return the published figures of a data set, in the order of the table."""
+    figures = [figure for figure in (paper or {}).get("figures", ()) if figure["data"] == data]
+    metrics = [*facts, *dict.fromkeys(f["metric"] for f in figures if f["metric"] not in facts)]
+    names = ordered(figure["latent"] for figure in figures)
+    figures.sort(key=lambda f: (metrics.index(f["metric"]), names.index(f["latent"])))
+    return tuple(
+        Published(
+            latent=figure["latent"],
+            metric=figure["metric"],
+            label=facts[figure["metric"]].label if figure["metric"] in facts else figure["metric"],
+            cell=cells.get(figure["latent"], {}).get(figure["metric"]),
+            mean=float(figure["mean"]),
+            standard_error=figure.get("standard_error"),
+            is_count=figure["metric"] in facts and facts[figure["metric"]].is_count,
+        )
+        for figure in figures
+    )
+
+
+def _cell(rows: Sequence[Mapping[str, Any]], data: str, latent: str, facts: MetricFacts) -> Cell:
+    values = values_by_seed(rows, data, latent, facts.name)
+    sizes = sizes_by_seed(rows, data, latent, facts.name).values()
     present = [value for value in values.values() if value is not None]
     mean, standard_error = mean_standard_error(present) if present else (None, None)
     return Cell(
@@ -296,13 +577,26 @@ def _cell(values: Mapping[int, float | None]) -> Cell:
         standard_error=standard_error,
         num_seeds=len(present),
         num_dropped=len(values) - len(present),
+        sizes=(min(sizes), max(sizes)) if sizes else None,
+        is_count=facts.is_count,
     )
 
 
-def _floor(rows: Iterable[Mapping[str, Any]], metric: str) -> float | None:
-    floors = [row["metrics"].get(metric, {}).get("floor") for row in rows]
-    present = [floor for floor in floors if floor is not None]
+def _mean_of(rows: Iterable[Mapping[str, Any]], metric: str, name: str) -> float | None:
+    """Return the mean over the rows of a baseline of a metric, None where no row has it."""
+    values = [row["metrics"].get(metric, {}).get(name) for row in rows]
+    present = [value for value in values if value is not None]
     return mean_standard_error(present)[0] if present else None
+
+
+def _floor_sizes(rows: Iterable[Mapping[str, Any]], metric: str) -> tuple[int, int] | None:
+    sizes = [row["metrics"].get(metric, {}).get("floor_num") for row in rows]
+    present = [int(size) for size in sizes if size is not None]
+    return (min(present), max(present)) if present else None
+
+
+def _seeds_text(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _comparison_header(reference: str) -> list[str]:
@@ -310,11 +604,12 @@ def _comparison_header(reference: str) -> list[str]:
 
 
 def _comparison_row(comparison: Comparison) -> list[str]:
+    count = is_count(comparison.unit)
     return [
         comparison.other,
-        number_text(comparison.mean_difference, signed=True),
-        interval_text(comparison.interval),
-        interval_text(comparison.bca_interval),
+        number_text(comparison.mean_difference, signed=True, count=count),
+        interval_text(comparison.interval, count=count),
+        interval_text(comparison.bca_interval, count=count),
         p_text(comparison.p_value),
         p_text(comparison.p_holm),
         number_text(comparison.effect_size),

@@ -2,12 +2,15 @@
 
 from quantum_latents.results.selection import (
     MetricFacts,
+    Missing,
     data_sets,
     latents,
     metric_facts,
     metric_names,
+    missing_values,
     ordered,
     select,
+    sizes_by_seed,
     values_by_seed,
 )
 from quantum_latents.results.statistics import (
@@ -31,7 +34,7 @@ from quantum_latents.results.store import (
     read_rows,
     to_frame,
 )
-from quantum_latents.results.study import STUDY_SCHEMA, check_study, read_study
+from quantum_latents.results.study import STUDY_SCHEMA, check_study, in_groups, read_study
 from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT, Verdict, family, verdict
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "STUDY_SCHEMA",
     "Comparison",
     "MetricFacts",
+    "Missing",
     "RowStore",
     "Verdict",
     "bca_interval",
@@ -52,17 +56,20 @@ __all__ = [
     "family",
     "frame",
     "holm",
+    "in_groups",
     "interquartile_mean",
     "latents",
     "mean_interval",
     "mean_standard_error",
     "metric_facts",
     "metric_names",
+    "missing_values",
     "ordered",
     "paired_comparison",
     "read_rows",
     "read_study",
     "select",
+    "sizes_by_seed",
     "to_frame",
     "typical_values",
     "values_by_seed",

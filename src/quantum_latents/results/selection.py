@@ -6,14 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from quantum_latents.results.wording import is_count
+
 __all__ = [
     "MetricFacts",
+    "Missing",
     "data_sets",
     "latents",
     "metric_facts",
     "metric_names",
+    "missing_values",
     "ordered",
     "select",
+    "sizes_by_seed",
     "values_by_seed",
 ]
 
@@ -41,6 +46,28 @@ class MetricFacts:
     unit: str
     constant_wins: bool
     corroborated_by: tuple[str, ...]
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts things, so that its values are told as whole numbers."""
+        return is_count(self.unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """Finished runs in which a metric is not defined, with the reason that their rows give.
+
+    Attributes:
+        data, latent, metric: whose runs, and which metric.
+        reason: why there is no value.
+        seeds: of these runs, ascending.
+    """
+
+    data: str
+    latent: str
+    metric: str
+    reason: str
+    seeds: tuple[int, ...]
 
 
 def ordered(names: Iterable[str]) -> list[str]:
@@ -121,3 +148,36 @@ def values_by_seed(
         value = row["metrics"].get(metric, {}).get("value")
         values[seed] = None if row["status"] == "diverged" or value is None else float(value)
     return values
+
+
+def sizes_by_seed(rows: Iterable[Row], data: str, latent: str, metric: str) -> dict[int, int]:
+    """Return from how many samples the metric of each seed was computed, where rows say so.
+
+    A Fréchet distance falls with that number, so two of them compare only if it is the same.
+    """
+    return {
+        row["spec"]["seed"]: int(entry["num"])
+        for row in select(rows, data=data, latent=latent)
+        if (entry := row["metrics"].get(metric, {})).get("num") is not None
+        and entry.get("value") is not None
+    }
+
+
+def missing_values(rows: Iterable[Row], data: str) -> list[Missing]:
+    """Return the finished runs in which a metric has no value and a reason for it.
+
+    In the order of tables: by metric, latent, then reason.
+    """
+    chosen = [row for row in select(rows, data=data) if row["status"] == "finished"]
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for metric in metric_names(chosen):
+        for latent in latents(chosen):
+            for row in select(chosen, data=data, latent=latent):
+                entry = row["metrics"].get(metric, {})
+                if entry.get("value", 0) is None and entry.get("reason"):
+                    key = (latent, metric, entry["reason"])
+                    groups.setdefault(key, []).append(row["spec"]["seed"])
+    return [
+        Missing(data=data, latent=latent, metric=metric, reason=reason, seeds=tuple(seeds))
+        for (latent, metric, reason), seeds in groups.items()
+    ]

@@ -268,7 +268,7 @@ class Comparison:
         data, metric, reference, other: names.
         label, unit, direction: of the metric; direction says which way is better.
         seeds: the paired seeds, ascending; `reference_values` and `other_values` follow them.
-        num_dropped: seeds left out because one of the two runs diverged.
+        num_dropped: seeds left out because one of the two runs diverged or has no value.
         num_unpaired: seeds of which only one of the two runs exists (an unfinished study).
         mean_difference: of other - reference; None without pairs.
         confidence: of both intervals.
@@ -281,6 +281,8 @@ class Comparison:
         p_equivalence, p_equivalence_holm: of the two one-sided tests against the margin.
         constant_wins: whether a constant output would score best by this metric.
         corroborated_by: the two-sample metrics asked to agree in that case.
+        reference_sizes, other_sizes: from how many samples the metric was computed, of each
+            pair; empty where the rows do not say, as for most metrics it does not matter.
         verdict: what the numbers carry; None outside a family.
     """
 
@@ -308,12 +310,19 @@ class Comparison:
     p_equivalence_holm: float | None = None
     constant_wins: bool = False
     corroborated_by: tuple[str, ...] = ()
+    reference_sizes: tuple[int, ...] = ()
+    other_sizes: tuple[int, ...] = ()
     verdict: Verdict | None = None
 
     @property
     def num_seeds(self) -> int:
         """Number of pairs, n."""
         return len(self.seeds)
+
+    @property
+    def is_of_unequal_sizes(self) -> bool:
+        """Whether a pair was computed from different numbers of samples."""
+        return self.reference_sizes != self.other_sizes
 
     @property
     def differences(self) -> tuple[float, ...]:

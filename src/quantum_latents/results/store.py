@@ -17,6 +17,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -68,12 +69,11 @@ class RowStore:
         """
         _check_json(row, "row")
         _check_row(row, "this row")
-        line = json.dumps(row, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.exists()
         with open(self.path, "a+b") as file, _locked(file, fcntl.LOCK_EX):
             prefix = self._mend_tail(file)
-            file.write(prefix + line.encode() + b"\n")
+            file.write(prefix + _line(row))
             file.flush()
             os.fsync(file.fileno())
         if is_new:
@@ -93,6 +93,40 @@ class RowStore:
         for row in self._parse(content):
             rows.setdefault(row["run"], row)
         return list(rows.values())
+
+    def replace(self, rows: Sequence[Mapping[str, Any]]) -> Path:
+        """Put these rows in the place of all that is stored; return where the old file is kept.
+
+        The one exception to append-only, for rows that are measured anew from the same samples.
+        Nothing is lost: the old file stays beside the new one as ``rows-<time>.jsonl``, byte for
+        byte, and the new one appears whole or not at all.
+
+        Raises:
+            ValueError, TypeError: as `append`; or a run is added or left out.
+        """
+        for row in rows:
+            _check_json(row, "row")
+            _check_row(row, "this row")
+        if [row["run"] for row in rows] != [row["run"] for row in self.read()]:
+            raise ValueError("rows are replaced run by run: none is added, none left out")
+        time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        kept = self.path.with_name(f"{self.path.stem}-{time}.jsonl")
+        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+        with open(self.path, "rb") as old, _locked(old, fcntl.LOCK_EX):
+            try:
+                for path, content in (
+                    (kept, old.read()),
+                    (partial, b"".join(_line(row) for row in rows)),
+                ):
+                    with open(path, "xb") as file:
+                        file.write(content)
+                        file.flush()
+                        os.fsync(file.fileno())
+                os.replace(partial, self.path)
+            finally:
+                partial.unlink(missing_ok=True)
+        _sync_directory(self.path.parent)
+        return kept
 
     def _parse(self, content: bytes) -> Iterator[dict[str, Any]]:
         lines = content.split(b"\n")
@@ -199,6 +233,11 @@ def frame(path: str | os.PathLike[str]) -> pandas.DataFrame:
     ValueError: no rows at no/such/study/rows.jsonl: give the directory that `qlat run` wrote
     """
     return to_frame(read_rows(path))
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    text = json.dumps(row, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.encode() + b"\n"
 
 
 def _decode(line: bytes) -> dict[str, Any] | None:

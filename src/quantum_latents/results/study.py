@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["STUDY_SCHEMA", "check_study", "read_study"]
+__all__ = ["STUDY_SCHEMA", "check_study", "in_groups", "read_study"]
 
 STUDY_SCHEMA = 1
 """The newest study schema that this version reads."""
@@ -30,6 +31,8 @@ _DEFAULTS: dict[str, Any] = {
     "latents": [],
     "settings": [],
     "num_runs": None,
+    "paper": None,
+    "groups": {},
     "version": "",
     "commit": "",
 }
@@ -89,7 +92,70 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
             isinstance(entry, Mapping) and fields <= set(entry) for entry in filled[name]
         ):
             raise ValueError(f"{where}: each of {name!r} has {', '.join(sorted(fields))}")
+    _check_paper(filled["paper"], where)
+    groups = filled["groups"]
+    if not isinstance(groups, Mapping) or not all(
+        isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+        for names in groups.values()
+    ):
+        raise ValueError(f"{where}: 'groups' maps runs to lists of texts, not {groups!r:.80}")
     num_runs = filled["num_runs"]
     if num_runs is not None and (not isinstance(num_runs, int) or num_runs < 0):
         raise ValueError(f"{where}: 'num_runs' is a whole number, not {num_runs!r}")
     return filled
+
+
+def in_groups(
+    rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """Return rows as tables compare them: under their data set's name and their group's.
+
+    A study may hold several comparisons on one data set, such as one for each length of z. A run
+    that belongs to several, such as a Gaussian latent beside two interferometers, is in each.
+
+    Args:
+        rows: of the study.
+        study: its `groups` maps a run to the names of its groups; runs that it does not name
+            stay as they are.
+
+    >>> row = {"run": "a", "spec": {"data": {"name": "qm9"}}}
+    >>> study = check_study({"schema": 1, "study": "table2", "groups": {"a": ["haar", "1-1"]}})
+    >>> [r["spec"]["data"]["name"] for r in in_groups([row], study)]
+    ['qm9, haar', 'qm9, 1-1']
+    """
+    grouped: list[Mapping[str, Any]] = []
+    for row in rows:
+        if not (names := study["groups"].get(row["run"])):
+            grouped.append(row)
+            continue
+        data = row["spec"]["data"]
+        for name in names:
+            renamed = {**data, "name": f"{data['name']}, {name}"}
+            grouped.append({**row, "spec": {**row["spec"], "data": renamed}})
+    return grouped
+
+
+def _check_paper(paper: Any, where: str) -> None:
+    """Refuse published figures that a page could not show."""
+    if paper is None:
+        return
+    if not isinstance(paper, Mapping) or not isinstance(paper.get("source"), str):
+        raise ValueError(f"{where}: 'paper' has a source (text) and figures, not {paper!r:.80}")
+    figures = paper.get("figures")
+    if not isinstance(figures, list):
+        raise ValueError(f"{where}: 'paper' has a list of figures, not {figures!r:.80}")
+    for figure in figures:
+        if (
+            not isinstance(figure, Mapping)
+            or not all(isinstance(figure.get(n), str) for n in ("data", "latent", "metric"))
+            or not _is_number(figure.get("mean"))
+            or not (figure.get("standard_error") is None or _is_number(figure["standard_error"]))
+        ):
+            raise ValueError(
+                f"{where}: each of the paper's figures has data, latent and metric (text), mean (a "
+                f"number) and standard_error (a number or null), not {figure!r:.120}"
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

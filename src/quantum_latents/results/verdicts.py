@@ -8,6 +8,8 @@ A verdict is about the reference latent (usually the quantum one) against one ot
   are below 0.05 *and* the interval lies inside the margin;
 - ``uncorroborated``: a metric that a constant output would win says one of these, but no
   two-sample metric says the same;
+- ``unequal n``: a metric whose bias depends on the number of samples (a Fréchet distance of
+  molecules) was computed from different numbers for the two latents;
 - ``undecided``: all else. A missing significance is never called equality.
 
 The family of Holm's adjustment is declared beforehand: all latents against the reference, for
@@ -20,9 +22,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from quantum_latents.results.selection import latents, metric_facts, select, values_by_seed
+from quantum_latents.results.selection import (
+    latents,
+    metric_facts,
+    select,
+    sizes_by_seed,
+    values_by_seed,
+)
 from quantum_latents.results.statistics import Comparison, holm, paired_comparison
-from quantum_latents.results.wording import interval_text, number_text, p_text
+from quantum_latents.results.wording import (
+    interval_text,
+    is_count,
+    number_text,
+    p_text,
+    sizes_text,
+)
 
 __all__ = ["ALPHA", "MIN_SEEDS_VERDICT", "Code", "Verdict", "family", "verdict"]
 
@@ -32,7 +46,9 @@ ALPHA = 0.05
 MIN_SEEDS_VERDICT = 10
 """Paired seeds below which no verdict is given."""
 
-Code = Literal["too few", "better", "worse", "equivalent", "uncorroborated", "undecided"]
+Code = Literal[
+    "too few", "better", "worse", "equivalent", "uncorroborated", "unequal n", "undecided"
+]
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,7 @@ def verdict(comparison: Comparison, corroborating: Sequence[Comparison] = ()) ->
 gaussian − quantum [0.522, 0.567], Holm-adjusted p = 0.0020, 10 seeds.'
     """
     code = _claim(comparison)
-    if code in ("too few", "undecided") or not comparison.constant_wins:
+    if code in ("too few", "unequal n", "undecided") or not comparison.constant_wins:
         return Verdict(code, _sentence(comparison, code))
     agreeing = [other for other in corroborating if _claim(other) == code]
     if agreeing:
@@ -146,23 +162,28 @@ def _adjusted(
 ) -> list[Comparison]:
     facts = metric_facts(rows, metric)
     reference_values = values_by_seed(rows, data, reference, metric)
+    sizes = {name: sizes_by_seed(rows, data, name, metric) for name in latents(rows)}
     comparisons = [
-        replace(
-            paired_comparison(
-                reference_values,
-                values_by_seed(rows, data, other, metric),
-                facts.direction,
-                margin=margins.get(metric),
-                confidence=confidence,
+        _with_sizes(
+            replace(
+                paired_comparison(
+                    reference_values,
+                    values_by_seed(rows, data, other, metric),
+                    facts.direction,
+                    margin=margins.get(metric),
+                    confidence=confidence,
+                ),
+                data=data,
+                metric=metric,
+                reference=reference,
+                other=other,
+                label=facts.label,
+                unit=facts.unit,
+                constant_wins=facts.constant_wins,
+                corroborated_by=facts.corroborated_by,
             ),
-            data=data,
-            metric=metric,
-            reference=reference,
-            other=other,
-            label=facts.label,
-            unit=facts.unit,
-            constant_wins=facts.constant_wins,
-            corroborated_by=facts.corroborated_by,
+            sizes.get(reference, {}),
+            sizes[other],
         )
         for other in latents(rows)
         if other != reference
@@ -177,6 +198,18 @@ def _adjusted(
     ]
 
 
+def _with_sizes(
+    comparison: Comparison, reference: Mapping[int, int], other: Mapping[int, int]
+) -> Comparison:
+    if not all(seed in reference and seed in other for seed in comparison.seeds):
+        return comparison
+    return replace(
+        comparison,
+        reference_sizes=tuple(reference[seed] for seed in comparison.seeds),
+        other_sizes=tuple(other[seed] for seed in comparison.seeds),
+    )
+
+
 def _holm_of(p_values: Sequence[float | None], family_size: int) -> list[float | None]:
     known = [1.0 if p is None else p for p in p_values]
     adjusted = holm(known + [1.0] * (family_size - len(known)))[: len(known)]
@@ -186,6 +219,8 @@ def _holm_of(p_values: Sequence[float | None], family_size: int) -> list[float |
 def _claim(comparison: Comparison) -> Code:
     if comparison.num_seeds < MIN_SEEDS_VERDICT:
         return "too few"
+    if comparison.is_of_unequal_sizes:
+        return "unequal n"
     interval, mean = comparison.interval, comparison.mean_difference
     if interval is None or mean is None or comparison.p_holm is None:
         return "undecided"
@@ -210,11 +245,20 @@ def _sentence(comparison: Comparison, code: Code) -> str:
             f"Too few seeds for a verdict on {reference} against {other} by {label}: "
             f"{comparison.num_seeds} of at least {MIN_SEEDS_VERDICT}{_left_out(comparison)}."
         )
+    if code == "unequal n":
+        sizes = [
+            sizes_text((min(of), max(of)))
+            for of in (comparison.reference_sizes, comparison.other_sizes)
+        ]
+        return (
+            f"No verdict on {reference} against {other} by {label}: its bias depends on the number "
+            f"of samples, and they had different ones ({reference} {sizes[0]}, {other} {sizes[1]})."
+        )
     if code in ("better", "worse"):
         mean = comparison.mean_difference or 0.0
         change = "lower" if mean > 0 else "higher"
         within = (
-            f" The interval lies inside the declared margin of ±{number_text(comparison.margin)}."
+            f" The interval lies inside the declared margin of {_margin(comparison)}."
             if comparison.margin is not None
             and comparison.interval is not None
             and max(map(abs, comparison.interval)) < comparison.margin
@@ -222,12 +266,12 @@ def _sentence(comparison: Comparison, code: Code) -> str:
         )
         return (
             f"{reference} is {code} than {other}: {label} {change} by "
-            f"{number_text(abs(mean))}{_unit(comparison)}, {_numbers(comparison)}.{within}"
+            f"{_number(abs(mean), comparison)}{_unit(comparison)}, {_numbers(comparison)}.{within}"
         )
     if code == "equivalent":
         return (
             f"{reference} is as good as {other} by {label}, to within the declared margin of "
-            f"±{number_text(comparison.margin)}{_unit(comparison)}: {_interval(comparison)}, "
+            f"{_margin(comparison)}{_unit(comparison)}: {_interval(comparison)}, "
             f"two one-sided tests, Holm-adjusted p = {p_text(comparison.p_equivalence_holm)}, "
             f"{_seeds(comparison)}."
         )
@@ -265,8 +309,17 @@ def _left_out(comparison: Comparison) -> str:
 def _interval(comparison: Comparison) -> str:
     return (
         f"{100 * comparison.confidence:g} % interval of {comparison.other} − "
-        f"{comparison.reference} {interval_text(comparison.interval)}"
+        f"{comparison.reference} "
+        f"{interval_text(comparison.interval, count=is_count(comparison.unit))}"
     )
+
+
+def _margin(comparison: Comparison) -> str:
+    return f"±{_number(comparison.margin, comparison)}"
+
+
+def _number(value: float | None, comparison: Comparison) -> str:
+    return number_text(value, count=is_count(comparison.unit))
 
 
 def _unit(comparison: Comparison) -> str:

@@ -1,5 +1,7 @@
 """Training: specs of runs, many runs at once, checkpoints."""
 
+from quantum_latents.training.cost import flop_of
+from quantum_latents.training.generator import TrainedGenerator, load_generator
 from quantum_latents.training.settings import OptimiserSpec, WGANSpec
 from quantum_latents.training.spec import EvaluationSpec, RunSpec
 from quantum_latents.training.stack import Outcome, check_stackable, data_of, train_stack
@@ -12,9 +14,12 @@ __all__ = [
     "Outcome",
     "RunSpec",
     "StackMember",
+    "TrainedGenerator",
     "WGANSpec",
     "check_stackable",
     "compile_steps",
     "data_of",
+    "flop_of",
+    "load_generator",
     "train_stack",
 ]

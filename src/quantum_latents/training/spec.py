@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from quantum_latents.data import DataSpec
 from quantum_latents.latents import LatentSpec
-from quantum_latents.models import GANSpec
+from quantum_latents.models import ModelSpec
 from quantum_latents.training.settings import WGANSpec
 
 __all__ = ["EvaluationSpec", "RunSpec"]
@@ -59,7 +59,7 @@ class RunSpec:
 
     data: DataSpec
     latent: LatentSpec
-    model: GANSpec
+    model: ModelSpec
     training: WGANSpec
     evaluation: EvaluationSpec
     seed: int
@@ -104,7 +104,7 @@ def _encode(value: Any, expected: Any) -> Any:
         if hasattr(value, "name"):
             content = {"kind": _kind(type(value)), "name": value.name}  # type: ignore[attr-defined]
         hints = _hints_of(type(value))
-        names = [field.name for field in dataclasses.fields(value)]
+        names = [field.name for field in dataclasses.fields(value) if not _omitted(field, value)]
         return content | {name: _encode(getattr(value, name), hints[name]) for name in names}
     if isinstance(value, tuple):
         item = typing.get_args(expected)[0]
@@ -117,9 +117,14 @@ def _encode(value: Any, expected: Any) -> Any:
     return value
 
 
+def _omitted(field: dataclasses.Field, value: Any) -> bool:
+    """Return whether a field says nothing: younger than the runs that are named without it."""
+    return bool(field.metadata.get("omit_default")) and getattr(value, field.name) == field.default
+
+
 def _kind(spec: type) -> str:
     """Return a spec's class as a word: PhotonCountsSpec is photon_counts."""
-    return re.sub("(?<!^)(?=[A-Z])", "_", spec.__name__.removesuffix("Spec")).lower()
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", spec.__name__.removesuffix("Spec")).lower()
 
 
 def _decode(expected: Any, value: Any, where: str) -> Any:
@@ -130,6 +135,10 @@ def _decode(expected: Any, value: Any, where: str) -> Any:
             return None if value is None else _decode(other, value, where)
         kinds = {_kind(option): option for option in options}
         kind = value.get("kind") if isinstance(value, Mapping) else None
+        # A GAN of perceptrons was the only model once and says nothing of its kind.
+        nameless = [name for name, option in kinds.items() if not hasattr(option, "name")]
+        if kind is None and len(nameless) == 1 and "name" not in (value or {}):
+            (kind,) = nameless
         if kind not in kinds:
             raise ValueError(f"{where}.kind is one of {sorted(kinds)}, not {kind!r}")
         return _decode(kinds[kind], value, where)
@@ -161,9 +170,10 @@ def _decode_dataclass(expected: Any, value: Any, where: str) -> Any:
     content = {key: item for key, item in value.items() if key in fields or key not in derived}
     if unknown := set(content) - fields:
         raise ValueError(f"{where} has unknown fields {sorted(unknown)}")
-    if missing := fields - set(content):
+    optional = {f.name for f in dataclasses.fields(expected) if f.metadata.get("omit_default")}
+    if missing := fields - optional - set(content):
         raise ValueError(f"{where} lacks {sorted(missing)}")
-    decoded = {name: _decode(hints[name], content[name], f"{where}.{name}") for name in fields}
+    decoded = {name: _decode(hints[name], content[name], f"{where}.{name}") for name in content}
     made = expected(**decoded)
     for key in derived & set(value):
         actual = _kind(expected) if key == "kind" else made.name

@@ -37,6 +37,7 @@ class Outcome:
         curves: training losses, averaged over at most 100 windows of steps.
         kernel: what made the steps, see `GANStack`.
         seconds: wall-clock of the stack's training in this process, since the last resume.
+        offset, scale: float64 (d_x,), from model units to data units; None if they are the same.
     """
 
     spec: RunSpec
@@ -46,6 +47,8 @@ class Outcome:
     curves: dict[str, list[float | None]]
     kernel: str
     seconds: float
+    offset: np.ndarray | None = None
+    scale: np.ndarray | None = None
 
 
 def check_stackable(specs: Sequence[RunSpec]) -> None:
@@ -95,14 +98,15 @@ def train_stack(
     sets = {(spec.data, spec.seed): data_of(spec, cache) for spec in specs}
     for spec in specs:
         _check_enough_held_out(spec, sets[spec.data, spec.seed])
-    tensors = {key: torch.from_numpy(np.array(value.train)) for key, value in sets.items()}
+    # Runs of one data set share its memory; a read-only array cannot become a tensor.
+    tensors = {id(data): torch.from_numpy(np.array(data.train)) for data in sets.values()}
     latents = {
         (spec.latent, spec.seed): build_latent(spec.latent, spec.seed, cache).to(device)
         for spec in specs
     }
     members = [
         StackMember(
-            data=tensors[spec.data, spec.seed],
+            data=tensors[id(sets[spec.data, spec.seed])],
             latent=latents[spec.latent, spec.seed],
             stream=stream(spec.seed, "training"),
         )
@@ -132,8 +136,10 @@ def train_stack(
         data = sets[spec.data, spec.seed]
         diverged_at = stack.diverged_at[run]
         samples = None
+        if diverged_at is None and data.layout is not None and not _all_finite(generated[run]):
+            diverged_at = stack.step  # argmax would make a molecule of what is not a number
         if diverged_at is None:
-            samples = data.to_data_units(generated[run].double().numpy()).astype(np.float32)
+            samples = _in_data_units(generated[run].numpy(), data)
         outcomes.append(
             Outcome(
                 spec=spec,
@@ -143,9 +149,22 @@ def train_stack(
                 curves=_curves(stack.losses[:, run]),
                 kernel=stack.kernel,
                 seconds=time.monotonic() - started,
+                offset=None if data.layout is not None else data.offset,
+                scale=None if data.layout is not None else data.scale,
             )
         )
     return outcomes
+
+
+def _all_finite(scores: Tensor) -> bool:
+    return bool(scores.isfinite().all())
+
+
+def _in_data_units(generated: np.ndarray, data: DataSet) -> np.ndarray:
+    """Return samples as they are stored: float32, or codes of graphs."""
+    if data.layout is None:
+        return data.to_data_units(generated.astype(np.float64)).astype(np.float32)
+    return data.to_data_units(generated)
 
 
 def _check_enough_held_out(spec: RunSpec, data: DataSet) -> None:

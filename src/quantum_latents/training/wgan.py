@@ -11,20 +11,29 @@ L_g = -mean f(g(z)) (Arjovsky, Chintala, Bottou 2017; Gulrajani et al. 2017).
 Critic steps and generator steps are made by one of two kernels, which lay a step out alike
 (`quantum_latents.training.kernels`).
 
-Every random number of step t of a run comes from the run's own streams `batch`, `latent`
-and `penalty` at index t // `BLOCK_STEPS`: never from its neighbours in the stack.
+Every random number of step t of a run comes from the run's own streams `batch`, `latent`,
+`penalty` and, where generated molecules are relaxed with noise, `relaxation`, at index
+t // `BLOCK_STEPS`: never from its neighbours in the stack.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from quantum_latents.models import GANSpec, MLPSpec, build_critic, build_generator
+from quantum_latents.models import (
+    GANSpec,
+    MLPSpec,
+    ModelSpec,
+    MolGANSpec,
+    RelationalCriticSpec,
+    build_critic,
+    build_generator,
+)
 from quantum_latents.random import Stream
 from quantum_latents.random import stream as root_stream
 from quantum_latents.random.torch import torch_generator
@@ -47,10 +56,10 @@ class StackMember:
     """What one run brings to a stack.
 
     Attributes:
-        data: training samples (N, d_x), in model units.
+        data: training samples (N, d_x), in model units; uint8 for graphs.
         latent: where z comes from.
         stream: the run's stream for training; its children are `init`, `batch`, `latent`
-            and `penalty`. `init` and `batch` must not depend on the latent.
+            `penalty` and `relaxation`. `init` and `batch` must not depend on the latent.
     """
 
     data: Tensor
@@ -58,16 +67,18 @@ class StackMember:
     stream: Stream
 
 
-def _kernel(name: str):
-    """Return the class of a kernel; only what is used is loaded."""
+def _kernel(name: str, model: ModelSpec, *parts: Any) -> Any:
+    """Return a kernel over the networks; only what is used is loaded."""
     if name == "numba":
         from quantum_latents.training.kernels.numba import NumbaKernel
 
-        return NumbaKernel
+        return NumbaKernel(model, *parts)
     if name == "torch":
-        from quantum_latents.training.kernels.torch import TorchKernel
+        from quantum_latents.training.kernels.torch import MolGANTorchKernel, TorchKernel
 
-        return TorchKernel
+        if isinstance(model, MolGANSpec):
+            return MolGANTorchKernel(model, *parts)
+        return TorchKernel(*parts)
     raise ValueError(f"kernel is 'numba' or 'torch', not {name!r}")
 
 
@@ -94,7 +105,7 @@ class GANStack:
     def __init__(
         self,
         members: Sequence[StackMember],
-        model: GANSpec,
+        model: ModelSpec,
         training: WGANSpec,
         device: torch.device | str = "cpu",
         kernel: Literal["numba", "torch"] | None = None,
@@ -104,6 +115,7 @@ class GANStack:
             raise ValueError(f"runs in a stack share data and latent widths, not {sorted(shapes)}")
         ((data_dim, latent_dim),) = shapes
         self.members, self.training, self.device = tuple(members), training, torch.device(device)
+        self.model = model
         stack, dtype = len(members), training.dtype
         on_cpu = self.device.type == "cpu"
         self.kernel = kernel or ("numba" if on_cpu else "torch")
@@ -119,22 +131,31 @@ class GANStack:
             network.flat.grad = torch.zeros_like(network.flat)
         self.generator_optimiser = training.optimiser.build(self.generator.flat)
         self.critic_optimiser = training.optimiser.build(self.critic.flat)
-        self.data = [member.data.to(device, dtype) for member in members]
+        # Runs often share one data set: it is moved once. Graphs stay bytes until they are used.
+        moved = {id(member.data): member.data for member in members}
+        moved = {
+            key: data.to(device) if data.dtype == torch.uint8 else data.to(device, dtype)
+            for key, data in moved.items()
+        }
+        self.data = [moved[id(member.data)] for member in members]
         self.step = 0
         self.losses = torch.full((training.num_steps, stack, 3), torch.nan, dtype=torch.float64)
         self.diverged_at: list[int | None] = [None] * stack
         parts = self.generator_optimiser, self.critic_optimiser, training
-        self._kernel = _kernel(self.kernel)(self.generator, self.critic, *parts)
+        self._kernel = _kernel(self.kernel, model, self.generator, self.critic, *parts)
 
     def _running(self) -> list[int]:
         return [run for run, at in enumerate(self.diverged_at) if at is None]
 
-    def _draw(self, block: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z) and e (T, S, c B, 1), T steps."""
+    def _draw(self, block: int) -> tuple[Tensor, ...]:
+        """Return x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z) and e (T, S, c B, 1), T steps.
+
+        For a MolGAN also Gumbel noise (T, S, (c + 1) B, d_x), or none of it (T, S, 0, d_x).
+        """
         spec = self.training
         num_real = spec.critic_steps * spec.batch_size
         num_latent = num_real + spec.batch_size
-        reals, latents, mixes = [], [], []
+        reals, latents, mixes, noises = [], [], [], []
         for member, data in zip(self.members, self.data, strict=True):
             rows = member.stream.child("batch").generator(block)
             rows = torch.from_numpy(rows.integers(len(data), size=BLOCK_STEPS * num_real))
@@ -144,16 +165,22 @@ class GANStack:
             mix = member.stream.child("penalty").generator(block)
             mix = torch.from_numpy(mix.random(size=(BLOCK_STEPS, num_real, 1)))
             mixes.append(mix.to(self.device, spec.dtype))
-        return torch.stack(reals, 1), torch.stack(latents, 1), torch.stack(mixes, 1)
+            if isinstance(self.model, MolGANSpec):
+                num_noisy = 0 if self.model.relaxation == "softmax" else num_latent
+                shape = BLOCK_STEPS, num_noisy, data.shape[1]
+                noise = member.stream.child("relaxation").generator(block).gumbel(size=shape)
+                noises.append(torch.from_numpy(noise).to(self.device, spec.dtype))
+        drawn = reals, latents, mixes, noises
+        return tuple(torch.stack(part, 1) for part in drawn if part)
 
     @torch.no_grad()
     def train_block(self) -> None:
         """Train to the next multiple of `BLOCK_STEPS`, or to the end; stop what diverged."""
         block = self.step // BLOCK_STEPS
-        reals, latents, mixes = self._draw(block)
+        drawn = self._draw(block)
         stop = min((block + 1) * BLOCK_STEPS, self.training.num_steps)
         todo = slice(self.step - block * BLOCK_STEPS, stop - block * BLOCK_STEPS)
-        draws = reals[todo], latents[todo], mixes[todo]
+        draws = tuple(part[todo] for part in drawn)
         self.losses[self.step : stop] = self._kernel.train(draws, self.step, self._running())
         self._stop_diverged(self.step, stop)
         self.step = stop
@@ -189,7 +216,7 @@ class GANStack:
             num_rows: rows generated at a time.
 
         Returns:
-            S tensors (M, d_x) on the CPU, in model units.
+            S tensors (M, d_x) on the CPU, in model units; of a MolGAN logits, without noise.
         """
         z = torch.stack([latent.to(self.device, self.training.dtype) for latent in latents])
         parts = [self.generator(part).cpu() for part in z.split(num_rows, dim=1)]
@@ -239,12 +266,18 @@ class _Zeros:
         return torch.zeros(num_samples, 1)
 
 
-def compile_steps(training: WGANSpec) -> None:
+def compile_steps(model: ModelSpec, training: WGANSpec) -> None:
     """Compile what training on a CPU needs, or load it: once for an installation and precision.
 
     It trains a network of one neuron; the compiled code depends on no size.
     """
     tiny = replace(training, num_steps=1, batch_size=1, critic_steps=1)
     network = MLPSpec(hidden=(1,), activation="relu", negative_slope=0.0, initialisation="pytorch")
-    member = StackMember(torch.zeros(1, 1), _Zeros(), root_stream(0, "compile"))
-    GANStack([member], GANSpec(generator=network, critic=network), tiny).train_block()
+    smallest: ModelSpec = GANSpec(generator=network, critic=network)
+    data = torch.zeros(1, 1)
+    if isinstance(model, MolGANSpec):
+        critic = RelationalCriticSpec(convolutions=(1,), aggregation=1, dense=(1,))
+        smallest = MolGANSpec(generator=network, critic=critic, num_atoms=2, num_node_classes=2)
+        data = torch.zeros(1, smallest.data_dim, dtype=torch.uint8)
+    member = StackMember(data, _Zeros(), root_stream(0, "compile"))
+    GANStack([member], smallest, tiny).train_block()

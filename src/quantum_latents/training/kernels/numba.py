@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from quantum_latents.models.gan import GANSpec
 from quantum_latents.models.kernels.mlp import perceptron
+from quantum_latents.models.molgan import MolGANSpec, StackedRelationalCritic
 from quantum_latents.models.nn import StackedMLP
 from quantum_latents.training.kernels.optimisers import Optimiser
-from quantum_latents.training.kernels.wgan import WGANSettings, train_run
 from quantum_latents.training.settings import OptimiserSpec, WGANSpec
 
 __all__ = ["NumbaKernel"]
@@ -29,8 +31,9 @@ class NumbaKernel:
 
     def __init__(
         self,
+        model: GANSpec | MolGANSpec,
         generator: StackedMLP,
-        critic: StackedMLP,
+        critic: StackedMLP | StackedRelationalCritic,
         generator_optimiser: torch.optim.Optimizer,
         critic_optimiser: torch.optim.Optimizer,
         training: WGANSpec,
@@ -38,21 +41,22 @@ class NumbaKernel:
         self.training = training
         self.generator, self.generator_optimiser = generator, generator_optimiser
         self.critic, self.critic_optimiser = critic, critic_optimiser
-        self.settings = WGANSettings(
-            training.batch_size, training.critic_steps, float(training.gradient_penalty)
-        )
-        batch, num_points = training.batch_size, (training.critic_steps + 1) * training.batch_size
         # Threads share the parameters and have activations of their own.
-        self._workplaces = [
-            (perceptron(critic, 3 * batch), perceptron(generator, num_points))
-            for _ in range(min(critic.stack, torch.get_num_threads()))
-        ]
+        self._workplaces: list[tuple[Any, ...]] = []
+        for _ in range(min(critic.stack, torch.get_num_threads())):
+            if isinstance(model, MolGANSpec):
+                made = _molecules(model, generator, critic, training)
+            else:
+                made = _perceptrons(generator, critic, training)
+            self._train_run, self.settings, networks = made
+            self._workplaces.append(networks)
 
-    def train(self, draws: tuple[Tensor, Tensor, Tensor], done: int, running: list[int]) -> Tensor:
+    def train(self, draws: tuple[Tensor, ...], done: int, running: list[int]) -> Tensor:
         """Make T generator steps of the running runs and return their losses (T, S, 3).
 
         Args:
-            draws: x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z), e (T, S, c B, 1).
+            draws: x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z), e (T, S, c B, 1), and for a
+                MolGAN its noise, see `GANStack`.
             done: generator steps made before.
             running: runs to train; the losses of the others are not numbers.
         """
@@ -66,7 +70,7 @@ class NumbaKernel:
         def work(place: int) -> None:
             for run in running[place :: len(self._workplaces)]:
                 networks = self._workplaces[place]
-                train_run(*networks, *rules, self.settings, run, done, arrays, losses[run])
+                self._train_run(*networks, *rules, self.settings, run, done, arrays, losses[run])
 
         if len(self._workplaces) == 1:
             work(0)
@@ -81,15 +85,47 @@ class NumbaKernel:
         return torch.from_numpy(losses).transpose(0, 1)
 
 
-def _rule(spec: OptimiserSpec, mlp: StackedMLP, optimiser: torch.optim.Optimizer) -> Optimiser:
+def _perceptrons(generator: StackedMLP, critic: Any, training: WGANSpec) -> tuple:
+    """Return the compiled step, its settings and one thread's view of the networks."""
+    # Loading a compiled step takes a second: only the one that is used.
+    from quantum_latents.training.kernels.wgan import WGANSettings, train_run
+
+    batch, num_critic = training.batch_size, training.critic_steps
+    settings = WGANSettings(batch, num_critic, float(training.gradient_penalty))
+    networks = perceptron(critic, 3 * batch), perceptron(generator, (num_critic + 1) * batch)
+    return train_run, settings, networks
+
+
+def _molecules(model: MolGANSpec, generator: StackedMLP, critic: Any, training: WGANSpec) -> tuple:
+    """Return the compiled step, its settings and one thread's view of the networks."""
+    from quantum_latents.models.kernels.relational import relational_critic
+    from quantum_latents.training.kernels.molgan import Molecules, MolGANSettings, train_run
+
+    batch, num_critic = training.batch_size, training.critic_steps
+    settings = MolGANSettings(
+        batch,
+        num_critic,
+        float(training.gradient_penalty),
+        float(model.temperature),
+        model.relaxation == "straight_through",
+    )
+    generators = perceptron(generator, (num_critic + 1) * batch)
+    width, dtype = generator.widths[-1], generators.flat.dtype
+    soft = np.zeros(((num_critic + 1) * batch, width), dtype)
+    seen = np.zeros_like(soft) if settings.is_hard else soft
+    memory = Molecules(soft, seen, *(np.zeros((batch, width), dtype) for _ in range(3)))
+    return train_run, settings, (relational_critic(critic), generators, memory)
+
+
+def _rule(spec: OptimiserSpec, network: Any, optimiser: torch.optim.Optimizer) -> Optimiser:
     """Return the optimiser for the kernel, on the memory of torch's state; made if missing."""
-    state = optimiser.state[mlp.flat]
+    state = optimiser.state[network.flat]
     is_adam = spec.name == "adam"
     averages = ("exp_avg", "exp_avg_sq") if is_adam else ("square_avg",)
     if not state:
         state["step"] = torch.tensor(0.0, dtype=torch.float32)
         for name in averages:
-            state[name] = torch.zeros_like(mlp.flat, requires_grad=False)
+            state[name] = torch.zeros_like(network.flat, requires_grad=False)
     moments = [state[name].numpy() for name in averages]
     first = moments[0] if is_adam else np.zeros(0, dtype=moments[0].dtype)
     b1, b2 = spec.betas if is_adam else (0.0, spec.alpha)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from quantum_latents.models.molgan import MolGANSpec, StackedRelationalCritic, relax
 from quantum_latents.models.nn import StackedMLP
 from quantum_latents.training.settings import WGANSpec
 
-__all__ = ["TorchKernel"]
+__all__ = ["MolGANTorchKernel", "TorchKernel"]
 
 
 class TorchKernel:
@@ -105,3 +106,83 @@ class TorchKernel:
         back = self.generator.cotangents(generated, by_fake, self._generator_back)
         assert self.generator.flat.grad is not None
         self.generator.weight_gradients(self.generator.flat.grad, back, generated[:-1])
+
+
+class MolGANTorchKernel:
+    """Makes steps of a stack of MolGANs, with gradients traced by autograd.
+
+    Args:
+        model: names the relaxation.
+        generator, critic: the networks, each with a gradient in place.
+        generator_optimiser, critic_optimiser: of their flat parameters.
+        training: the settings of a step.
+    """
+
+    def __init__(
+        self,
+        model: MolGANSpec,
+        generator: StackedMLP,
+        critic: StackedRelationalCritic,
+        generator_optimiser: torch.optim.Optimizer,
+        critic_optimiser: torch.optim.Optimizer,
+        training: WGANSpec,
+    ):
+        self.model, self.training = model, training
+        self.generator, self.generator_optimiser = generator, generator_optimiser
+        self.critic, self.critic_optimiser = critic, critic_optimiser
+
+    def train(self, draws: tuple[Tensor, ...], done: int, running: list[int]) -> Tensor:
+        """Make T generator steps and return their losses (T, S, 3).
+
+        Args:
+            draws: x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z), e (T, S, c B, 1) and Gumbel noise
+                (T, S, (c + 1) B, d_x), or (T, S, 0, d_x) without.
+            done: generator steps made before; the optimisers count for themselves.
+            running: runs whose result is wanted; the others are carried along.
+        """
+        with torch.enable_grad():
+            return torch.stack([self._train_step(*step) for step in zip(*draws, strict=True)])
+
+    def _train_step(self, real: Tensor, z: Tensor, mix: Tensor, noise: Tensor) -> Tensor:
+        spec = self.training
+        batch, last = spec.batch_size, spec.critic_steps * spec.batch_size
+        noises = noise if noise.shape[1] else None
+        real = real.to(spec.dtype)
+        with torch.no_grad():
+            before = None if noises is None else noises[:, :last]
+            fake = relax(self.generator(z[:, :last]), before, self.model)
+        losses = torch.empty(0)
+        for critic_step in range(spec.critic_steps):
+            rows = slice(critic_step * batch, (critic_step + 1) * batch)
+            losses = self._critic_step(real[:, rows], fake[:, rows], mix[:, rows])
+        now = None if noises is None else noises[:, last:]
+        score = self.critic(relax(self.generator(z[:, last:]), now, self.model))
+        self._step(self.generator, self.generator_optimiser, -score.mean((1, 2)).sum())
+        return losses
+
+    def _critic_step(self, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+        critic, weight = self.critic, self.training.gradient_penalty
+        adjacency, nodes = critic.graphs(torch.lerp(fake, real, mix))
+        adjacency.requires_grad_()
+        nodes.requires_grad_()
+        at_mixed = critic.scores(adjacency, nodes).sum()
+        slopes = torch.autograd.grad(at_mixed, (adjacency, nodes), create_graph=True)
+        diagonal = torch.eye(critic.num_atoms, dtype=torch.bool, device=real.device)
+        by_adjacency = slopes[0].masked_fill(diagonal, 0)  # a place has no bond with itself
+        squares = by_adjacency.square().sum((2, 3, 4)) + slopes[1].square().sum((2, 3))
+        # The norm has no derivative at 0; take 0 there.
+        norms = torch.where(squares > 0, squares, 1.0).sqrt() * (squares > 0)
+        penalty = (norms - 1).square().mean(1)
+        wasserstein = critic(real).mean((1, 2)) - critic(fake).mean((1, 2))
+        loss = weight * penalty - wasserstein
+        self._step(critic, self.critic_optimiser, loss.sum())
+        return torch.stack([loss, wasserstein, penalty], dim=1).detach()
+
+    @staticmethod
+    def _step(
+        network: StackedMLP | StackedRelationalCritic,
+        optimiser: torch.optim.Optimizer,
+        loss: Tensor,
+    ) -> None:
+        (network.flat.grad,) = torch.autograd.grad(loss, network.flat)
+        optimiser.step()

@@ -1,0 +1,133 @@
+"""Samples of a trained generator as a file, in a process that trained nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from quantum_latents.execution.local import default_cache
+from quantum_latents.random import stream
+
+__all__ = ["Generated", "find_run", "generate_file"]
+
+_MOST_NAMED = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """What was written.
+
+    Attributes:
+        run: the digest of the run.
+        out: the file.
+        num_samples: how many were generated.
+        num_written: how many are in the file.
+        num_valid: how many are valid molecules; None if nobody looked.
+        latents: from which latents, in words.
+        seed: of their draws.
+    """
+
+    run: str
+    out: str
+    num_samples: int
+    num_written: int
+    num_valid: int | None
+    latents: str
+    seed: int
+
+
+def find_run(path: Path, prefix: str = "") -> Path:
+    """Return the folder of a run.
+
+    Args:
+        path: the folder itself, such as ``DIR/runs/<digest>``, or a study's directory; the last
+            name may also be the digest's first digits: ``DIR/<prefix>``, ``DIR/runs/<prefix>``.
+        prefix: with a study's directory, the first digits of the run's digest.
+
+    Raises:
+        ValueError: there is no such run, or more than one.
+    """
+    if (path / "generator.safetensors").exists() and not prefix:
+        return path
+    asked = path
+    if not path.exists() and not prefix:
+        path, prefix = path.parent, path.name
+    directory = path if path.name == "runs" else path / "runs"
+    names = sorted(folder.parent.name for folder in directory.glob("*/generator.safetensors"))
+    if not names:
+        raise ValueError(
+            f"no run at {asked}: give the folder of one (DIR/runs/<digest>), or a study's "
+            "directory and the first digits of a run's digest"
+        )
+    matching = [name for name in names if name.startswith(prefix)]
+    if len(matching) == 1:
+        return directory / matching[0]
+    shown = ", ".join((matching or names)[:_MOST_NAMED])
+    more = len(matching or names) - _MOST_NAMED
+    shown += f" and {more} more" if more > 0 else ""
+    if not prefix:
+        raise ValueError(f"{directory} holds {len(names)} runs ({shown}): add one's first digits")
+    if matching:
+        raise ValueError(
+            f"{len(matching)} runs in {directory} begin with {prefix!r} ({shown}): give more digits"
+        )
+    raise ValueError(f"no run in {directory} begins with {prefix!r}; there are {shown}")
+
+
+def generate_file(
+    folder: Path,
+    out: Path,
+    *,
+    num_samples: int,
+    seed: int = 0,
+    cache: Path | None = None,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> Generated:
+    """Generate samples with the generator of a run and write them.
+
+    The latents are drawn afresh from the run's own law (its interferometer, its scaling), also
+    where training drew from a bank: row i depends on the run, `seed` and i alone.
+
+    Args:
+        folder: of the run, see `find_run`.
+        out: the file; its suffix says what is written, see `evaluation.export`.
+        num_samples: how many to generate, at least 1.
+        seed: names the draws.
+        cache: folder of banks; None is `default_cache`.
+        on_progress: called with what is being done.
+
+    Raises:
+        ValueError: a number or the suffix cannot be, the run diverged or its file is damaged.
+        ImportError: molecules need RDKit.
+    """
+    from quantum_latents.evaluation.export import check_suffix, write_samples
+    from quantum_latents.latents import build_latent
+    from quantum_latents.training import load_generator
+
+    if num_samples < 1:
+        raise ValueError(f"--num-samples is at least 1, not {num_samples}")
+    generator = load_generator(folder)
+    spec = generator.spec
+    check_suffix(out, generator.layout)
+    fresh = replace(spec.latent, bank_size=None)
+    on_progress(f"drawing {num_samples:,} latents")
+    z = build_latent(fresh, spec.seed, cache or default_cache()).sample(
+        num_samples, stream(seed, "generate")
+    )
+    on_progress(f"generating {num_samples:,} samples")
+    samples = generator.generate(z)
+    on_progress(f"writing {out}")
+    num_written, num_valid = write_samples(out, samples, generator.layout)
+    return Generated(
+        run=spec.digest,
+        out=str(out),
+        num_samples=num_samples,
+        num_written=num_written,
+        num_valid=num_valid,
+        latents=(
+            f"fresh draws of the {spec.latent.name} latent of seed {spec.seed}, "
+            f"stream 'generate' of seed {seed}"
+        ),
+        seed=seed,
+    )

@@ -1,0 +1,66 @@
+"""From a model's spec to its stacked networks."""
+
+from __future__ import annotations
+
+import torch
+
+from quantum_latents.models.gan import GANSpec
+from quantum_latents.models.molgan import MolGANSpec, StackedRelationalCritic
+from quantum_latents.models.nn import StackedMLP
+
+__all__ = ["ModelSpec", "build_critic", "build_generator"]
+
+ModelSpec = GANSpec | MolGANSpec
+"""Any model's spec."""
+
+
+def build_generator(
+    spec: ModelSpec,
+    latent_dim: int,
+    data_dim: int,
+    *,
+    stack: int,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> StackedMLP:
+    """Return S untrained generators, all weights zero until `StackedMLP.initialise`.
+
+    Raises:
+        ValueError: data of another width than the model's.
+    """
+    _check_width(spec, data_dim)
+    return StackedMLP(spec.generator, latent_dim, data_dim, stack=stack, dtype=dtype, device=device)
+
+
+def build_critic(
+    spec: ModelSpec,
+    data_dim: int,
+    *,
+    stack: int,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> StackedMLP | StackedRelationalCritic:
+    """Return S untrained critics, all weights zero until they are initialised.
+
+    Raises:
+        ValueError: data of another width than the model's.
+    """
+    _check_width(spec, data_dim)
+    if isinstance(spec, MolGANSpec):
+        return StackedRelationalCritic(
+            spec.critic,
+            spec.num_atoms,
+            spec.num_node_classes,
+            stack=stack,
+            dtype=dtype,
+            device=device,
+        )
+    return StackedMLP(spec.critic, data_dim, 1, stack=stack, dtype=dtype, device=device)
+
+
+def _check_width(spec: ModelSpec, data_dim: int) -> None:
+    if isinstance(spec, MolGANSpec) and data_dim != spec.data_dim:
+        raise ValueError(
+            f"molecules of {spec.num_atoms} places and {spec.num_node_classes} node classes have "
+            f"rows of {spec.data_dim} numbers, and the data have {data_dim}"
+        )

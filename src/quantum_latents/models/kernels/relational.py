@@ -1,0 +1,639 @@
+"""The sweeps of a relational critic, compiled, for one run of a stack on one core.
+
+Notation: `quantum_latents.models.molgan`, whose `StackedRelationalCritic` owns the parameters. A
+few molecules at a time go through all sweeps while their activations are near the core; they
+lie in four *slots* of m molecules each:
+
+    slot    molecules         values        adjoints
+    0       mixed u           values        q, of the tangent sweep's result
+    1       real x            values        p, of the means
+    2       generated         values        p, of the means
+    3       mixed u           tangents      p, of f(u)
+
+The penalty needs the derivative of a derivative, and a network with tanh has second derivatives
+everywhere, so four sweeps: values (slots 0 to 2); adjoints p backwards (slots 1 to 3), whose
+end in slot 3 is the gradient of f at u; tangents forwards from that gradient scaled, d (slot 3);
+adjoints q backwards of the tangent f' = grad f . d (slot 0). With h = tanh(z) and tangents h', z'
+
+    p_z = (1 - h^2) p_h,   h' = (1 - h^2) z',   q_z = (1 - h^2) q_h - 2 h h' p_h,
+
+and a product z = u W gives q_u = q_z W^T. Then d f' / dW = u^T q_z + u'^T p_z: in the order of the
+slots, one product of all values with all adjoints gives the gradient of the whole loss.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from quantum_latents.models.kernels.elementwise import tanh
+from quantum_latents.models.kernels.mlp import parameters_of
+from quantum_latents.models.kernels.product import add_product, panel_size
+from quantum_latents.models.molgan import BOND_CLASSES, StackedRelationalCritic, pairs_of
+
+__all__ = [
+    "RelationalCritic",
+    "adjoints",
+    "input_gradients",
+    "place_molecules",
+    "relational_critic",
+    "second_adjoints",
+    "tangents",
+    "values",
+    "weight_gradients",
+]
+
+_RELATIONS = BOND_CLASSES - 1
+_PLAIN, _AGGREGATES_FIRST, _CONVOLUTION, _GATE = 0, 1, 2, 3
+_CAPACITY = 16
+"""Molecules of a slot: their activations fit the second cache, their products fill tiles."""
+
+
+class RelationalCritic(NamedTuple):
+    """What the sweeps need of S stacked critics, as plain arrays.
+
+    Attributes:
+        flat, gradient: parameters and gradients of all runs.
+        blocks: (L, 2, 2), for weight and bias of a layer where run 0's block starts in `flat`
+            and how many numbers it has.
+        kinds, inputs, outputs: (L,), of the layers.
+        input_at, middle_at, output_at: (L,), where in `values` and `adjoints` a layer's U_l
+            starts, what lies between U_l and its result, and (adjoints only) z.
+        pairs: (P, 2), places of a pair.
+        num_nodes: F.
+        capacity: m.
+        values, adjoints: the buffers.
+        adjacency: (4 m, R, n, n), A and in slot 3 its tangent.
+        slopes: (m, R, n, n), the gradient of f by A; node_slopes: (m, n, F), by X.
+        product: workspace of `add_product`.
+    """
+
+    flat: np.ndarray
+    gradient: np.ndarray
+    blocks: np.ndarray
+    kinds: np.ndarray
+    inputs: np.ndarray
+    outputs: np.ndarray
+    input_at: np.ndarray
+    middle_at: np.ndarray
+    output_at: np.ndarray
+    pairs: np.ndarray
+    num_nodes: int
+    capacity: int
+    values: np.ndarray
+    adjoints: np.ndarray
+    adjacency: np.ndarray
+    slopes: np.ndarray
+    node_slopes: np.ndarray
+    product: np.ndarray
+
+
+def relational_critic(critic: StackedRelationalCritic) -> RelationalCritic:
+    """Return the view of `critic` that the sweeps take, with buffers of its own.
+
+    `critic` lies on the CPU and has a gradient; the view shares its memory.
+    """
+    assert critic.flat.grad is not None
+    flat, gradient = critic.flat.detach().numpy(), critic.flat.grad.numpy()
+    layers, n, m = critic.layers, critic.num_atoms, _CAPACITY
+    blocks = np.zeros((len(layers), 2, 2), dtype=np.int64)
+    start = 0
+    for place, block in enumerate(critic.blocks):
+        size = block.rows * block.columns
+        blocks[place // 2, place % 2] = start, size
+        start += critic.stack * size
+    kinds, inputs, outputs = [], [], []
+    places = np.zeros((3, len(layers)), dtype=np.int64)
+    size = 0
+    for place, layer in enumerate(layers):
+        rows = 4 * m * (1 if layer.kind == "dense" else n)
+        kind, middle = _PLAIN, 0
+        if layer.kind == "convolution":
+            kind = _AGGREGATES_FIRST if layer.aggregates_first else _CONVOLUTION
+            width = layer.num_inputs if layer.aggregates_first else layer.num_outputs
+            middle = BOND_CLASSES * width
+        elif layer.kind == "gate":
+            kind, middle = _GATE, layer.columns
+        kinds.append(kind)
+        inputs.append(layer.num_inputs)
+        outputs.append(layer.num_outputs)
+        for part, width in enumerate((layer.num_inputs, middle, layer.num_outputs)):
+            places[part, place] = size
+            size += rows * width
+    return RelationalCritic(
+        flat=flat,
+        gradient=gradient,
+        blocks=blocks,
+        kinds=np.array(kinds),
+        inputs=np.array(inputs),
+        outputs=np.array(outputs),
+        input_at=places[0],
+        middle_at=places[1],
+        output_at=places[2],
+        pairs=pairs_of(n),
+        num_nodes=critic.num_node_classes,
+        capacity=m,
+        values=np.zeros(size, dtype=flat.dtype),
+        adjoints=np.zeros(size, dtype=flat.dtype),
+        adjacency=np.zeros((4 * m, _RELATIONS, n, n), dtype=flat.dtype),
+        slopes=np.zeros((m, _RELATIONS, n, n), dtype=flat.dtype),
+        node_slopes=np.zeros((m, n, critic.num_node_classes), dtype=flat.dtype),
+        product=np.zeros(panel_size(flat.itemsize), dtype=flat.dtype),
+    )
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _rows(buffer, at, width, start, stop):
+    """Return rows [start, stop) of an array of so many columns that starts at `at`."""
+    return buffer[at + start * width : at + stop * width].reshape(stop - start, width)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _weight(net, flat, run, layer):
+    """Return a weight as (rows, columns), inputs by outputs."""
+    block = parameters_of(net, flat, run, layer, 0)
+    rows = net.inputs[layer] * (BOND_CLASSES if net.kinds[layer] == _AGGREGATES_FIRST else 1)
+    return block.reshape(rows, len(block) // rows)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _zero(rows):
+    for row in range(rows.shape[0]):
+        for i in range(rows.shape[1]):
+            rows[row, i] = 0
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _fill(rows, bias):
+    """Write the bias to the first columns of every row."""
+    for row in range(rows.shape[0]):
+        for i in range(len(bias)):
+            rows[row, i] = bias[i]
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _copy(target, at, source, width):
+    """Write the first `width` columns of the source to the target's columns from `at` on."""
+    for row in range(source.shape[0]):
+        for i in range(width):
+            target[row, at + i] = source[row, i]
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _apply_tanh(rows, width):
+    for row in range(rows.shape[0]):
+        for i in range(width):
+            rows[row, i] = tanh(rows[row, i])
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _add_scaled(target, factor, source):
+    for i in range(len(target)):
+        target[i] += factor * source[i]
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _gather(target, width, adjacency, source, transposed):
+    """Add to target_i the sum over r, j of A_r[i, j] source_j[block r], for one molecule.
+
+    Args:
+        target: (n, w or wider).
+        width: w.
+        adjacency: (R, n, n).
+        source: (n, (R + 1) w); block 0 is a place's own and left out.
+        transposed: whether A_r[j, i] is meant.
+    """
+    n = target.shape[0]
+    for i in range(n):
+        row = target[i, :width]
+        for r in range(adjacency.shape[0]):
+            for j in range(n):
+                a = adjacency[r, j, i] if transposed else adjacency[r, i, j]
+                if a != 0:
+                    _add_scaled(row, a, source[j, (r + 1) * width : (r + 2) * width])
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _scatter(target, width, adjacency, source, transposed):
+    """Add to target_i[block r] the sum over j of A_r[i, j] source_j, for one molecule.
+
+    Args:
+        target: (n, (R + 1) w); block 0 is left alone.
+        width: w.
+        adjacency: (R, n, n).
+        source: (n, w).
+        transposed: whether A_r[j, i] is meant.
+    """
+    n = source.shape[0]
+    for i in range(n):
+        for r in range(adjacency.shape[0]):
+            row = target[i, (r + 1) * width : (r + 2) * width]
+            for j in range(n):
+                a = adjacency[r, j, i] if transposed else adjacency[r, i, j]
+                if a != 0:
+                    _add_scaled(row, a, source[j])
+
+
+@numba.njit(error_model="numpy", fastmath={"contract", "reassoc"}, inline="never")
+def _dot(x, y):
+    total = x[0] * y[0]
+    for i in range(1, len(x)):
+        total += x[i] * y[i]
+    return total
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def place_molecules(net, x, start, count, slot):
+    """Write the rows [start, start + count) of molecules x (B, K P + F n) to a slot."""
+    n, num_nodes = net.adjacency.shape[2], net.num_nodes
+    cut = BOND_CLASSES * len(net.pairs)
+    nodes = _rows(net.values, net.input_at[0], num_nodes, slot * count * n, (slot + 1) * count * n)
+    for b in range(count):
+        adjacency, row = net.adjacency[slot * count + b], x[start + b]
+        for pair in range(len(net.pairs)):
+            i, j = net.pairs[pair]
+            for r in range(_RELATIONS):
+                a = row[BOND_CLASSES * pair + r + 1]
+                adjacency[r, i, j] = a
+                adjacency[r, j, i] = a
+        for i in range(n):
+            for r in range(_RELATIONS):
+                adjacency[r, i, i] = 0
+            for k in range(num_nodes):
+                nodes[b * n + i, k] = row[cut + num_nodes * i + k]
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _nodes_into(net, layer, start, stop):
+    """Write X beside the hidden part of U_l, in the rows [start, stop)."""
+    if net.kinds[layer] == _PLAIN:
+        return
+    nodes = _rows(net.values, net.input_at[0], net.num_nodes, start, stop)
+    u = _rows(net.values, net.input_at[layer], net.inputs[layer], start, stop)
+    _copy(u, net.inputs[layer] - net.num_nodes, nodes, net.num_nodes)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def values(net, run, count, first, last):
+    """Sweep 1: values of the molecules [first, last), counted over all slots of `count`."""
+    n, num_layers = net.adjacency.shape[2], len(net.kinds)
+    for layer in range(num_layers):
+        kind, width = net.kinds[layer], net.outputs[layer]
+        per = np.intp(1) if kind == _PLAIN else n
+        start, stop = first * per, last * per
+        u = _rows(net.values, net.input_at[layer], net.inputs[layer], start, stop)
+        weight, bias = (
+            _weight(net, net.flat, run, layer),
+            parameters_of(net, net.flat, run, layer, 1),
+        )
+        if layer == num_layers - 1:
+            scores = _rows(net.values, net.output_at[layer], width, start, stop)
+            for row in range(stop - start):
+                scores[row, 0] = _dot(u[row], weight[:, 0]) + bias[0]
+            return
+        following = net.inputs[layer + 1]
+        if kind == _GATE:
+            middle = _rows(net.values, net.middle_at[layer], 2 * width, start, stop)
+            _fill(middle, bias)
+            add_product(middle, u, weight, net.product)
+            result = _rows(net.values, net.input_at[layer + 1], following, first, last)
+            half = middle.dtype.type(0.5)
+            for row in range(stop - start):
+                for i in range(width):
+                    middle[row, i] = half + half * tanh(half * middle[row, i])
+                for i in range(width, 2 * width):
+                    middle[row, i] = tanh(middle[row, i])
+            _zero(result)
+            for b in range(last - first):
+                for row in range(b * n, (b + 1) * n):
+                    for i in range(width):
+                        result[b, i] += middle[row, i] * middle[row, width + i]
+            _apply_tanh(result, width)
+            continue
+        h = _rows(net.values, net.input_at[layer + 1], following, start, stop)
+        _fill(h, bias)
+        if kind == _PLAIN:
+            add_product(h[:, :width], u, weight, net.product)
+        elif kind == _AGGREGATES_FIRST:
+            middle = _rows(net.values, net.middle_at[layer], 4 * u.shape[1], start, stop)
+            _zero(middle)
+            mixed = u.shape[1]
+            _copy(middle, 0, u, mixed)
+            for b in range(last - first):
+                rows = slice(b * n, (b + 1) * n)
+                _scatter(middle[rows], mixed, net.adjacency[first + b], u[rows], False)
+            add_product(h[:, :width], middle, weight, net.product)
+        else:
+            middle = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
+            _zero(middle)
+            add_product(middle, u, weight, net.product)
+            for b in range(last - first):
+                rows = slice(b * n, (b + 1) * n)
+                for row in range(b * n, (b + 1) * n):
+                    for i in range(width):
+                        h[row, i] += middle[row, i]
+                _gather(h[rows], width, net.adjacency[first + b], middle[rows], False)
+        _apply_tanh(h, width)
+        if kind != _PLAIN:
+            _nodes_into(net, layer + 1, start, stop)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def adjoints(net, run, count, first, seeds):
+    """Sweep 2: adjoints p of the molecules [first, 4 m), from seeds[slot] at the score.
+
+    Slot 3 takes its values from slot 0, and writes the gradient by A and X to the slopes.
+    """
+    n, num_layers, last = net.adjacency.shape[2], len(net.kinds), 4 * count
+    one = net.values.dtype.type(1)
+    _zero(net.slopes.reshape(len(net.slopes), net.slopes[0].size)[:count])
+    _zero(net.node_slopes.reshape(len(net.slopes), net.node_slopes[0].size)[:count])
+    for layer in range(num_layers - 1, -1, -1):
+        kind, width = net.kinds[layer], net.outputs[layer]
+        per = np.intp(1) if kind == _PLAIN else n
+        begin = first * per
+        if layer == 0 and kind == _AGGREGATES_FIRST:
+            first = 3 * count  # nobody asks for the gradient by the others' input
+        start, stop = first * per, last * per
+        weight = _weight(net, net.flat, run, layer)
+        p_u = _rows(net.adjoints, net.input_at[layer], net.inputs[layer], start, stop)
+        if layer == num_layers - 1:
+            for row in range(stop - start):
+                seed = seeds[(first + row) // count]
+                for i in range(p_u.shape[1]):
+                    p_u[row, i] = seed * weight[i, 0]
+            continue
+        following = net.inputs[layer + 1]
+        num_h = last if kind == _GATE else last * per
+        p_h = _rows(net.adjoints, net.input_at[layer + 1], following, 0, num_h)
+        h = _rows(net.values, net.input_at[layer + 1], following, 0, num_h)
+        if kind == _GATE:
+            middle = _rows(net.values, net.middle_at[layer], 2 * width, 0, last * n)
+            p_middle = _rows(net.adjoints, net.middle_at[layer], 2 * width, 0, last * n)
+            for b in range(first, last):
+                v = b - 3 * count if b >= 3 * count else b
+                for k in range(n):
+                    source, target = middle[v * n + k], p_middle[b * n + k]
+                    for i in range(width):
+                        p_s = (one - h[v, i] * h[v, i]) * p_h[b, i]
+                        gate, value = source[i], source[width + i]
+                        target[i] = p_s * value * gate * (one - gate)
+                        target[width + i] = p_s * gate * (one - value * value)
+            _zero(p_u)
+            add_product(p_u, p_middle[start:], weight.T, net.product)
+        else:
+            p_z = _rows(net.adjoints, net.output_at[layer], width, 0, last * per)
+            for row in range(begin, stop):
+                v = row - 3 * count * per if row >= 3 * count * per else row
+                for i in range(width):
+                    p_z[row, i] = (one - h[v, i] * h[v, i]) * p_h[row, i]
+            if kind == _PLAIN:
+                _zero(p_u)
+                add_product(p_u, p_z[start:], weight.T, net.product)
+            else:
+                _convolution_adjoints(net, layer, count, first, p_z[start:], p_u, weight)
+        if kind != _PLAIN:
+            # X enters beside the hidden part of U_l; U_1 is X alone.
+            hidden = net.inputs[layer] - net.num_nodes
+            for b in range(count):
+                for i in range(n):
+                    row = p_u[(3 * count + b - first) * n + i]
+                    for k in range(net.num_nodes):
+                        net.node_slopes[b, i, k] += row[hidden + k]
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
+    """Write p_u of a convolution from p_z, both of the molecules from `first` on."""
+    n, last, width = net.adjacency.shape[2], 4 * count, net.outputs[layer]
+    start, stop = first * n, last * n
+    by_product = net.kinds[layer] == _CONVOLUTION
+    mixed = width if by_product else net.inputs[layer]
+    p_middle = _rows(net.adjoints, net.middle_at[layer], 4 * mixed, start, stop)
+    _zero(p_middle)
+    if by_product:
+        _copy(p_middle, 0, p_z, width)
+    else:
+        add_product(p_middle, p_z, weight.T, net.product)
+        _copy(p_u, 0, p_middle, mixed)
+    if by_product:
+        source = _rows(net.values, net.middle_at[layer], 4 * mixed, 0, count * n)
+    else:
+        source = _rows(net.values, net.input_at[layer], mixed, 0, count * n)
+    for b in range(first, last):
+        v = b - 3 * count if b >= 3 * count else b
+        rows = slice((b - first) * n, (b - first + 1) * n)
+        adjacency = net.adjacency[v]
+        if by_product:
+            _scatter(p_middle[rows], width, adjacency, p_z[rows], True)
+        else:
+            _gather(p_u[rows], mixed, adjacency, p_middle[rows], True)
+        if b < 3 * count:
+            continue
+        for i in range(n):
+            row = (b - first) * n + i
+            for r in range(_RELATIONS):
+                block = slice((r + 1) * mixed, (r + 2) * mixed)
+                for j in range(n):
+                    if i == j:
+                        continue
+                    if by_product:
+                        slope = _dot(p_z[row], source[v * n + j, block])
+                    else:
+                        slope = _dot(p_middle[row, block], source[v * n + j])
+                    net.slopes[v, r, i, j] += slope
+    if by_product:
+        _zero(p_u)
+        add_product(p_u, p_middle, weight.T, net.product)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def tangents(net, run, count):
+    """Sweep 3: tangents of slot 3, from A's and X's directions there; values are slot 0's."""
+    n, num_layers = net.adjacency.shape[2], len(net.kinds)
+    one = net.values.dtype.type(1)
+    for layer in range(num_layers - 1):
+        kind, width = net.kinds[layer], net.outputs[layer]
+        per = np.intp(1) if kind == _PLAIN else n
+        start, stop = 3 * count * per, 4 * count * per
+        u_dot = _rows(net.values, net.input_at[layer], net.inputs[layer], start, stop)
+        u = _rows(net.values, net.input_at[layer], net.inputs[layer], 0, count * per)
+        weight, following = _weight(net, net.flat, run, layer), net.inputs[layer + 1]
+        if kind == _GATE:
+            middle = _rows(net.values, net.middle_at[layer], 2 * width, 0, count * n)
+            dots = _rows(net.values, net.middle_at[layer], 2 * width, start, stop)
+            _zero(dots)
+            add_product(dots, u_dot, weight, net.product)
+            s = _rows(net.values, net.input_at[layer + 1], following, 0, count)
+            s_dot = _rows(net.values, net.input_at[layer + 1], following, 3 * count, 4 * count)
+            _zero(s_dot)
+            for b in range(count):
+                for row in range(b * n, (b + 1) * n):
+                    for i in range(width):
+                        gate, value = middle[row, i], middle[row, width + i]
+                        gate_dot = gate * (one - gate) * dots[row, i]
+                        value_dot = (one - value * value) * dots[row, width + i]
+                        dots[row, i], dots[row, width + i] = gate_dot, value_dot
+                        s_dot[b, i] += gate_dot * value + gate * value_dot
+                for i in range(width):
+                    s_dot[b, i] *= one - s[b, i] * s[b, i]
+            continue
+        h = _rows(net.values, net.input_at[layer + 1], following, 0, count * per)
+        h_dot = _rows(net.values, net.input_at[layer + 1], following, start, stop)
+        _zero(h_dot)
+        if kind == _PLAIN:
+            add_product(h_dot[:, :width], u_dot, weight, net.product)
+        elif kind == _AGGREGATES_FIRST:
+            dots = _rows(net.values, net.middle_at[layer], 4 * u.shape[1], start, stop)
+            _zero(dots)
+            mixed = u.shape[1]
+            _copy(dots, 0, u_dot, mixed)
+            for b in range(count):
+                rows = slice(b * n, (b + 1) * n)
+                _scatter(dots[rows], mixed, net.adjacency[3 * count + b], u[rows], False)
+                _scatter(dots[rows], mixed, net.adjacency[b], u_dot[rows], False)
+            add_product(h_dot[:, :width], dots, weight, net.product)
+        else:
+            middle = _rows(net.values, net.middle_at[layer], 4 * width, 0, count * n)
+            dots = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
+            _zero(dots)
+            add_product(dots, u_dot, weight, net.product)
+            for b in range(count):
+                rows = slice(b * n, (b + 1) * n)
+                _copy(h_dot[rows], 0, dots[rows], width)
+                _gather(h_dot[rows], width, net.adjacency[b], dots[rows], False)
+                _gather(h_dot[rows], width, net.adjacency[3 * count + b], middle[rows], False)
+        for row in range(stop - start):
+            for i in range(width):
+                h_dot[row, i] *= one - h[row, i] * h[row, i]
+        if kind != _PLAIN:
+            _nodes_into(net, layer + 1, start, stop)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _bend(q_z, q_h, p_h, h, h_dot):
+    """Write q_z = (1 - h^2) q_h - 2 h h' p_h, row by row."""
+    one, two = q_z.dtype.type(1), q_z.dtype.type(2)
+    for row in range(q_z.shape[0]):
+        for i in range(q_z.shape[1]):
+            value = h[row, i]
+            bent = two * value * h_dot[row, i] * p_h[row, i]
+            q_z[row, i] = (one - value * value) * q_h[row, i] - bent
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def second_adjoints(net, run, count):
+    """Sweep 4: adjoints q of slot 0, after the other three."""
+    n, num_layers = net.adjacency.shape[2], len(net.kinds)
+    one, two = net.values.dtype.type(1), net.values.dtype.type(2)
+    score = num_layers - 1
+    _zero(_rows(net.adjoints, net.input_at[score], net.inputs[score], 0, count))
+    for layer in range(num_layers - 2, -1, -1):
+        kind, width = net.kinds[layer], net.outputs[layer]
+        per = np.intp(1) if kind == _PLAIN else n
+        rows, following = count * per, net.inputs[layer + 1]
+        weight = _weight(net, net.flat, run, layer)
+        q_u = _rows(net.adjoints, net.input_at[layer], net.inputs[layer], 0, rows)
+        if kind == _GATE:
+            q_h = _rows(net.adjoints, net.input_at[layer + 1], following, 0, 4 * count)
+            h = _rows(net.values, net.input_at[layer + 1], following, 0, 4 * count)
+            middle = _rows(net.values, net.middle_at[layer], 2 * width, 0, 4 * rows)
+            q_middle = _rows(net.adjoints, net.middle_at[layer], 2 * width, 0, rows)
+            for b in range(count):
+                s, s_dot, p_h = h[b], h[3 * count + b], q_h[3 * count + b]
+                for row in range(b * n, (b + 1) * n):
+                    here, dots, target = middle[row], middle[3 * rows + row], q_middle[row]
+                    for i in range(width):
+                        slope = one - s[i] * s[i]
+                        p_s = slope * p_h[i]
+                        q_s = slope * q_h[b, i] - two * s[i] * s_dot[i] * p_h[i]
+                        gate, value = here[i], here[width + i]
+                        gate_dot, value_dot = dots[i], dots[width + i]
+                        q_gate = q_s * value + p_s * value_dot
+                        q_value = q_s * gate + p_s * gate_dot
+                        bent = (one - two * gate) * gate_dot * p_s * value
+                        target[i] = gate * (one - gate) * q_gate + bent
+                        bent = two * value * value_dot * p_s * gate
+                        target[width + i] = (one - value * value) * q_value - bent
+            _zero(q_u)
+            add_product(q_u, q_middle, weight.T, net.product)
+            continue
+        q_h = _rows(net.adjoints, net.input_at[layer + 1], following, 0, 4 * rows)
+        h = _rows(net.values, net.input_at[layer + 1], following, 0, 4 * rows)
+        z = _rows(net.adjoints, net.output_at[layer], width, 0, 4 * rows)
+        q_z, p_z = z[:rows], z[3 * rows :]
+        _bend(q_z, q_h[:rows], q_h[3 * rows :], h[:rows], h[3 * rows :])
+        if kind == _PLAIN:
+            _zero(q_u)
+            add_product(q_u, q_z, weight.T, net.product)
+        elif kind == _CONVOLUTION:
+            q_middle = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, rows)
+            _zero(q_middle)
+            _copy(q_middle, 0, q_z, width)
+            for b in range(count):
+                of = slice(b * n, (b + 1) * n)
+                _scatter(q_middle[of], width, net.adjacency[b], q_z[of], True)
+                _scatter(q_middle[of], width, net.adjacency[3 * count + b], p_z[of], True)
+            if layer:
+                _zero(q_u)
+                add_product(q_u, q_middle, weight.T, net.product)
+        elif layer:
+            width = net.inputs[layer]
+            q_middle = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, 4 * rows)
+            _zero(q_middle[:rows])
+            add_product(q_middle[:rows], q_z, weight.T, net.product)
+            _copy(q_u, 0, q_middle[:rows], width)
+            for b in range(count):
+                of = slice(b * n, (b + 1) * n)
+                of_p = slice(3 * rows + b * n, 3 * rows + (b + 1) * n)
+                _gather(q_u[of], width, net.adjacency[b], q_middle[of], True)
+                _gather(q_u[of], width, net.adjacency[3 * count + b], q_middle[of_p], True)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def weight_gradients(net, run, count, seeds):
+    """Add the gradient of the block's loss by all parameters, after the four sweeps."""
+    n, num_layers = net.adjacency.shape[2], len(net.kinds)
+    for layer in range(num_layers):
+        kind, width = net.kinds[layer], net.outputs[layer]
+        rows = 4 * count * (np.intp(1) if kind == _PLAIN else n)
+        by_weight = _weight(net, net.gradient, run, layer)
+        by_bias = parameters_of(net, net.gradient, run, layer, 1)
+        left = _rows(net.values, net.input_at[layer], net.inputs[layer], 0, rows)
+        if layer == num_layers - 1:
+            for row in range(count, rows):
+                for i in range(left.shape[1]):
+                    by_weight[i, 0] += seeds[row // count] * left[row, i]
+            for slot in (1, 2):
+                by_bias[0] += seeds[slot] * count
+            return
+        right = _rows(net.adjoints, net.output_at[layer], width, 0, rows)
+        if kind == _GATE:
+            right = _rows(net.adjoints, net.middle_at[layer], 2 * width, 0, rows)
+        elif kind == _AGGREGATES_FIRST:
+            left = _rows(net.values, net.middle_at[layer], 4 * net.inputs[layer], 0, rows)
+        for row in range(rows // 4 * 3):
+            for i in range(right.shape[1]):
+                by_bias[i] += right[row, i]
+        if kind == _CONVOLUTION:
+            right = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, rows)
+        add_product(by_weight, left.T, right, net.product)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def input_gradients(net, start, count, gradient):
+    """Write the gradient by x (rows start to start + count) from the slopes of slot 3."""
+    n, num_nodes = net.adjacency.shape[2], net.num_nodes
+    cut = BOND_CLASSES * len(net.pairs)
+    for b in range(count):
+        row, slopes = gradient[start + b], net.slopes[b]
+        for pair in range(len(net.pairs)):
+            i, j = net.pairs[pair]
+            row[BOND_CLASSES * pair] = 0
+            for r in range(_RELATIONS):
+                row[BOND_CLASSES * pair + r + 1] = slopes[r, i, j] + slopes[r, j, i]
+        for i in range(n):
+            for k in range(num_nodes):
+                row[cut + num_nodes * i + k] = net.node_slopes[b, i, k]

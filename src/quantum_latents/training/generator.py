@@ -1,0 +1,114 @@
+"""A trained generator, out of its file alone.
+
+Notation: z (N, d_z) are latents, x (N, d_x) what is made of them. ``generator.safetensors`` holds
+the weights by the names of `StackedMLP.views`, the run's whole spec as metadata, and, where
+model units are not data units, `data_offset` and `data_scale` (d_x,) of the affine map between
+them (`quantum_latents.data.dataset`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from quantum_latents.models.nn import StackedMLP
+from quantum_latents.molecules import GraphLayout
+from quantum_latents.training.spec import RunSpec
+
+__all__ = ["OFFSET", "SCALE", "TrainedGenerator", "load_generator"]
+
+OFFSET, SCALE = "data_offset", "data_scale"
+"""Names of the affine map's tensors in the file."""
+
+_BATCH = 4096
+"""Latents that are mapped at once; the result does not depend on it beyond rounding."""
+
+
+class TrainedGenerator:
+    """A generator with everything needed to use it.
+
+    Attributes:
+        spec: of the run that trained it.
+        layout: of the graphs that it makes; None if it makes vectors.
+    """
+
+    def __init__(
+        self, spec: RunSpec, module: StackedMLP, offset: np.ndarray, scale: np.ndarray
+    ) -> None:
+        self.spec = spec
+        self.layout = _layout_of(spec)
+        self._module, self._offset, self._scale = module, offset, scale
+
+    @torch.no_grad()
+    def generate(self, z: Tensor | np.ndarray) -> np.ndarray:
+        """Return float32 (N, d_x) in data units, of latents (N, d_z); of graphs uint8 codes.
+
+        Raises:
+            ValueError: z has another width than the generator was trained with.
+        """
+        latents = torch.as_tensor(z, dtype=torch.float32)
+        if latents.ndim != 2 or latents.shape[1] != self.spec.latent.dim:
+            raise ValueError(
+                f"this generator takes z of shape (N, {self.spec.latent.dim}), "
+                f"not {tuple(latents.shape)}"
+            )
+        parts = [self._module(part[None])[0].double().numpy() for part in latents.split(_BATCH)]
+        made = np.concatenate(parts)
+        if self.layout is not None:
+            return self.layout.to_codes(made)
+        return (made * self._scale + self._offset).astype(np.float32)
+
+
+def load_generator(folder: str | os.PathLike[str]) -> TrainedGenerator:
+    """Return the generator of a run's folder, such as ``DIR/runs/<digest>``.
+
+    Raises:
+        FileNotFoundError: the folder holds no generator.
+        ValueError: the file is damaged, its weights do not fit its spec, its map to data units
+            is not in it, or the run diverged.
+    """
+    path = Path(folder) / "generator.safetensors"
+    if not path.exists():
+        raise FileNotFoundError(f"no generator.safetensors in {folder}: give the folder of a run")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        spec = RunSpec.from_json(json.loads(metadata["spec"]))
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is damaged, or not a generator of ours ({error})") from error
+    offset, scale = weights.pop(OFFSET, None), weights.pop(SCALE, None)
+    if not any(bool(weight.any()) for weight in weights.values()):
+        raise ValueError(
+            f"run {spec.digest} diverged: its weights were set to zero, and it generates nothing"
+        )
+    last = len(spec.model.generator.hidden) + 1
+    width = weights[f"bias{last}"].shape[-1] if f"bias{last}" in weights else 1
+    module = StackedMLP(spec.model.generator, spec.latent.dim, width, stack=1)
+    views = module.views(module.flat.detach())
+    if {n: view[0].shape for n, view in views.items()} != {n: w.shape for n, w in weights.items()}:
+        raise ValueError(f"{path} is damaged: its weights do not fit its own spec")
+    for name, view in views.items():
+        view[0].copy_(weights[name])
+    if offset is None or scale is None:
+        if getattr(spec.data, "scaling", "raw") != "raw":
+            raise ValueError(
+                f"{path} was written before generators kept their map to data units: run the "
+                "study again, or apply your own"
+            )
+        return TrainedGenerator(spec, module, np.zeros(width), np.ones(width))
+    return TrainedGenerator(spec, module, offset.numpy(), scale.numpy())
+
+
+def _layout_of(spec: RunSpec) -> GraphLayout | None:
+    """Return the layout of molecular data, which their spec names; None for vectors."""
+    num_atoms, elements = (getattr(spec.data, name, None) for name in ("num_atoms", "elements"))
+    if num_atoms is None or elements is None:
+        return None
+    return GraphLayout(num_atoms=num_atoms, elements=tuple(elements))
