@@ -70,7 +70,7 @@ def _import_fcd() -> Any:
 
 
 @functools.cache
-def _network() -> tuple[nn.Sequential, nn.LSTM, nn.LSTM]:
+def _network() -> tuple[nn.Sequential, Any, Any]:
     """Return the convolutions and the two LSTMs."""
     layers = list(_import_fcd().load_ref_model())
     names = [type(layer).__name__ for layer in layers]

@@ -61,7 +61,7 @@ FIRST_DRAWS = 5_000
 is a millisecond a molecule.
 """
 
-_VERSION = 1  # of the definitions below; part of the name of what is cached
+_VERSION = 2  # of the definitions below; part of the name of what is cached
 
 _NUM_BINS = 24
 _COUNT_METRICS = ("valid_and_unique", "novel")

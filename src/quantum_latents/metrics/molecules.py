@@ -18,7 +18,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import wasserstein_distance
 
 from quantum_latents.metrics.frechet import Moments, frechet_distance, moments
 from quantum_latents.metrics.tanimoto import mean_pairwise_tanimoto, nearest_tanimoto
@@ -164,6 +163,8 @@ def property_distance(generated: MoleculeSet, reference: MoleculeSet, name: str)
     Raises:
         NotDefined: a set has no valid molecule.
     """
+    from scipy.stats import wasserstein_distance  # half a second to load
+
     column = PROPERTIES.index(name)
     values, weights = [], []
     for molecules in (generated, reference):

@@ -95,12 +95,17 @@ def properties(molecules: Sequence[Any]) -> np.ndarray:
     """
     import_rdkit()
     from rdkit import rdBase
-    from rdkit.Chem import QED, Crippen
-    from rdkit.Contrib.SA_Score import sascorer
+    from rdkit.Chem import QED
+    from rdkit.Chem.rdMolDescriptors import CalcCrippenDescriptors
+    from rdkit.Contrib.SA_Score import sascorer  # type: ignore[import-not-found]
 
     with rdBase.BlockLogs():
         rows = [
-            (QED.qed(molecule), sascorer.calculateScore(molecule), Crippen.MolLogP(molecule))
+            (
+                QED.qed(molecule),
+                sascorer.calculateScore(molecule),
+                CalcCrippenDescriptors(molecule)[0],
+            )
             for molecule in molecules
         ]
     return np.array(rows, dtype=np.float64).reshape(len(molecules), 3)
