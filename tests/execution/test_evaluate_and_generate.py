@@ -80,11 +80,11 @@ def test_an_interrupted_call_goes_on(study, cache, monkeypatch):
     calls = []
     remake = evaluation.remake_row
 
-    def interrupted(row, *arguments):
+    def interrupted(row, *arguments, **settings):
         calls.append(row["run"])
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return remake(row, *arguments)
+        return remake(row, *arguments, **settings)
 
     monkeypatch.setattr(evaluation, "remake_row", interrupted)
     with pytest.raises(KeyboardInterrupt):
