@@ -77,14 +77,10 @@ def make_row(
     detail = "" if diverged_at is None else f"diverged at generator step {diverged_at}"
     if samples is not None and not np.isfinite(samples).all():
         samples, detail = None, "generated samples are not finite"
-    metrics: dict[str, dict[str, Any]] = {}
-    preview = None
-    if samples is not None and data.layout is not None:
-        metrics, preview, pictures = evaluate_molecules(samples, data, outcome.spec.seed)
-        if directory is not None:
-            preview["pictures"] = write_pictures(directory, outcome.spec.digest, pictures)
-    elif samples is not None:
-        metrics, preview = evaluate(samples, data, outcome.spec.seed), _preview(samples, data)
+    metrics, preview = {}, None
+    if samples is not None:
+        spec = outcome.spec
+        metrics, preview = _measured(samples, data, spec.seed, spec.digest, directory)
     return {
         "schema": ROW_SCHEMA,
         "run": outcome.spec.digest,
@@ -102,7 +98,12 @@ def make_row(
 
 
 def remake_row(
-    row: Mapping[str, Any], samples: np.ndarray, data: DataSet, provenance: Mapping[str, Any]
+    row: Mapping[str, Any],
+    samples: np.ndarray,
+    data: DataSet,
+    *,
+    provenance: Mapping[str, Any],
+    directory: Path | None = None,
 ) -> dict[str, Any]:
     """Return the row of a finished run with its metrics computed anew from stored samples.
 
@@ -111,16 +112,31 @@ def remake_row(
         samples: what the run stored.
         data: the run's data set.
         provenance: put over the row's own: when, and with which version.
+        directory: the study's, where pictures of molecules are written; None writes none.
 
     What training left (spec, status, curves, stack) stays as it was.
     """
+    seed = row["spec"]["seed"]
+    metrics, preview = _measured(samples, data, seed, row["run"], directory)
     return {
         **row,
-        "metrics": evaluate(samples, data, row["spec"]["seed"]),
-        "preview": _preview(samples, data),
+        "metrics": metrics,
+        "preview": preview,
         "notes": list(data.notes),
         "provenance": {**row.get("provenance", {}), **provenance},
     }
+
+
+def _measured(
+    samples: np.ndarray, data: DataSet, seed: int, digest: str, directory: Path | None
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Return metrics and preview; write pictures of molecules where there is a directory."""
+    if data.layout is None:
+        return evaluate(samples, data, seed), _preview(samples, data)
+    metrics, preview, pictures = evaluate_molecules(samples, data, seed)
+    if directory is not None:
+        preview["pictures"] = write_pictures(directory, digest, pictures)
+    return metrics, preview
 
 
 def _preview(samples: np.ndarray, data: DataSet) -> dict[str, Any]:
