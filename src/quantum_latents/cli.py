@@ -190,15 +190,18 @@ class Bench:
     """Measure speed side by side with peers, as ratios within one run."""
 
     what: Annotated[Literal["samplers", "training"], tyro.conf.Positional]
-    """samplers: exact boson samplers; training: says where that is measured."""
-    seconds: float = 2.0
-    """Length of a round in CPU seconds; a round of a cost curve is a quarter of it."""
+    """samplers: exact boson samplers; training: a GAN's iterations beside plain PyTorch."""
+    network: Literal["table1", "mixture", "molgan"] | None = None
+    """training: which networks (molgan by default, batch 256)."""
+    seconds: float | None = None
+    """Length of a round. samplers: 2 CPU seconds by default, a quarter of it for a cost curve;
+    training: 5 seconds by default, and a step begun is ended."""
     rounds: int = 3
     """Undisturbed rounds wanted of each contender; at most twice as many are tried."""
-    budget: float = 20.0
-    """CPU seconds that one shot may take; a slower contender is stopped and named."""
+    budget: float | None = None
+    """samplers: CPU seconds that one shot may take, 20 by default; a slower one is stopped."""
     figure: Path | None = None
-    """Also draw the cost of a shot against the number of photons: an SVG file to write."""
+    """samplers: also draw the cost against the number of photons: an SVG file to write."""
     rows: Path | None = None
     """Tell the rows of an earlier run, what --json printed, and measure nothing."""
     json: bool = False
@@ -739,22 +742,15 @@ def _noise(command: Sample) -> Noise | None:
 
 
 def _bench(command: Bench, arguments: Sequence[str]) -> int:
-    if command.what == "training":
-        raise ValueError("training is measured in a checkout: python benchmarks/training.py")
-    from quantum_latents.bench import Settings, markdown, measure, read_measurement, summary
+    from quantum_latents.bench import markdown, read_measurement, summary
 
+    _check_bench(command)
     if command.figure is not None:
         _check_folder(command.figure)
     if command.rows is not None:
-        measurement = read_measurement(command.rows)
+        measurement = read_measurement(command.rows, command.what)
     else:
-        settings = Settings(seconds=command.seconds, rounds=command.rounds, budget=command.budget)
-        started = time.monotonic()
-
-        def note(text: str) -> None:
-            print(f"{time.monotonic() - started:5.0f} s  {text}", file=sys.stderr, flush=True)
-
-        measurement = measure(settings, note)
+        measurement = _measured(command)
     if command.figure is not None:
         from quantum_latents.bench.figure import write_cost_figure
 
@@ -766,6 +762,31 @@ def _bench(command: Bench, arguments: Sequence[str]) -> int:
     if command.figure is not None:
         print(f"\nfigure: {command.figure}")
     return 0
+
+
+def _check_bench(command: Bench) -> None:
+    owner = {"network": "training", "budget": "samplers", "figure": "samplers"}
+    for name, what in owner.items():
+        if getattr(command, name) is not None and command.what != what:
+            raise ValueError(f"--{name} belongs to qlat bench {what}: leave it out")
+    if command.rows is not None and command.network is not None:
+        raise ValueError("--rows holds the rows of one network: leave --network out")
+
+
+def _measured(command: Bench) -> dict[str, Any]:
+    """Measure what a call of `qlat bench` asks for."""
+    from quantum_latents.bench import Settings, TrainingSettings, measure, measure_training
+
+    started = time.monotonic()
+
+    def note(text: str) -> None:
+        print(f"{time.monotonic() - started:5.0f} s  {text}", file=sys.stderr, flush=True)
+
+    given = {"network": command.network, "seconds": command.seconds, "budget": command.budget}
+    settings: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
+    if command.what == "training":
+        return measure_training(TrainingSettings(rounds=command.rounds, **settings), note)
+    return measure(Settings(rounds=command.rounds, **settings), note)
 
 
 def _check_folder(file: Path) -> None:
