@@ -66,7 +66,7 @@ class Run:
     bank:FOLDER too, the shots of a bank."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1: quantum,bernoulli.
-    table2, hyperparameters: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
+    Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
     bank: str | None = None
