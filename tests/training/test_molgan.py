@@ -1,0 +1,137 @@
+"""Training molecules: the compiled sweeps against autograd, stacks, threads and resume."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from quantum_latents.models import MLPSpec, MolGANSpec, RelationalCriticSpec
+from quantum_latents.random import Stream, stream
+from quantum_latents.training import GANStack, OptimiserSpec, StackMember, WGANSpec
+
+MODEL = MolGANSpec(
+    generator=MLPSpec(
+        hidden=(8, 12),
+        activation="leaky_relu",
+        negative_slope=0.01,
+        initialisation="orthogonal",
+        gain=1.5,
+        reinject_latent=True,
+    ),
+    critic=RelationalCriticSpec(convolutions=(9, 5), aggregation=6, dense=(7, 4)),
+    num_atoms=5,
+    num_node_classes=4,
+)
+TRAINING = WGANSpec(
+    num_steps=20,
+    batch_size=37,  # more than two slots of molecules, the last one not full
+    critic_steps=2,
+    gradient_penalty=10.0,
+    optimiser=OptimiserSpec(name="adam", learning_rate=2e-3, betas=(0.0, 0.9)),
+    precision="float64",
+)
+
+
+class Normal:
+    dim = 6
+
+    def sample(self, num_samples: int, stream: Stream) -> torch.Tensor:
+        z = stream.generator().standard_normal((num_samples, self.dim))
+        return torch.from_numpy(z.astype(np.float32))
+
+
+def data(num: int = 300) -> torch.Tensor:
+    generator = np.random.default_rng(3)
+    bonds = np.eye(4, dtype=np.uint8)[generator.choice(4, p=(0.6, 0.2, 0.1, 0.1), size=(num, 10))]
+    nodes = np.eye(4, dtype=np.uint8)[generator.choice(4, size=(num, 5))]
+    return torch.from_numpy(
+        np.concatenate([bonds.reshape(num, -1), nodes.reshape(num, -1)], axis=1)
+    )
+
+
+def stack_of(seeds, model=MODEL, training=TRAINING, kernel="numba") -> GANStack:
+    rows = data()
+    members = [StackMember(rows, Normal(), stream(seed, "training")) for seed in seeds]
+    return GANStack(members, model, training, kernel=kernel)
+
+
+def trained(stack: GANStack) -> GANStack:
+    while stack.step < stack.training.num_steps:
+        stack.train_block()
+    return stack
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        MODEL,
+        replace(MODEL, relaxation="gumbel_softmax", temperature=0.7),
+        replace(MODEL, relaxation="straight_through"),
+        # A first layer that multiplies before it mixes, a second that mixes first.
+        replace(MODEL, critic=RelationalCriticSpec(convolutions=(3, 11, 4), dense=(5,))),
+    ],
+    ids=["softmax", "gumbel", "straight-through", "other-widths"],
+)
+def test_compiled_sweeps_train_as_autograd_does(model):
+    compiled, traced = (trained(stack_of((0, 1), model, kernel=k)) for k in ("numba", "torch"))
+    torch.testing.assert_close(compiled.losses, traced.losses, rtol=0, atol=1e-10)
+    torch.testing.assert_close(compiled.generator.flat, traced.generator.flat, rtol=0, atol=1e-11)
+    torch.testing.assert_close(compiled.critic.flat, traced.critic.flat, rtol=0, atol=1e-11)
+    assert compiled.losses[-1, 0, 0] != compiled.losses[0, 0, 0]
+
+
+def test_a_run_is_the_same_alone_and_in_any_stack():
+    single = replace(TRAINING, precision="float32")
+    stacked = trained(stack_of((0, 1, 2), training=single))
+    alone = trained(stack_of((1,), training=single))
+    torch.testing.assert_close(stacked.losses[:, 1], alone.losses[:, 0], rtol=0, atol=0)
+    for network in ("generator", "critic"):
+        many, one = getattr(stacked, network), getattr(alone, network)
+        for name, view in one.views(one.flat.detach()).items():
+            assert torch.equal(many.views(many.flat.detach())[name][1], view[0])
+
+
+def test_float32_stays_near_float64():
+    single = trained(stack_of((0,), training=replace(TRAINING, precision="float32", num_steps=8)))
+    double = trained(stack_of((0,), training=replace(TRAINING, num_steps=8)))
+    torch.testing.assert_close(single.losses, double.losses, rtol=0, atol=2e-4)
+
+
+def test_resuming_repeats_every_bit():
+    single = replace(TRAINING, precision="float32", num_steps=40)
+    through = trained(stack_of((0, 1), training=single))
+    before = stack_of((0, 1), training=single)
+    before.train_block()
+    after = stack_of((0, 1), training=single)
+    after.restore(before.state())
+    trained(after)
+    assert torch.equal(through.losses, after.losses)
+    assert torch.equal(through.generator.flat, after.generator.flat)
+
+
+def test_noise_depends_on_the_run_alone_and_is_drawn_only_where_it_is_used():
+    noisy = stack_of((0, 1), replace(MODEL, relaxation="gumbel_softmax"))
+    *_, noise = noisy._draw(0)
+    assert noise.shape == (16, 2, 3 * 37, 56)
+    *_, alone = stack_of((1,), replace(MODEL, relaxation="gumbel_softmax"))._draw(0)
+    assert torch.equal(noise[:, 1], alone[:, 0])
+    assert abs(float(noise.mean()) - np.euler_gamma) < 0.02  # the mean of a Gumbel variable
+    *_, nothing = stack_of((0,))._draw(0)
+    assert nothing.shape == (16, 1, 0, 56)
+
+
+def test_a_run_that_diverges_is_stopped_and_its_neighbour_never_notices():
+    wild = stack_of((0, 1), training=replace(TRAINING, precision="float32"))
+    with torch.no_grad():
+        wild.critic.views(wild.critic.flat)["weight1"][0] = torch.nan
+    trained(wild)
+    calm = trained(stack_of((1,), training=replace(TRAINING, precision="float32")))
+    assert wild.diverged_at == [0, None]
+    assert torch.equal(wild.losses[:, 1], calm.losses[:, 0])
+
+
+def test_molecules_of_another_layout_are_refused():
+    with pytest.raises(ValueError, match="rows of 56 numbers"):
+        members = [StackMember(data()[:, :40], Normal(), stream(0, "training"))]
+        GANStack(members, MODEL, TRAINING)
