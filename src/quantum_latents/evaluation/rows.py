@@ -77,14 +77,11 @@ def make_row(
     detail = "" if diverged_at is None else f"diverged at generator step {diverged_at}"
     if samples is not None and not np.isfinite(samples).all():
         samples, detail = None, "generated samples are not finite"
-    metrics: dict[str, dict[str, Any]] = {}
-    preview = None
-    if samples is not None and data.layout is not None:
-        metrics, preview, pictures = evaluate_molecules(samples, data, outcome.spec.seed)
-        if directory is not None:
-            preview["pictures"] = write_pictures(directory, outcome.spec.digest, pictures)
-    elif samples is not None:
-        metrics, preview = evaluate(samples, data, outcome.spec.seed), _preview(samples, data)
+    metrics, preview = {}, None
+    if samples is not None:
+        metrics, preview = _measured(
+            samples, data, outcome.spec.seed, directory, outcome.spec.digest
+        )
     return {
         "schema": ROW_SCHEMA,
         "run": outcome.spec.digest,
@@ -102,7 +99,11 @@ def make_row(
 
 
 def remake_row(
-    row: Mapping[str, Any], samples: np.ndarray, data: DataSet, provenance: Mapping[str, Any]
+    row: Mapping[str, Any],
+    samples: np.ndarray,
+    data: DataSet,
+    provenance: Mapping[str, Any],
+    directory: Path | None = None,
 ) -> dict[str, Any]:
     """Return the row of a finished run with its metrics computed anew from stored samples.
 
@@ -111,16 +112,30 @@ def remake_row(
         samples: what the run stored.
         data: the run's data set.
         provenance: put over the row's own: when, and with which version.
+        directory: as in `make_row`.
 
     What training left (spec, status, curves, stack) stays as it was.
     """
+    metrics, preview = _measured(samples, data, row["spec"]["seed"], directory, row["run"])
     return {
         **row,
-        "metrics": evaluate(samples, data, row["spec"]["seed"]),
-        "preview": _preview(samples, data),
+        "metrics": metrics,
+        "preview": preview,
         "notes": list(data.notes),
         "provenance": {**row.get("provenance", {}), **provenance},
     }
+
+
+def _measured(
+    samples: np.ndarray, data: DataSet, seed: int, directory: Path | None, digest: str
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Return metrics and preview; write pictures where there are any and a directory."""
+    if data.layout is None:
+        return evaluate(samples, data, seed), _preview(samples, data)
+    metrics, preview, pictures = evaluate_molecules(samples, data, seed)
+    if directory is not None:
+        preview["pictures"] = write_pictures(directory, digest, pictures)
+    return metrics, preview
 
 
 def _preview(samples: np.ndarray, data: DataSet) -> dict[str, Any]:

@@ -113,8 +113,9 @@ def _evaluate(
         samples, data = read_samples(directory, row["run"]), data_of(spec, cache)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         provenance = {"evaluated_at": time, "evaluated_with": versions}
+        new = remake_row(row, samples, data, provenance, directory)
         # As it will be read: the comparison below must not see a tuple beside a list.
-        new = json.loads(json.dumps(remake_row(row, samples, data, provenance), allow_nan=False))
+        new = json.loads(json.dumps(new, allow_nan=False))
         partial.append(new)
         known[row["run"]] = new
         on_progress(len(known), len(todo))
