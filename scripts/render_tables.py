@@ -4,9 +4,9 @@
 
 A table stands between `<!-- table: results/NAME -->` and `<!-- end of table -->`, a single
 cell between `<!-- cell: results/NAME DATA LATENT METRIC -->` and `<!-- end -->`, the speed of
-the samplers between `<!-- bench: results/NAME.json -->` and `<!-- end of bench -->` (left alone
-while there are no such rows). With `--check` nothing is written, and a page that does not say
-what the rows say is an error.
+samplers or training between `<!-- bench: results/NAME.json -->` and `<!-- end of bench -->`
+(left alone while there are no such rows). With `--check` nothing is written, and a page that
+does not say what the rows say is an error.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ def rendered(page: str, root: Path = _ROOT) -> str:
     def replace_bench(match: re.Match[str]) -> str:
         if not (root / match[2]).exists():
             return match[0]
-        text = markdown(read_measurement(root / match[2]))
-        if (root / _COST).exists():
+        measurement = read_measurement(root / match[2])
+        text = markdown(measurement)
+        if measurement.get("bench") != "training" and (root / _COST).exists():
             text += f"\n![Cost of a shot against the number of photons]({_COST[5:]})\n"
         return f"{match[1]}\n{text}\n{match[3]}"
 

@@ -33,9 +33,13 @@ __all__ = ["main"]
 _RECIPES = {
     "table1": "Table I of the paper: photon counts and bits, four latents",
     "table2": "Table II of the paper: molecules (--data qm9 or FILE), four latents",
+    "hyperparameters": "Appendix H: initialisation and learning rate as factors, on molecules",
     "mixture": "Figure 2 of the paper: seven blobs on a circle, four latents",
     "compare": "your own data (--data FILE), four latents",
 }
+
+
+_MOLECULAR = ("table2", "hyperparameters")
 
 
 @dataclass(frozen=True)
@@ -51,26 +55,27 @@ class Run:
     """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """table1, table2, mixture or compare."""
+    """table1, table2, hyperparameters, mixture or compare."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
     seeds: int | None = None
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None
-    """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default)."""
+    """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default). table2 takes
+    bank:FOLDER too, the shots of a bank."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1: quantum,bernoulli.
-    table2: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
+    Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
     bank: str | None = None
     """Draws of every latent that are kept and re-used, such as 1000000, or fresh for none."""
     latent_dim: str | None = None
-    """compare, table2: length of z, the modes of the interferometer (16 by default). table2 takes
-    several, such as 16,32,48."""
+    """compare and molecules: length of z, the modes of the interferometer (16 by default);
+    molecules take several, such as 16,32,48."""
     interferometer: str | None = None
-    """table2: haar (by default), 1-1 or 1-3-9; or several, such as haar,1-1."""
+    """Molecules: haar (by default), 1-1 or 1-3-9; or several, such as haar,1-1."""
     setup: str | None = None
     """table2: paper (by default), or tuned: another initialisation, batch and learning rate."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -185,15 +190,18 @@ class Bench:
     """Measure speed side by side with peers, as ratios within one run."""
 
     what: Annotated[Literal["samplers", "training"], tyro.conf.Positional]
-    """samplers: exact boson samplers; training: says where that is measured."""
-    seconds: float = 2.0
-    """Length of a round in CPU seconds; a round of a cost curve is a quarter of it."""
+    """samplers: exact boson samplers; training: a GAN's iterations beside plain PyTorch."""
+    network: Literal["table1", "mixture", "molgan"] | None = None
+    """training: which networks (molgan by default, batch 256)."""
+    seconds: float | None = None
+    """Length of a round. samplers: 2 CPU seconds by default, a quarter of it for a cost curve;
+    training: 5 seconds by default, and a step begun is ended."""
     rounds: int = 3
     """Undisturbed rounds wanted of each contender; at most twice as many are tried."""
-    budget: float = 20.0
-    """CPU seconds that one shot may take; a slower contender is stopped and named."""
+    budget: float | None = None
+    """samplers: CPU seconds that one shot may take, 20 by default; a slower one is stopped."""
     figure: Path | None = None
-    """Also draw the cost of a shot against the number of photons: an SVG file to write."""
+    """samplers: also draw the cost against the number of photons: an SVG file to write."""
     rows: Path | None = None
     """Tell the rows of an earlier run, what --json printed, and measure nothing."""
     json: bool = False
@@ -289,15 +297,15 @@ def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
 
 
 def _example(name: str, preset: str) -> Study:
-    """Return a recipe's study, to count its cost; Table II on a set shaped like QM9."""
-    if name != "table2":
+    """Return a recipe's study, to count its cost; of molecules, on a set shaped like QM9."""
+    if name not in _MOLECULAR:
         return _study(Run(recipe=name, preset=preset))  # type: ignore[arg-type]
+    from quantum_latents import recipes
     from quantum_latents.data import MoleculesSpec
-    from quantum_latents.recipes import table2
 
     elements = ("C", "N", "O", "F")
     shape = MoleculesSpec(name="qm9", sha256="0" * 64, num_atoms=9, elements=elements)
-    return table2(shape, preset)
+    return getattr(recipes, name)(shape, preset)
 
 
 def _run(command: Run, arguments: Sequence[str]) -> int:
@@ -348,7 +356,8 @@ def _study(command: Run) -> Study:
     """Return the study that a call asks for; a mistake raises before anything is written."""
     from quantum_latents import recipes
 
-    latents = _names(command.latents, recipes.LATENTS, "latent") or recipes.LATENTS
+    wanted, banks = _latents(command)
+    latents = _names(wanted, recipes.LATENTS, "latent") or recipes.LATENTS
     settings: dict[str, Any] = {"num_seeds": command.seeds, "latents": latents}
     if command.seeds is not None and command.seeds < 1:
         raise ValueError(f"--seeds is at least 1, not {command.seeds}")
@@ -364,28 +373,29 @@ def _study(command: Run) -> Study:
     if command.recipe == "compare":
         if command.data is None:
             raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
-        if len(dims) > 1:
+        dim, *more = dims
+        if more:
             raise ValueError(f"compare takes one --latent-dim, not {command.latent_dim}")
-        study = recipes.compare(command.data, command.preset, latent_dim=dims[0], **settings)
+        study = recipes.compare(command.data, command.preset, latent_dim=dim, **settings)
     elif command.recipe == "table1":
         chosen = _names(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
-    elif command.recipe == "table2":
-        study = _table2(command, dims, settings)
+    elif command.recipe in _MOLECULAR:
+        study = _molecular(command, dims, banks, settings)
     else:
         if command.data is not None:
             raise ValueError("mixture draws its own data: leave --data out, or run compare")
         study = recipes.mixture(command.preset, **settings)
     if command.num_steps is not None:
         study = recipes.with_num_steps(study, command.num_steps)
-    if command.bank is not None:
+    if command.bank is not None and not banks:
         study = recipes.with_bank_size(study, _bank_size(command.bank))
     return study
 
 
 _BELONGS_TO = {
-    "latent_dim": ("compare", "table2"),
-    "interferometer": ("table2",),
+    "latent_dim": ("compare", "table2", "hyperparameters"),
+    "interferometer": ("table2", "hyperparameters"),
     "setup": ("table2",),
 }
 """Options of `qlat run` that only some recipes take."""
@@ -401,7 +411,21 @@ def _lengths(text: str | None) -> tuple[int, ...]:
     return tuple(int(word) for word in words)
 
 
-def _table2(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> Study:
+def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:
+    """Return the latents named in a call, and the folders of banks among them."""
+    names = (command.latents or "").split(",")
+    banks = tuple(name.removeprefix("bank:") for name in names if name.startswith("bank:"))
+    if banks and command.recipe != "table2":
+        raise ValueError(f"--latents bank:FOLDER belongs to table2, not to {command.recipe}")
+    if banks and command.bank == "fresh":
+        raise ValueError("--latents bank:FOLDER cannot be drawn afresh: leave --bank fresh out")
+    named = [name for name in names if name and not name.startswith("bank:")]
+    return ",".join(named) or None, banks
+
+
+def _molecular(
+    command: Run, dims: tuple[int, ...], banks: tuple[str, ...], settings: dict[str, Any]
+) -> Study:
     from quantum_latents import recipes
     from quantum_latents.data import molecules_spec
     from quantum_latents.execution import default_cache
@@ -416,12 +440,16 @@ def _table2(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> St
         on_progress=lambda what, done, total: line.show(f"{what}: {done:,} of {total:,}"),
     )
     line.close()
+    settings |= {"latent_dims": dims, "interferometers": interferometers}
+    if command.recipe == "hyperparameters":
+        return recipes.hyperparameters(data, command.preset, **settings)
     return recipes.table2(
         data,
         command.preset,
-        latent_dims=dims,
-        interferometers=interferometers,
         setup=setup,
+        bank_folders=banks,
+        bank_size=_bank_size(command.bank) if banks and command.bank else None,
+        cache=default_cache(),
         **settings,
     )
 
@@ -714,22 +742,15 @@ def _noise(command: Sample) -> Noise | None:
 
 
 def _bench(command: Bench, arguments: Sequence[str]) -> int:
-    if command.what == "training":
-        raise ValueError("training is measured in a checkout: python benchmarks/training.py")
-    from quantum_latents.bench import Settings, markdown, measure, read_measurement, summary
+    from quantum_latents.bench import markdown, read_measurement, summary
 
+    _check_bench(command)
     if command.figure is not None:
         _check_folder(command.figure)
     if command.rows is not None:
-        measurement = read_measurement(command.rows)
+        measurement = read_measurement(command.rows, command.what)
     else:
-        settings = Settings(seconds=command.seconds, rounds=command.rounds, budget=command.budget)
-        started = time.monotonic()
-
-        def note(text: str) -> None:
-            print(f"{time.monotonic() - started:5.0f} s  {text}", file=sys.stderr, flush=True)
-
-        measurement = measure(settings, note)
+        measurement = _measured(command)
     if command.figure is not None:
         from quantum_latents.bench.figure import write_cost_figure
 
@@ -741,6 +762,31 @@ def _bench(command: Bench, arguments: Sequence[str]) -> int:
     if command.figure is not None:
         print(f"\nfigure: {command.figure}")
     return 0
+
+
+def _check_bench(command: Bench) -> None:
+    owner = {"network": "training", "budget": "samplers", "figure": "samplers"}
+    for name, what in owner.items():
+        if getattr(command, name) is not None and command.what != what:
+            raise ValueError(f"--{name} belongs to qlat bench {what}: leave it out")
+    if command.rows is not None and command.network is not None:
+        raise ValueError("--rows holds the rows of one network: leave --network out")
+
+
+def _measured(command: Bench) -> dict[str, Any]:
+    """Measure what a call of `qlat bench` asks for."""
+    from quantum_latents.bench import Settings, TrainingSettings, measure, measure_training
+
+    started = time.monotonic()
+
+    def note(text: str) -> None:
+        print(f"{time.monotonic() - started:5.0f} s  {text}", file=sys.stderr, flush=True)
+
+    given = {"network": command.network, "seconds": command.seconds, "budget": command.budget}
+    settings: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
+    if command.what == "training":
+        return measure_training(TrainingSettings(rounds=command.rounds, **settings), note)
+    return measure(Settings(rounds=command.rounds, **settings), note)
 
 
 def _check_folder(file: Path) -> None:

@@ -219,7 +219,6 @@ def test_the_figure_is_the_same_for_the_same_rows(measurement, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["training"], "benchmarks/training.py"),
         (["samplers", "--rounds", "0"], "rounds is at least 1"),
         (["samplers", "--seconds", "0"], "seconds is a positive length of time"),
         (["samplers", "--rows", "absent.json"], "absent.json"),

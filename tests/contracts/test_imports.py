@@ -70,6 +70,11 @@ def test_rooms_import_only_to_their_left(copied_package: Path) -> None:
         ("training/stack.py", "import ray", "ray-in-one-place"),
         ("execution/plan.py", "import quantum_latents.bench", "layers"),
         ("bench/child.py", "import torch", "torch-free-rooms"),
+        (
+            "bench/training.py",
+            "import quantum_latents.bench.trainers",
+            "trainers-in-their-processes",
+        ),
     ],
 )
 def test_a_planted_import_is_found(

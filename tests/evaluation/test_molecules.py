@@ -225,7 +225,7 @@ def test_a_row_of_a_molecular_run_with_its_pictures(small, folder, tmp_path):
     again = read_samples(tmp_path, spec.digest)
     assert again.dtype == np.uint8
     assert np.array_equal(again, samples)
-    assert remake_row(row, again, small, {}, tmp_path) == row
+    assert remake_row(row, again, small, provenance={}, directory=tmp_path) == row
     gone = replace(outcome, samples=None, diverged_at=3)
     assert make_row(gone, small, directory=tmp_path, **about)["preview"] is None
 

@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from quantum_latents import evaluation
 from quantum_latents.execution import evaluate_study, find_run, generate_file, run_study
-from quantum_latents.results import RowStore, deterministic_part, read_rows
+from quantum_latents.recipes import PaperFigure, PaperFigures
+from quantum_latents.results import RowStore, deterministic_part, read_rows, read_study
 from quantum_latents.training import load_generator
 
 
@@ -41,6 +43,25 @@ def spoil(directory, change):
 
 def names(directory):
     return sorted(path.name for path in directory.iterdir())
+
+
+def test_published_figures_stand_in_the_description_where_there_are_any(
+    tmp_path, tiny_study, cache, finished
+):
+    figure = PaperFigure(data="bernoulli", latent="gaussian", metric="mmd", mean=0.5)
+    paper = PaperFigures(source="a paper, Table I", figures=(figure,))
+    study = replace(tiny_study(num_steps=64), paper=paper)
+    assert not run_study(
+        study, tmp_path, command="qlat run tiny", num_workers=1, cache=cache, time_budget=0
+    )
+    assert read_study(tmp_path)["paper"] == {
+        "source": "a paper, Table I",
+        "figures": [
+            {"data": "bernoulli", "latent": "gaussian", "metric": "mmd", "mean": 0.5}
+            | {"standard_error": None}
+        ],
+    }
+    assert "paper" not in json.loads((finished / "study.json").read_text())
 
 
 def test_nothing_changes_where_nothing_is_different(study, cache):
@@ -80,11 +101,11 @@ def test_an_interrupted_call_goes_on(study, cache, monkeypatch):
     calls = []
     remake = evaluation.remake_row
 
-    def interrupted(row, *arguments):
+    def interrupted(row, *arguments, **settings):
         calls.append(row["run"])
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return remake(row, *arguments)
+        return remake(row, *arguments, **settings)
 
     monkeypatch.setattr(evaluation, "remake_row", interrupted)
     with pytest.raises(KeyboardInterrupt):

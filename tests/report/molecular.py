@@ -122,6 +122,7 @@ def make_molecular_row(latent, seed, *, few=False, status="finished"):
         if has_size:
             fixed = {"fcd_unique_2522": 2522, "fcd_unique_1000": 1000}.get(name)
             entry |= {"num": fixed or unique, "floor_num": fixed or 10000}
+            entry |= {"trivial_num": fixed or 9901}
             if few:
                 entry |= {"value": None, "reason": FEW}
         metrics[name] = entry

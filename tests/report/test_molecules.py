@@ -94,6 +94,7 @@ def test_words_of_tables(molecular, study, format):
         "9,986",  # floors and the trivial sampler are rows
         "8,899",
         "0.0770 (n = 10,000)",
+        "4.89 (n = 9,901)",
         "n = 2,522",
         "1, 1 dropped",
         "gaussian, seed 1 (480 unique valid molecules",
@@ -171,6 +172,18 @@ def test_a_page_of_rows_without_distributions_or_pictures(page, molecular):
     text = words(page(rows))
     assert "No pictures here." in text
     assert "How often each value occurs" not in text
+
+
+def test_a_latent_without_a_valid_molecule_has_no_distribution(page, molecular):
+    rows = slim(molecular.make_molecular_rows(1))
+    for row in rows:
+        (entry,) = row["preview"]["distributions"]
+        entry["generated"] = [0.0] * len(entry["generated"])
+    content = page(rows)
+    figure = content[content.index('aria-label="QED"') :]
+    figure = figure[: figure.index("</svg>")]
+    assert "--latent-" not in figure
+    assert "--muted" in figure
 
 
 def test_drawings_are_not_trusted(page, tmp_path):

@@ -103,6 +103,18 @@ def test_counts_are_whole_numbers_everywhere(row):
     assert "margin of ±2,000" in comparison.verdict.sentence
 
 
+def test_a_heading_names_a_unit_once(row):
+    rows = [
+        row(
+            novel={"value": 1, "unit": "molecules", "label": "novel molecules"},
+            few={"value": 1, "unit": "molecules", "label": "few"},
+            photons={"value": 1, "unit": "photons", "label": "photons"},
+        )
+    ]
+    headings = [metric_facts(rows, name).heading for name in ("novel", "few", "photons")]
+    assert headings == ["novel molecules", "few [molecules]", "photons [photons]"]
+
+
 @pytest.mark.parametrize(
     ("told", "words"),
     [

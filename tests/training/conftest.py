@@ -1,20 +1,13 @@
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 
 
 @pytest.fixture(scope="session")
 def plain():
-    """The loop that anyone would write: benchmarks/plain_wgan.py."""
-    path = Path(__file__).parents[2] / "benchmarks" / "plain_wgan.py"
-    spec = importlib.util.spec_from_file_location("plain_wgan", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The loop that anyone would write, as `qlat bench training` runs it."""
+    from quantum_latents.bench import plain_wgan
+
+    return plain_wgan
 
 
 @pytest.fixture(autouse=True, scope="module")

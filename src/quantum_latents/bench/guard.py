@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from quantum_latents.bench.peak import Burst, fma_burst
 
-__all__ = ["Guard", "Timing", "busy_seconds", "disturbances"]
+__all__ = ["Guard", "Timed", "Timing", "best_of", "busy_seconds", "disturbances"]
 
 LEAST_SHARE_OF_CORE = 0.95
 MOST_FOREIGN_SHARE = 0.05
@@ -28,11 +29,22 @@ LEAST_SHARE_OF_BURST = 0.90
 
 @dataclass(frozen=True)
 class Timing:
-    """What a child reports of a round."""
+    """What a child reports of a round.
 
-    shots: int
+    Attributes:
+        done: how much it did, in shots or in training iterations.
+        cpu_seconds, wall_seconds: what it took, by either clock.
+    """
+
+    done: int
     cpu_seconds: float
     wall_seconds: float
+
+
+Timed = tuple[Timing, list[str]]
+"""A round, and in words what disturbed it."""
+
+_Who = TypeVar("_Who")
 
 
 def busy_seconds(path: Path = Path("/proc/stat")) -> tuple[float, int] | None:
@@ -78,6 +90,26 @@ def disturbances(
     return [text.replace("%", " %") for text in said]
 
 
+def best_of(
+    timings: Sequence[Timed], rate: Callable[[Timing], float]
+) -> tuple[Timing, dict[str, Any]]:
+    """Return the best undisturbed round, or the best of all if there is none, and what to say.
+
+    >>> quick, slow = Timing(9, 1.0, 1.0), Timing(5, 1.0, 1.0)
+    >>> timing, said = best_of([(quick, ["load"]), (slow, [])], lambda timing: timing.done)
+    >>> timing.done, said["status"], said["disturbed_rounds"]
+    (5, 'measured', 1)
+    """
+    clean = [timed for timed in timings if not timed[1]]
+    timing, disturbed = max(clean or timings, key=lambda timed: rate(timed[0]))
+    return timing, {
+        "status": "disturbed" if disturbed else "measured",
+        "detail": "; ".join(disturbed),
+        "rounds": len(timings),
+        "disturbed_rounds": len(timings) - len(clean),
+    }
+
+
 class Guard:
     """Runs rounds and says of each whether it was disturbed.
 
@@ -111,3 +143,29 @@ class Guard:
             seconds = after[0] - busy[0] - own - timing.cpu_seconds
             foreign = seconds / (wall * after[1])
         return timing, disturbances(timing, num_threads, foreign, slowest / self._best)
+
+    def alternate(
+        self,
+        works: Mapping[_Who, tuple[Callable[[], Timing], int]],
+        wanted: int,
+        errors: tuple[type[Exception], ...],
+    ) -> tuple[dict[_Who, list[Timed]], dict[_Who, Exception]]:
+        """Run rounds in turn; return all rounds of each, and who stopped by an error.
+
+        Args:
+            works: for each who takes part, a round of it and its threads.
+            wanted: undisturbed rounds of each; at most twice as many are run.
+            errors: what stops one and not the others.
+        """
+        timings: dict[_Who, list[Timed]] = {who: [] for who in works}
+        stopped: dict[_Who, Exception] = {}
+        for _ in range(2 * wanted):
+            for who, (work, num_threads) in works.items():
+                quiet = sum(not disturbed for _, disturbed in timings[who])
+                if who in stopped or quiet >= wanted:
+                    continue
+                try:
+                    timings[who].append(self.watch(work, num_threads))
+                except errors as error:
+                    stopped[who] = error
+        return timings, stopped

@@ -12,9 +12,7 @@ contender that does not draw one shot within the budget is stopped, and its row 
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -27,8 +25,8 @@ from typing import Any
 from quantum_latents.bench.arithmetic import flops_per_shot
 from quantum_latents.bench.child import Child, Ready, TooSlow
 from quantum_latents.bench.contenders import PEERS, Contender, System, ours
-from quantum_latents.bench.guard import Guard, Timing
-from quantum_latents.simd import VECTOR_BYTES
+from quantum_latents.bench.guard import Guard, Timed, Timing, best_of
+from quantum_latents.bench.machine import facts, load_before, num_cores
 
 __all__ = ["SIZES", "Settings", "measure", "measure_rates"]
 
@@ -86,7 +84,7 @@ def measure(settings: Settings, note: Callable[[str], None] = lambda _: None) ->
     """
     note("the core's peak of multiply-adds")
     guard, rows = Guard(), []
-    load = list(os.getloadavg()) if hasattr(os, "getloadavg") else None
+    load = load_before()
     rows += _comparison(settings, guard, note)
     rows += _time_bins(settings, guard, note)
     rows += _cost_curves(settings, guard, note)
@@ -96,14 +94,7 @@ def measure(settings: Settings, note: Callable[[str], None] = lambda _: None) ->
     return {
         "schema": _SCHEMA,
         "settings": {k: v for k, v in asdict(settings).items() if k != "peers"},
-        "machine": {
-            "processor": _processor(),
-            "cores": _num_cores(),
-            "vector_bits": 8 * VECTOR_BYTES,
-            "load_before": load,
-            "python": platform.python_version(),
-            "libraries": {name: _version(name) for name in _DISTRIBUTIONS},
-        },
+        "machine": facts(_DISTRIBUTIONS, load),
         "peak_gflops": guard.peak / 1e9,
         "rows": rows,
     }
@@ -141,18 +132,14 @@ def measure_rates(
             found[child] = child.open(system, seconds, budget)
         except (TooSlow, RuntimeError) as error:
             rows[child] |= _gave_up(error, budget)
-    timings: dict[Child, list[tuple[Timing, list[str]]]] = {child: [] for child in found}
-    for _ in range(2 * rounds):
-        for child in list(found):
-            if sum(not disturbed for _, disturbed in timings[child]) >= rounds:
-                continue
-            try:
-                timed = guard.watch(lambda c=child: c.round(seconds, budget), child.num_threads)
-            except (TooSlow, RuntimeError) as error:
-                rows[child] |= _gave_up(error, budget)
-                del found[child]
-                continue
-            timings[child].append(timed)
+    timings, stopped = guard.alternate(
+        {c: (lambda c=c: c.round(seconds, budget), c.num_threads) for c in found},
+        rounds,
+        (TooSlow, RuntimeError),
+    )
+    for child, error in stopped.items():
+        rows[child] |= _gave_up(error, budget)
+        del found[child]
     for child, ready in found.items():
         rows[child] |= _best(timings[child], child.num_threads)
         rows[child] |= {"setup_seconds": ready.setup_seconds, "path": ready.path}
@@ -183,25 +170,19 @@ def _gave_up(error: Exception, budget: float) -> dict[str, Any]:
     return {"status": "failed", "detail": str(error)}
 
 
-def _best(timings: list[tuple[Timing, list[str]]], num_threads: int) -> dict[str, Any]:
-    clean = [timed for timed in timings if not timed[1]]
-
-    def rate(timed: tuple[Timing, list[str]]) -> float:
+def _best(timings: list[Timed], num_threads: int) -> dict[str, Any]:
+    def rate(timing: Timing) -> float:
         # With several threads the wall clock is the question.
-        timing = timed[0]
-        return timing.shots / (timing.cpu_seconds if num_threads == 1 else timing.wall_seconds)
+        return timing.done / (timing.cpu_seconds if num_threads == 1 else timing.wall_seconds)
 
-    timing, disturbed = max(clean or timings, key=rate)
+    timing, said = best_of(timings, rate)
     return {
-        "status": "disturbed" if disturbed else "measured",
-        "detail": "; ".join(disturbed),
-        "shots": timing.shots,
+        **said,
+        "shots": timing.done,
         "cpu_seconds": timing.cpu_seconds,
         "wall_seconds": timing.wall_seconds,
-        "per_cpu_second": timing.shots / timing.cpu_seconds,
-        "per_second": timing.shots / timing.wall_seconds,
-        "rounds": len(timings),
-        "disturbed_rounds": len(timings) - len(clean),
+        "per_cpu_second": timing.done / timing.cpu_seconds,
+        "per_second": timing.done / timing.wall_seconds,
     }
 
 
@@ -220,7 +201,7 @@ def _comparison(settings: Settings, guard: Guard, note) -> list[dict[str, Any]]:
     default, forced = Child(ours(None)), Child(ours("clifford-clifford"))
     enumeration = Child(ours("enumeration"))
     peers = [Child(peer) for peer in settings.peers]
-    two = Child(ours(None), 2) if _num_cores() >= 2 else None
+    two = Child(ours(None), 2) if num_cores() >= 2 else None
     rows = []
     try:
         for photons, modes in settings.sizes:
@@ -322,25 +303,3 @@ def _start_seconds(environment: dict[str, str]) -> float:
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", _FIRST_SHOT], env=environment, check=True)
     return time.perf_counter() - started
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _num_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2] for line in text.splitlines() if line.startswith("model name")]
-    return names[0].strip() if names else platform.machine()

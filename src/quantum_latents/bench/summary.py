@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from quantum_latents.bench.arithmetic import GROWTH, flops_per_shot
+from quantum_latents.bench.training_summary import training_markdown, training_summary
 
 __all__ = [
     "GOALS",
@@ -41,8 +42,12 @@ SHARE_GOAL = 0.40
 WARM_START_GOAL, COLD_START_GOAL = 2.0, 30.0
 
 
-def read_measurement(path: Path) -> dict[str, Any]:
-    """Read what ``qlat bench samplers --json`` printed.
+def read_measurement(path: Path, bench: str | None = None) -> dict[str, Any]:
+    """Read what ``qlat bench ... --json`` printed.
+
+    Args:
+        path: the file.
+        bench: `samplers` or `training`; None takes either.
 
     Raises:
         ValueError: the file is something else.
@@ -50,10 +55,13 @@ def read_measurement(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema"] == 1 and isinstance(content["rows"], list):
-            return content
-    except (ValueError, KeyError, TypeError):
+            found = content.get("bench", "samplers")
+            if bench is None or found == bench:
+                return content
+            raise ValueError(f"{path} holds {found}: qlat bench {found} --rows {path}")
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
         pass
-    raise ValueError(f"{path} is not the output of qlat bench samplers --json")
+    raise ValueError(f"{path} is not the output of qlat bench {bench or 'samplers'} --json")
 
 
 def fitted_base(photons: Sequence[int], costs: Sequence[float]) -> float | None:
@@ -72,12 +80,14 @@ def fitted_base(photons: Sequence[int], costs: Sequence[float]) -> float | None:
 
 
 def summary(measurement: dict[str, Any]) -> dict[str, Any]:
-    """Return what follows from the rows, as JSON values.
+    """Return what follows from the rows, as JSON values; of training, see `training_summary`.
 
     Keys: `ratios` to the faster peer, `threads`, `time_bin`, `growth`, `starts`; each a list
     of objects that name their goal or theory. `disturbed` is set where any figure that went
     into a number was.
     """
+    if measurement.get("bench") == "training":
+        return training_summary(measurement)
     rows = measurement["rows"]
     return {
         "ratios": _ratios(rows, measurement["peak_gflops"] * 1e9),
@@ -195,6 +205,8 @@ def _growth(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def markdown(measurement: dict[str, Any]) -> str:
     """Return the tables of a measurement in markdown."""
+    if measurement.get("bench") == "training":
+        return training_markdown(measurement)
     told, machine = summary(measurement), measurement["machine"]
     parts = [
         f"{machine['processor']}, {machine['cores']} cores, vectors of "

@@ -79,9 +79,8 @@ def make_row(
         samples, detail = None, "generated samples are not finite"
     metrics, preview = {}, None
     if samples is not None:
-        metrics, preview = _measured(
-            samples, data, outcome.spec.seed, directory, outcome.spec.digest
-        )
+        spec = outcome.spec
+        metrics, preview = _measured(samples, data, spec.seed, spec.digest, directory)
     return {
         "schema": ROW_SCHEMA,
         "run": outcome.spec.digest,
@@ -102,6 +101,7 @@ def remake_row(
     row: Mapping[str, Any],
     samples: np.ndarray,
     data: DataSet,
+    *,
     provenance: Mapping[str, Any],
     directory: Path | None = None,
 ) -> dict[str, Any]:
@@ -112,11 +112,12 @@ def remake_row(
         samples: what the run stored.
         data: the run's data set.
         provenance: put over the row's own: when, and with which version.
-        directory: as in `make_row`.
+        directory: the study's, where pictures of molecules are written; None writes none.
 
     What training left (spec, status, curves, stack) stays as it was.
     """
-    metrics, preview = _measured(samples, data, row["spec"]["seed"], directory, row["run"])
+    seed = row["spec"]["seed"]
+    metrics, preview = _measured(samples, data, seed, row["run"], directory)
     return {
         **row,
         "metrics": metrics,
@@ -127,9 +128,9 @@ def remake_row(
 
 
 def _measured(
-    samples: np.ndarray, data: DataSet, seed: int, directory: Path | None, digest: str
+    samples: np.ndarray, data: DataSet, seed: int, digest: str, directory: Path | None
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """Return metrics and preview; write pictures where there are any and a directory."""
+    """Return metrics and preview; write pictures of molecules where there is a directory."""
     if data.layout is None:
         return evaluate(samples, data, seed), _preview(samples, data)
     metrics, preview, pictures = evaluate_molecules(samples, data, seed)

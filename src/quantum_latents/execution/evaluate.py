@@ -3,7 +3,8 @@
 Every row of a finished run whose samples are stored is measured anew. Where the outcome differs,
 by other metrics or another version of one, the new row takes the old one's place and its
 provenance says when and with what it was evaluated; the old file is kept beside the new one. A
-row whose metrics come out the same stays as it is, byte for byte. No row is made up: a run with
+row whose metrics come out the same stays as it is, byte for byte. Pictures of molecules are drawn
+again beside the rows. No row is made up: a run with
 samples and without a row is named and left to `qlat run`.
 
 What is evaluated lies in ``evaluated.jsonl`` until all is, so that an interrupted call goes on.
@@ -113,7 +114,7 @@ def _evaluate(
         samples, data = read_samples(directory, row["run"]), data_of(spec, cache)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         provenance = {"evaluated_at": time, "evaluated_with": versions}
-        new = remake_row(row, samples, data, provenance, directory)
+        new = remake_row(row, samples, data, provenance=provenance, directory=directory)
         # As it will be read: the comparison below must not see a tuple beside a list.
         new = json.loads(json.dumps(new, allow_nan=False))
         partial.append(new)

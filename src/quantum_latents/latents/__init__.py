@@ -10,14 +10,17 @@ from quantum_latents.latents.sources import (
     Source,
 )
 from quantum_latents.latents.specs import (
+    BankSpec,
     BernoulliSpec,
     GaussianSpec,
     LatentSpec,
     PhotonicSpec,
     Scaling,
 )
+from quantum_latents.latents.stored import bank_spec
 
 __all__ = [
+    "BankSpec",
     "BernoulliSource",
     "BernoulliSpec",
     "Card",
@@ -30,6 +33,7 @@ __all__ = [
     "PhotonicSpec",
     "Scaling",
     "Source",
+    "bank_spec",
     "build_latent",
     "card_of",
     "interferometer_of",

@@ -17,7 +17,14 @@ from quantum_latents.latents.sources import (
     PhotonicSource,
     Source,
 )
-from quantum_latents.latents.specs import BernoulliSpec, GaussianSpec, LatentSpec, PhotonicSpec
+from quantum_latents.latents.specs import (
+    BankSpec,
+    BernoulliSpec,
+    GaussianSpec,
+    LatentSpec,
+    PhotonicSpec,
+)
+from quantum_latents.latents.stored import StoredSource, find_bank, stored_card
 from quantum_latents.random import Stream, stream
 from quantum_latents.samplers.probabilities import Statistics
 
@@ -31,7 +38,22 @@ def build_latent(spec: LatentSpec, seed: int, cache: Path) -> Latent:
         spec: its settings.
         seed: the run's seed; interferometer and draws follow from it.
         cache: folder where banks of photon counts are kept and found again.
+
+    Raises:
+        ValueError: a named bank cannot be found, see `find_bank`.
     """
+    if isinstance(spec, BankSpec):
+        stored = StoredSource(find_bank(spec, cache))
+        assert spec.bank_size is not None
+        kept = stored.bank.rows(0, spec.bank_size + spec.num_held_out)
+        return Latent(
+            stored,
+            spec.scaling,
+            stream(seed, "held-out latents", "bank"),
+            bank=kept,
+            bank_size=spec.bank_size,
+            card=card_of(spec),
+        )
     source = _source(spec, seed)
     shots = stream(seed, "latent bank", spec.name)
     held_out = stream(seed, "held-out latents", spec.name)
@@ -57,7 +79,7 @@ def _bank(source: Source, num_samples: int, shots: Stream, cache: Path):
     return build_bank(recipe, cache / recipe.digest).counts
 
 
-def _source(spec: LatentSpec, seed: int) -> Source:
+def _source(spec: GaussianSpec | BernoulliSpec | PhotonicSpec, seed: int) -> Source:
     if isinstance(spec, GaussianSpec):
         return GaussianSource(spec.dim)
     if isinstance(spec, BernoulliSpec):
@@ -81,6 +103,8 @@ def card_of(spec: LatentSpec) -> Card:
         return GaussianSource.card
     if isinstance(spec, BernoulliSpec):
         return BernoulliSource.card
+    if isinstance(spec, BankSpec):
+        return stored_card(spec.name.removeprefix("bank:"))
     card = PHOTONIC_CARDS[_statistics(spec)]
     if spec.name == "distinguishable" and spec.sharing == "independent":
         return replace(card, shares="photon total, and the law its interferometer is drawn from")

@@ -5,10 +5,18 @@ Notation: d_z (`dim`) is the length of z; a photonic latent has one coordinate a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["BernoulliSpec", "GaussianSpec", "LatentSpec", "PhotonicSpec", "Scaling"]
+__all__ = [
+    "BankSpec",
+    "BernoulliSpec",
+    "GaussianSpec",
+    "LatentSpec",
+    "PhotonicSpec",
+    "Scaling",
+]
 
 Scaling = Literal["raw", "centred", "standardised", "minus_half"]
 """How raw draws r become z, from the law's exact moments, never from a sample's:
@@ -93,4 +101,31 @@ class PhotonicSpec(_Shared):
             raise ValueError(f"sharing is 'shared' or 'independent', not {self.sharing!r}")
 
 
-LatentSpec = GaussianSpec | BernoulliSpec | PhotonicSpec
+@dataclass(frozen=True, kw_only=True)
+class BankSpec(_Shared):
+    """The shots of one bank, simulated or from a processor; `bank_spec` makes one from its folder.
+
+    Its coordinates are centred and scaled by the means and variances of all its shots, since the
+    law of a bank from elsewhere is not known. Every seed draws from the same shots.
+
+    Further attributes than those of `GaussianSpec`:
+        name: `bank:` and the folder's name.
+        checksum: of the content, so that a run's name does not depend on where the bank lies.
+    """
+
+    name: str
+    checksum: str
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.name.startswith("bank:") or len(self.name) == len("bank:"):
+            raise ValueError(f"a bank's name is such as 'bank:pt2', not {self.name!r}")
+        if self.bank_size is None:
+            raise ValueError("a bank cannot be drawn afresh: give bank_size, its training shots")
+        if not re.fullmatch("[0-9a-f]{64}", self.checksum):
+            raise ValueError(
+                f"checksum is 64 hexadecimal digits, not {self.checksum!r}; bank_spec computes it"
+            )
+
+
+LatentSpec = GaussianSpec | BernoulliSpec | PhotonicSpec | BankSpec

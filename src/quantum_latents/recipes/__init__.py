@@ -1,7 +1,9 @@
 """The paper's tables and ours, as functions that return studies."""
 
 from quantum_latents.recipes.compare import compare
+from quantum_latents.recipes.hyperparameters import hyperparameters
 from quantum_latents.recipes.mixture import mixture
+from quantum_latents.recipes.molecules import INTERFEROMETERS, SETUPS
 from quantum_latents.recipes.presets import PRESETS
 from quantum_latents.recipes.study import (
     LATENTS,
@@ -13,7 +15,7 @@ from quantum_latents.recipes.study import (
     with_num_steps,
 )
 from quantum_latents.recipes.table1 import DATA_SETS, table1
-from quantum_latents.recipes.table2 import INTERFEROMETERS, SETUPS, table2
+from quantum_latents.recipes.table2 import table2
 
 __all__ = [
     "DATA_SETS",
@@ -25,6 +27,7 @@ __all__ = [
     "PaperFigures",
     "Study",
     "compare",
+    "hyperparameters",
     "mixture",
     "settings_of",
     "table1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 __all__ = ["PRESETS", "ShrunkenGAN", "size_of", "stated"]
 
@@ -43,7 +44,10 @@ _SETTINGS = {
 }
 
 
-def size_of(sizes: Mapping[str, ShrunkenGAN], preset: str) -> ShrunkenGAN:
+_Size = TypeVar("_Size")
+
+
+def size_of(sizes: Mapping[str, _Size], preset: str) -> _Size:
     """Return a preset's sizes.
 
     Raises:

@@ -525,7 +525,8 @@ def distribution_figure(
         if trivial is not None:
             axes.stairs(trivial, places, color=_MUTED, linewidth=1.0, linestyle=(0, (3, 2)))
         # Points of classes stand side by side; those of a number are joined.
-        shifts = np.linspace(-0.28, 0.28, len(generated)) if len(generated) > 1 else [0.0]
+        reach = 0.28 if len(generated) > 1 else 0.0
+        shifts = np.linspace(-reach, reach, len(generated))
         for shift, (name, values) in zip(shifts, generated.items(), strict=True):
             axes.plot(
                 centres + (shift * widths if is_named else 0),

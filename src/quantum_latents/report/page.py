@@ -372,7 +372,9 @@ def _molecules(rows: Sequence[Row], style: Mapping[str, Any], directory: Path) -
     for latent, preview in previews.items():
         for entry in preview.get("distributions") or ():
             described.setdefault(entry["name"], entry)
-            generated.setdefault(entry["name"], {})[latent] = entry["generated"]
+            shares = generated.setdefault(entry["name"], {})
+            if any(entry["generated"]):  # without a valid molecule there is no distribution
+                shares[latent] = entry["generated"]
     drawn = [
         figures.distribution_figure(
             entry["data"],

@@ -171,7 +171,8 @@ class Section:
         leading: names of the metrics that are columns; the others follow one a line. Empty if
             all are columns.
         trivials: metric -> mean score of the trivial sampler, where the rows give one.
-        floor_sizes: metric -> from how many samples the floor was computed, where they say so.
+        floor_sizes, trivial_sizes: metric -> from how many samples a baseline was computed,
+            where they say so.
         missing: finished runs without a value of a metric, and why.
         published: somebody's figures for these cells.
     """
@@ -185,6 +186,7 @@ class Section:
     leading: tuple[str, ...] = ()
     trivials: dict[str, float] = field(default_factory=dict)
     floor_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    trivial_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     published: tuple[Published, ...] = ()
 
@@ -219,17 +221,23 @@ class Section:
     def metric_header(self, facts: MetricFacts) -> str:
         """Return a metric's label, unit, direction and, if it has no row, floor."""
         floor = None if self.baselines else self.floors[facts.name]
-        unit = f" [{facts.unit}]" if facts.unit else ""
         beside = f" (floor {number_text(floor, count=facts.is_count)})" if floor is not None else ""
-        return f"{facts.label}{unit} {ARROWS[facts.direction]}{beside}"
+        return f"{facts.heading} {ARROWS[facts.direction]}{beside}"
 
     def baseline_text(self, name: str, facts: MetricFacts) -> str:
         """Return what a baseline scores, and from how many samples where that matters."""
-        if name == TRIVIAL:
-            return number_text(self.trivials.get(facts.name), count=facts.is_count)
-        text = number_text(self.floors[facts.name], count=facts.is_count)
-        sizes = sizes_text(self.floor_sizes.get(facts.name))
+        text, sizes = self.baseline_score(name, facts), self.baseline_sizes(name, facts)
         return f"{text} ({sizes})" if sizes else text
+
+    def baseline_score(self, name: str, facts: MetricFacts) -> str:
+        """Return what a baseline scores."""
+        scores = self.trivials if name == TRIVIAL else self.floors
+        return number_text(scores.get(facts.name), count=facts.is_count)
+
+    def baseline_sizes(self, name: str, facts: MetricFacts) -> str:
+        """Return from how many samples a baseline was computed; "" where it does not matter."""
+        sizes = self.trivial_sizes if name == TRIVIAL else self.floor_sizes
+        return sizes_text(sizes.get(facts.name))
 
     def grids(self) -> list[Grid]:
         """Return the section's cells as text: the columns, the lines, then published figures."""
@@ -484,7 +492,17 @@ _PUBLISHED_FOOTNOTE = (
 )
 _PUBLISHED_HEADER = ("metric", "latent", "ours", "published")
 _OPTIONAL = frozenset(
-    {"leading", "trivials", "floor_sizes", "missing", "published", "sizes", "is_count", "paper"}
+    {
+        "leading",
+        "trivials",
+        "floor_sizes",
+        "trivial_sizes",
+        "missing",
+        "published",
+        "sizes",
+        "is_count",
+        "paper",
+    }
     | {"reference_sizes", "other_sizes"}
 )
 """Fields that the JSON of a table leaves out where they are empty."""
@@ -511,7 +529,8 @@ def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any])
         for latent in present
     }
     trivials = {name: _mean_of(rows, name, "trivial") for name in names}
-    floor_sizes = {name: _floor_sizes(rows, name) for name in names}
+    floor_sizes = {name: _sizes(rows, name, "floor") for name in names}
+    trivial_sizes = {name: _sizes(rows, name, "trivial") for name in names}
     margins, reference = study["equivalence_margins"], study["reference"]
     num_declared = len(study["latents"])
     return Section(
@@ -529,6 +548,7 @@ def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any])
         leading=_leading(names, study["primary_metrics"]),
         trivials={name: value for name, value in trivials.items() if value is not None},
         floor_sizes={name: sizes for name, sizes in floor_sizes.items() if sizes},
+        trivial_sizes={name: sizes for name, sizes in trivial_sizes.items() if sizes},
         missing=tuple(missing_values(rows, data)),
         published=_published(data, study["paper"], facts, cells),
     )
@@ -589,9 +609,13 @@ def _mean_of(rows: Iterable[Mapping[str, Any]], metric: str, name: str) -> float
     return mean_standard_error(present)[0] if present else None
 
 
-def _floor_sizes(rows: Iterable[Mapping[str, Any]], metric: str) -> tuple[int, int] | None:
-    sizes = [row["metrics"].get(metric, {}).get("floor_num") for row in rows]
-    present = [int(size) for size in sizes if size is not None]
+def _sizes(rows: Iterable[Mapping[str, Any]], metric: str, baseline: str) -> tuple[int, int] | None:
+    entries = [row["metrics"].get(metric, {}) for row in rows]
+    present = [
+        int(entry[f"{baseline}_num"])
+        for entry in entries
+        if entry.get(f"{baseline}_num") is not None and entry.get(baseline) is not None
+    ]
     return (min(present), max(present)) if present else None
 
 

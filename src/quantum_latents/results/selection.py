@@ -52,6 +52,12 @@ class MetricFacts:
         """Whether it counts things, so that its values are told as whole numbers."""
         return is_count(self.unit)
 
+    @property
+    def heading(self) -> str:
+        """Its label and its unit, unless a count's label names what is counted."""
+        is_said = not self.unit or (self.is_count and self.unit in self.label)
+        return self.label if is_said else f"{self.label} [{self.unit}]"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:

@@ -1,6 +1,6 @@
 """The loop that anyone would write: one Wasserstein GAN with gradient penalty in plain PyTorch.
 
-It is the peer of `benchmarks/training.py` and the oracle of the training tests: autograd,
+It is the peer of `qlat bench training` and the oracle of the training tests: autograd,
 `torch.nn` layers, `torch.optim`, one run at a time. It takes its random numbers from the
 caller, so that it can be fed the very draws of a stacked run.
 """
@@ -13,7 +13,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-__all__ = ["plain_mlp", "plain_wgan"]
+__all__ = ["Draws", "plain_mlp", "plain_wgan"]
+
+Draws = Iterable[tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor]]
+"""For every generator step the critic steps' (x, z, e) and the generator's z."""
 
 
 def plain_mlp(widths: tuple[int, ...], negative_slope: float) -> nn.Sequential:
@@ -30,7 +33,7 @@ def plain_wgan(
     critic: nn.Module,
     generator_optimiser: torch.optim.Optimizer,
     critic_optimiser: torch.optim.Optimizer,
-    draws: Iterable[tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor]],
+    draws: Draws,
     gradient_penalty: float,
 ) -> list[float]:
     """Train on the given draws; return the last critic loss of every generator step.
@@ -40,7 +43,7 @@ def plain_wgan(
         critic: maps x to a score.
         generator_optimiser: of the generator's parameters.
         critic_optimiser: of the critic's.
-        draws: for every generator step the critic steps' (x, z, e) and the generator's z.
+        draws: see `Draws`.
         gradient_penalty: its weight.
     """
     losses = []
@@ -58,7 +61,8 @@ def plain_wgan(
             critic_optimiser.step()
         generator_loss = -critic(generator(z_generator)).mean()
         generator_optimiser.zero_grad()
-        generator_loss.backward()
+        # The critic's own gradients would be thrown away.
+        generator_loss.backward(inputs=list(generator.parameters()))
         generator_optimiser.step()
         losses.append(float(loss.detach()))
     return losses

@@ -1,0 +1,142 @@
+"""What the rows of a training measurement say: ratios and shares, in numbers and in markdown.
+
+Notation: an *iteration* is c critic steps and one generator step of one run; a contender's time
+for it is that of the whole machine, all its runs together. Nothing is measured here, so old
+rows can be told again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quantum_latents.bench.iteration import PRODUCT
+from quantum_latents.bench.training import STACK
+
+__all__ = ["RATIO_GOALS", "STACK_GOAL", "training_markdown", "training_summary"]
+
+RATIO_GOALS = {"molgan": 1.5}
+"""Wanted: best plain time over ours, by network."""
+
+STACK_GOAL = 7.0
+"""Most that a step of a stack of 8 may take, in steps of a stack of one."""
+
+
+def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
+    """Return what follows from the rows, as JSON values.
+
+    Keys: `contenders`, for each its milliseconds an iteration, the best plain time over its own
+    (`ratio`), GFLOP/s by hand count and their share of the matrix rate; `best_plain` and `best`,
+    the names of the fastest plain contender and of this library's; `ratio` between the two and
+    its `goal`; `stack`, how many steps of a stack of one a step of a stack of 8 takes;
+    `matrix_gflops`. `disturbed` is set where any figure that went into a number was; a number
+    that lacks a row is None.
+    """
+    rows = [row for row in measurement["rows"] if row["status"] in ("measured", "disturbed")]
+    iterations = [row for row in rows if row["what"] == "iteration"]
+    matrix = _fastest([row for row in rows if row["what"] == "product"])
+    plain = _fastest([row for row in iterations if row["peer"]])
+    best = _fastest([row for row in iterations if not row["peer"]])
+    contenders = [
+        {
+            "contender": row["contender"],
+            "peer": row["peer"],
+            "milliseconds": 1e3 / row["per_second"],
+            "ratio": plain and row["per_second"] / plain["per_second"],
+            "gflops": row["per_second"] * row["flops"] / 1e9,
+            "matrix_share": matrix and _rate(row) / _rate(matrix),
+            "disturbed": _disturbed(row, plain, matrix),
+        }
+        for row in iterations
+    ]
+    return {
+        "contenders": contenders,
+        "best_plain": plain and plain["contender"],
+        "best": best and best["contender"],
+        "ratio": best and plain and best["per_second"] / plain["per_second"],
+        "goal": RATIO_GOALS.get(measurement["settings"]["network"]),
+        "disturbed": _disturbed(best, plain),
+        "stack": _stack(iterations),
+        "matrix_gflops": matrix and _rate(matrix) / 1e9,
+    }
+
+
+def training_markdown(measurement: dict[str, Any]) -> str:
+    """Return the tables of a measurement in markdown."""
+    told, machine = training_summary(measurement), measurement["machine"]
+    network = measurement["settings"]["network"]
+    lines = [[f"{network}, whole machine", "ms an iteration", "over the best plain"]]
+    lines[0] += ["GFLOP/s", "share of the matrix rate"]
+    for entry in told["contenders"]:
+        mark = "*" if entry["disturbed"] else ""
+        who = entry["contender"] if entry["peer"] else f"this library, {entry['contender']}"
+        ratio = "" if entry["ratio"] is None else f"{entry['ratio']:.2f} x{mark}"
+        share = entry["matrix_share"]
+        share = "" if share is None else f"{100 * share:.0f} %"
+        lines.append(
+            [who, f"{entry['milliseconds']:.4g}{mark}", ratio, f"{entry['gflops']:.3g}", share]
+        )
+    parts = [_machine(measurement, told, machine), _table(lines)]
+    lines = [["", "measured", "goal"]]
+    if told["ratio"] is not None:
+        name = f"{told['best']} over {told['best_plain']}"
+        goal = "" if told["goal"] is None else f"at least {told['goal']:g}"
+        lines.append([name, f"{told['ratio']:.2f} x{'*' if told['disturbed'] else ''}", goal])
+    if (stack := told["stack"]) is not None:
+        mark = "*" if stack["disturbed"] else ""
+        name = f"a step of a stack of {stack['size']} over one of a stack of one"
+        lines.append([name, f"{stack['ratio']:.2f}{mark}", f"at most {STACK_GOAL:g}"])
+    if len(lines) > 1:
+        parts.append(_table(lines))
+    failed = [row for row in measurement["rows"] if row["status"] == "failed"]
+    parts += [f"{row['contender']}: failed, {row['detail']}." for row in failed]
+    if any(row["status"] == "disturbed" for row in measurement["rows"]):
+        parts.append("*: others used the machine in every round.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _machine(measurement: dict[str, Any], told: dict[str, Any], machine: dict[str, Any]) -> str:
+    text = (
+        f"{machine['processor']}, {machine['cores']} cores, vectors of "
+        f"{machine['vector_bits']} bits, torch {machine['libraries'].get('torch')}"
+    )
+    if told["matrix_gflops"] is not None:
+        rows, inner, columns = PRODUCT
+        text += (
+            f"; all cores multiply ({rows} x {inner}) by ({inner} x {columns}) in float32 at "
+            f"{told['matrix_gflops']:.0f} GFLOP/s, measured in the same run"
+        )
+    flops = {row["flops"] for row in measurement["rows"] if row["what"] == "iteration"} - {None}
+    if flops:
+        text += f". An iteration is {max(flops) / 1e9:.3g} GFLOP of matrix products by hand count"
+    return text + "."
+
+
+def _stack(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    # Both in one process with all threads: what changes is the stack alone.
+    alike = {r["stack"]: r for r in rows if not r["peer"] and r["processes"] == 1}
+    if 1 not in alike or STACK not in alike:
+        return None
+    one, many = alike[1], alike[STACK]
+    return {
+        "size": STACK,
+        "ratio": STACK * one["per_second"] / many["per_second"],
+        "goal": STACK_GOAL,
+        "disturbed": _disturbed(one, many),
+    }
+
+
+def _fastest(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return max(rows, key=lambda row: row["per_second"], default=None)
+
+
+def _rate(row: dict[str, Any]) -> float:
+    return row["per_second"] * row["flops"]
+
+
+def _disturbed(*rows: dict[str, Any] | None) -> bool:
+    return any(row is not None and row["status"] == "disturbed" for row in rows)
+
+
+def _table(lines: list[list[str]]) -> str:
+    head, *body = lines
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *body])

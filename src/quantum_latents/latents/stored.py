@@ -1,0 +1,135 @@
+"""A bank on disk as a latent.
+
+A run names a bank by its content. Where the bank lies is kept beside the banks of the cache, so
+that workers and later calls find it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quantum_latents.banks import SampleBank, open_bank
+from quantum_latents.latents.sources import Card
+from quantum_latents.latents.specs import BankSpec, Scaling
+from quantum_latents.random import Stream
+
+__all__ = ["StoredSource", "bank_spec", "find_bank"]
+
+
+class StoredSource:
+    """The shots of a bank, with the means and variances that they have.
+
+    Args:
+        bank: the bank.
+    """
+
+    def __init__(self, bank: SampleBank) -> None:
+        self.bank = bank
+        self.dim = bank.num_modes
+        total, squares = np.zeros(self.dim), np.zeros(self.dim)
+        for start in range(0, len(bank), 65536):
+            rows = bank.rows(start, min(start + 65536, len(bank))).astype(np.float64)
+            total += rows.sum(0)
+            squares += (rows**2).sum(0)
+        self.mean = total / len(bank)
+        self.variance = np.maximum(squares / len(bank) - self.mean**2, 0.0)
+
+    @property
+    def card(self) -> Card:
+        """What the shots are."""
+        return stored_card(self.bank.folder.name)
+
+    def draw(self, num_samples: int, stream: Stream) -> np.ndarray:
+        """Return shots drawn with replacement."""
+        return self.bank.take(stream.generator().integers(len(self.bank), size=num_samples))
+
+
+def stored_card(name: str) -> Card:
+    """Return the card of the bank of a name."""
+    return Card(
+        f"photon counts of the bank {name}, drawn before and re-used",
+        "whatever its manifest says",
+        "none: they lie on the disk",
+    )
+
+
+def bank_spec(
+    folder: str | os.PathLike[str],
+    cache: Path,
+    *,
+    scaling: Scaling,
+    bank_size: int,
+    num_held_out: int,
+) -> BankSpec:
+    """Return the spec of the bank in a folder, and note in the cache where it lies.
+
+    Args:
+        folder: the bank's.
+        cache: the folder of banks.
+        scaling: see `Scaling`.
+        bank_size: its first shots, for training.
+        num_held_out: the shots after them, for the metrics.
+
+    Raises:
+        ValueError: not a bank, a damaged one, or one with too few shots.
+    """
+    bank = open_bank(folder)
+    if len(bank) < bank_size + num_held_out:
+        raise ValueError(
+            f"{folder} holds {len(bank)} shots and {bank_size} for training and {num_held_out} "
+            f"held out are asked for: draw more, or ask for a smaller bank (--bank "
+            f"{max(1, len(bank) - num_held_out)})"
+        )
+    checksum = _checksum(bank)
+    path = Path(folder).absolute()
+    note = _note(cache, checksum)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    temporary = note.with_suffix(f".{os.getpid()}.part")
+    temporary.write_text(json.dumps({"folder": str(path)}))
+    os.replace(temporary, note)
+    return BankSpec(
+        name=f"bank:{path.name}",
+        dim=bank.num_modes,
+        scaling=scaling,
+        bank_size=bank_size,
+        num_held_out=num_held_out,
+        checksum=checksum,
+    )
+
+
+def find_bank(spec: BankSpec, cache: Path) -> SampleBank:
+    """Return the bank of a spec.
+
+    Raises:
+        ValueError: it is not where it was, or has changed.
+    """
+    again = f"name its folder again, --latents bank:FOLDER, for {spec.name!r}"
+    try:
+        folder = json.loads(_note(cache, spec.checksum).read_text())["folder"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ValueError(f"this machine does not know where the bank lies: {again}") from None
+    if not Path(folder).is_dir():
+        raise ValueError(f"the bank was in {folder} and is there no more: {again}")
+    bank = open_bank(folder)
+    if _checksum(bank) != spec.checksum:
+        raise ValueError(f"the bank in {folder} is not the one that the study began with: {again}")
+    return bank
+
+
+def _note(cache: Path, checksum: str) -> Path:
+    return cache / "named-banks" / f"{checksum}.json"
+
+
+def _checksum(bank: SampleBank) -> str:
+    """Return the SHA-256 of a bank's size and of the checksums of its chunks."""
+    content: dict[str, Any] = {
+        name: bank.manifest[name]
+        for name in ("num_samples", "num_modes", "chunk_rows", "checksums")
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

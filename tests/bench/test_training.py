@@ -1,0 +1,261 @@
+"""`qlat bench training`: who trains, what the rows say, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from quantum_latents.bench import markdown, measure_training, read_measurement, summary, trainers
+from quantum_latents.bench.guard import Guard, Timing
+from quantum_latents.bench.peak import Burst
+from quantum_latents.bench.team import Contestant, Team, together
+from quantum_latents.bench.trainers import open_trainer, task_of
+from quantum_latents.bench.training import TrainingSettings, contestants
+from quantum_latents.cli import main
+from quantum_latents.latents import GaussianSource, Latent
+from quantum_latents.models import GANSpec, MLPSpec
+from quantum_latents.random import stream
+from quantum_latents.training import StackMember
+
+STEADY = Burst(1e9, 1.0, 1.0)
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    """A machine that nobody else uses."""
+    from quantum_latents.bench import guard
+
+    monkeypatch.setattr(guard, "busy_seconds", lambda: None)
+    return Guard(lambda: STEADY)
+
+
+class Scripted(Team):
+    """A contestant whose rate is known, without processes."""
+
+    rates: dict[str, float] = {  # noqa: RUF012
+        "plain, 1 process, all threads": 4.0,
+        "plain, 1 process, 1 thread": 2.5,
+        "plain, 2 processes": 5.0,
+        "stack of 1": 6.0,
+        "stack of 8": 8.0,
+        "2 processes, stack of 4 each": 10.0,
+        "matrix product, 1 process": 80.0,
+        "matrix product, 2 processes": 100.0,
+    }
+
+    def __init__(self, contestant: Contestant, network: str, cache: Path) -> None:
+        self.contestant = contestant
+        self._members = []
+
+    def ready(self) -> float:
+        return 1e9 if self.contestant.kind == "product" else 5e9
+
+    def round(self, seconds: float) -> Timing:
+        return Timing(int(10 * self.rates[self.contestant.name]), 10.0, 10.0)
+
+
+def scripted(quiet, team: type[Team] = Scripted):
+    settings = TrainingSettings(network="molgan", seconds=1.0, rounds=2)
+    return measure_training(settings, guard=quiet, start=team, cores=2)
+
+
+def test_ratios_shares_and_the_stack_follow_from_rows(quiet):
+    told = summary(scripted(quiet))
+    assert (told["best_plain"], told["best"]) == (
+        "plain, 2 processes",
+        "2 processes, stack of 4 each",
+    )
+    assert told["ratio"] == 2.0 and told["goal"] == 1.5 and not told["disturbed"]
+    assert told["stack"]["ratio"] == pytest.approx(8 * 6 / 8) and told["stack"]["goal"] == 7
+    assert told["matrix_gflops"] == 100
+    by_name = {entry["contender"]: entry for entry in told["contenders"]}
+    assert by_name["stack of 8"]["gflops"] == 40
+    assert by_name["stack of 8"]["matrix_share"] == pytest.approx(0.4)
+    assert by_name["stack of 8"]["ratio"] == pytest.approx(1.6)
+    assert by_name["plain, 2 processes"]["milliseconds"] == 200
+
+
+def test_the_tables_say_it(quiet):
+    text = markdown(scripted(quiet))
+    assert "| this library, stack of 8 | 125 | 1.60 x | 40 | 40 % |" in text
+    assert "| plain, 2 processes | 200 | 1.00 x | 25 | 25 % |" in text
+    assert (
+        "| 2 processes, stack of 4 each over plain, 2 processes | 2.00 x | at least 1.5 |" in text
+    )
+    assert "| a step of a stack of 8 over one of a stack of one | 6.00 | at most 7 |" in text
+    assert "*" not in text
+
+
+def test_foreign_load_is_marked_and_the_best_quiet_round_counts(monkeypatch):
+    from quantum_latents.bench import guard
+
+    seconds = iter(range(0, 10**6, 100))  # busy seconds of both cores, ever more than ours
+    monkeypatch.setattr(guard, "busy_seconds", lambda: (float(next(seconds)), 2))
+    measurement = scripted(Guard(lambda: STEADY))
+    told = summary(measurement)
+    assert told["disturbed"] and told["stack"]["disturbed"]
+    assert all(row["status"] == "disturbed" for row in measurement["rows"])
+    assert all(row["rounds"] == 4 for row in measurement["rows"])
+    assert "2.00 x*" in markdown(measurement) and "others used" in measurement["rows"][0]["detail"]
+
+
+def test_who_fails_is_named_and_the_others_go_on(quiet):
+    class Failing(Scripted):
+        def ready(self) -> float:
+            if self.contestant.kind == "product":
+                raise RuntimeError("no memory")
+            return super().ready()
+
+        def round(self, seconds: float) -> Timing:
+            if self.contestant.name == "stack of 8":
+                raise RuntimeError("a run diverged")
+            return super().round(seconds)
+
+    measurement = scripted(quiet, Failing)
+    told, text = summary(measurement), markdown(measurement)
+    assert told["ratio"] == 2.0 and told["stack"] is None and told["matrix_gflops"] is None
+    assert "stack of 8: failed, a run diverged." in text
+    assert "matrix product, 1 process: failed, no memory." in text
+
+
+def test_nothing_measured_is_told_too(quiet):
+    class Dead(Scripted):
+        def ready(self) -> float:
+            raise RuntimeError("dead")
+
+    measurement = scripted(quiet, Dead)
+    assert summary(measurement)["ratio"] is None
+    assert markdown(measurement).count("failed, dead") == len(measurement["rows"])
+
+
+@pytest.mark.parametrize("cores", [1, 2, 8, 64])
+@pytest.mark.parametrize("network", ["mixture", "molgan"])
+def test_contestants_use_no_more_cores_than_there_are_and_have_names_of_their_own(network, cores):
+    found = contestants(network, cores)
+    assert len({contestant.name for contestant in found}) == len(found)
+    assert all(c.num_processes * c.num_threads in (1, cores) for c in found)
+    stacks = {c.stack for c in found if c.kind == "stacked" and c.num_processes == 1}
+    assert stacks == ({1, 8} if network == "molgan" else {1, 8, cores})
+
+
+def test_processes_at_once_add_up():
+    timings = [Timing(30, 2.0, 3.0), Timing(10, 1.0, 2.0)]
+    both = together(timings)
+    assert both.done / both.wall_seconds == pytest.approx(30 / 3 + 10 / 2)
+    assert both.cpu_seconds == 3.0
+
+
+def test_a_team_multiplies_in_processes_of_its_own(tmp_path):
+    team = Team(Contestant("products", "product", 2, 1), "molgan", tmp_path)
+    try:
+        assert team.ready() == 2 * 500 * 512 * 512 and team.num_threads == 2
+        timing = team.round(0.01)
+        assert timing.done >= 40 and timing.done % 20 == 0 and timing.wall_seconds > 0
+    finally:
+        team.stop()
+
+
+def test_a_team_that_cannot_train_says_why(tmp_path):
+    team = Team(Contestant("nobody", "plain", 1, 1), "no such network", tmp_path)
+    try:
+        with pytest.raises(RuntimeError, match="nobody: ValueError: a network is mixture"):
+            team.ready()
+    finally:
+        team.stop()
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Batches of 4, and for the mixture small networks and data."""
+    network = MLPSpec(
+        hidden=(8, 8), activation="leaky_relu", negative_slope=0.1, initialisation="pytorch"
+    )
+    before = task_of
+
+    def member(seed: int) -> StackMember:
+        data = torch.randn(50, 2, generator=torch.Generator().manual_seed(seed))
+        latent = Latent(GaussianSource(4), "raw", stream(seed, "held out"))
+        return StackMember(data, latent, stream(seed, "training"))
+
+    def small_task(name: str, cache: Path):
+        task = before(name, cache)
+        training = replace(task.training, batch_size=4, num_steps=32)
+        if name == "molgan":
+            return replace(task, training=training)
+        return replace(
+            task, model=GANSpec(generator=network, critic=network), training=training, member=member
+        )
+
+    monkeypatch.setattr(trainers, "task_of", small_task)
+
+
+@pytest.mark.parametrize("network", ["mixture", "molgan"])
+@pytest.mark.parametrize("kind", ["plain", "stacked"])
+def test_trainers_count_their_iterations(kind, network, small, tmp_path):
+    seeds = (3,) if kind == "plain" else (3, 4)
+    train, flops = open_trainer(kind, network, seeds, tmp_path)
+    assert [train(), train()] == ([1, 1] if kind == "plain" else [32, 32])
+    assert flops > 0
+
+
+def test_a_diverged_run_is_no_fast_run(small, monkeypatch, tmp_path):
+    train, _ = open_trainer("stacked", "mixture", (0, 1), tmp_path)
+    monkeypatch.setattr(trainers.GANStack, "train_block", lambda stack: _diverge(stack))
+    with pytest.raises(RuntimeError, match=r"a run diverged.*\[None, 7\]"):
+        train()
+
+
+def _diverge(stack) -> None:
+    stack.diverged_at = [None, 7]
+
+
+def test_all_contenders_train_what_the_recipes_say():
+    task = task_of("molgan", Path())
+    assert task.training.batch_size == 256 and task.training.critic_steps == 5
+    assert task.member(0).data.shape == (50_000, 189) and task.model.data_dim == 189
+    groups = task.member(1).data[:, :144].view(-1, 36, 4)
+    assert (groups.sum(-1) == 1).all() and (groups.sum((0, 1)) > 0).all()
+
+
+def test_the_command_tells_old_rows(quiet, tmp_path, capsys):
+    measurement = scripted(quiet)
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps(measurement))
+    assert read_measurement(file) == json.loads(file.read_text())
+    call = ["bench", "training", "--rows", str(file)]
+    assert main(call) == 0
+    assert "this library, stack of 8" in capsys.readouterr().out
+    assert main([*call, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["summary"]["ratio"] == 2.0 and told["rows"] == measurement["rows"]
+    assert main(["bench", "samplers", "--rows", str(file)]) == 2
+    assert "qlat bench training --rows" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["training", "--rounds", "0"], "rounds is at least 1"),
+        (["training", "--seconds", "-1"], "seconds is a positive length of time"),
+        (["training", "--budget", "3"], "--budget belongs to qlat bench samplers"),
+        (["training", "--figure", "cost.svg"], "--figure belongs to qlat bench samplers"),
+        (["samplers", "--network", "molgan"], "--network belongs to qlat bench training"),
+        (["training", "--rows", "absent.json"], "absent.json"),
+        (["training", "--rows", "absent.json", "--network", "molgan"], "leave --network out"),
+    ],
+)
+def test_mistakes_are_said_before_anything_is_measured(
+    arguments, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_an_unknown_network_is_refused():
+    with pytest.raises(ValueError, match="network is table1, mixture, molgan, not 'moons'"):
+        TrainingSettings(network="moons")
