@@ -13,7 +13,7 @@ import torch
 
 from quantum_latents.data import BitsSpec, load
 from quantum_latents.data.molecules import load_molecules, molecules_spec
-from quantum_latents.evaluation import evaluate, make_row, read_samples, write_run
+from quantum_latents.evaluation import evaluate, make_row, read_samples, remake_row, write_run
 from quantum_latents.evaluation.molecules import FIRST_DRAWS, evaluate_molecules
 from quantum_latents.evaluation.pictures import NUM_PICTURES
 from quantum_latents.metrics import MOLECULE_METRICS, frechet_distance, lookup, moments
@@ -225,6 +225,7 @@ def test_a_row_of_a_molecular_run_with_its_pictures(small, folder, tmp_path):
     again = read_samples(tmp_path, spec.digest)
     assert again.dtype == np.uint8
     assert np.array_equal(again, samples)
+    assert remake_row(row, again, small, provenance={}, directory=tmp_path) == row
     gone = replace(outcome, samples=None, diverged_at=3)
     assert make_row(gone, small, directory=tmp_path, **about)["preview"] is None
 
