@@ -87,7 +87,8 @@ def generate_file(
     """Generate samples with the generator of a run and write them.
 
     The latents are drawn afresh from the run's own law (its interferometer, its scaling), also
-    where training drew from a bank: row i depends on the run, `seed` and i alone.
+    where training drew from a bank of it: row i depends on the run, `seed` and i alone. A run on a
+    named bank has no law to draw from: it takes shots of the bank, with replacement.
 
     Args:
         folder: of the run, see `find_run`.
@@ -102,7 +103,7 @@ def generate_file(
         ImportError: molecules need RDKit.
     """
     from quantum_latents.evaluation.export import check_suffix, write_samples
-    from quantum_latents.latents import build_latent
+    from quantum_latents.latents import BankSpec, build_latent
     from quantum_latents.training import load_generator
 
     if num_samples < 1:
@@ -110,9 +111,12 @@ def generate_file(
     generator = load_generator(folder)
     spec = generator.spec
     check_suffix(out, generator.layout)
-    fresh = replace(spec.latent, bank_size=None)
     on_progress(f"drawing {num_samples:,} latents")
-    z = build_latent(fresh, spec.seed, cache or default_cache()).sample(
+    if isinstance(spec.latent, BankSpec):
+        latent, whence = spec.latent, "shots, as training drew them, of the"
+    else:
+        latent, whence = replace(spec.latent, bank_size=None), "fresh draws of the"
+    z = build_latent(latent, spec.seed, cache or default_cache()).sample(
         num_samples, stream(seed, "generate")
     )
     on_progress(f"generating {num_samples:,} samples")
@@ -126,7 +130,7 @@ def generate_file(
         num_written=num_written,
         num_valid=num_valid,
         latents=(
-            f"fresh draws of the {spec.latent.name} latent of seed {spec.seed}, "
+            f"{whence} {spec.latent.name} latent of seed {spec.seed}, "
             f"stream 'generate' of seed {seed}"
         ),
         seed=seed,
