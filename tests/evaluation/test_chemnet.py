@@ -6,7 +6,7 @@ import pytest
 from quantum_latents.evaluation.chemnet import NUM_ACTIVATIONS, activations
 from quantum_latents.metrics import frechet_distance, moments
 from quantum_latents.molecules import GraphLayout
-from quantum_latents.molecules.baseline import Histograms, random_valence_graphs
+from quantum_latents.molecules.baseline import connect_at_random
 from quantum_latents.molecules.decode import decode
 from quantum_latents.random import stream
 
@@ -21,12 +21,10 @@ NUM_MOLECULES, NUM_EACH = 600, 560
 def smiles():
     """600 small molecules, more varied in size than those of QM9."""
     layout = GraphLayout(num_atoms=12, elements=("C", "N", "O", "F", "S", "Cl"))
-    found = Histograms(
-        sizes=np.array([0, 0, *[0.1] * 10, 0])[:13],
-        elements=np.array([0.65, 0.12, 0.13, 0.03, 0.04, 0.03]),
-        extra_orders=np.full(4, 0.25),
-    )
-    codes = random_valence_graphs(1500, layout, found, stream(0, "test").generator())
+    draw = stream(0, "test").generator()
+    nodes = 1 + draw.choice(6, p=[0.65, 0.12, 0.13, 0.03, 0.04, 0.03], size=(1500, 12))
+    nodes[np.arange(12) >= draw.integers(2, 13, size=(1500, 1))] = 0
+    codes = connect_at_random(layout, nodes, draw.integers(4, size=1500), draw)
     return list(decode(layout, codes).molecules)[:NUM_MOLECULES]
 
 

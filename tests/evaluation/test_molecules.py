@@ -19,7 +19,7 @@ from quantum_latents.evaluation.pictures import NUM_PICTURES
 from quantum_latents.metrics import MOLECULE_METRICS, frechet_distance, lookup, moments
 from quantum_latents.metrics.molecules import FEWEST_FOR_FCD
 from quantum_latents.molecules import GraphLayout
-from quantum_latents.molecules.baseline import Histograms, random_valence_graphs
+from quantum_latents.molecules.baseline import connect_at_random
 from quantum_latents.molecules.decode import REASONS, decode
 from quantum_latents.random import stream
 from quantum_latents.recipes import table1
@@ -241,8 +241,9 @@ def large(tmp_path_factory):
     """Enough molecules for an FCD: 1,040 held out and for the floor, each a half."""
     folder = tmp_path_factory.mktemp("large")
     layout = GraphLayout(num_atoms=8, elements=("C", "N", "O", "F"))
-    found = Histograms(np.eye(9)[8], np.array([0.7, 0.15, 0.13, 0.02]), np.full(3, 1 / 3))
-    codes = random_valence_graphs(1500, layout, found, stream(0, "large").generator())
+    draw = stream(0, "large").generator()
+    nodes = 1 + draw.choice(4, p=[0.7, 0.15, 0.13, 0.02], size=(1500, 8))
+    codes = connect_at_random(layout, nodes, draw.integers(3, size=1500), draw)
     file = folder / "random.smi"
     file.write_text("\n".join(decode(layout, codes).molecules))
     return load_molecules(molecules_spec(file, folder, held_out_fraction=0.84), folder)

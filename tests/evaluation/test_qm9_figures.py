@@ -16,7 +16,7 @@ from quantum_latents.evaluation.molecules import analyse
 from quantum_latents.metrics import frechet_distance, moments
 from quantum_latents.metrics.molecules import fcd_unique, fcd_valid
 from quantum_latents.molecules import graphs_from_smiles
-from quantum_latents.molecules.baseline import histograms, random_valence_graphs
+from quantum_latents.molecules.baseline import random_valence_graphs
 from quantum_latents.molecules.decode import decode
 from quantum_latents.random import stream
 
@@ -74,7 +74,7 @@ def test_two_disjoint_sets_of_qm9(qm9, reference):
 def test_random_graphs_that_respect_valences(qm9, reference):
     layout, codes = qm9
     generator = stream(0, "test", "random valence graphs").generator()
-    random = random_valence_graphs(NUM_MOLECULES, layout, histograms(layout, codes), generator)
+    random = random_valence_graphs(NUM_MOLECULES, layout, codes, generator)
     _, found, _ = analysed(layout, random)
     known = set(decode(layout, codes).molecules)
     novel = len(set(found.smiles) - known)
@@ -87,7 +87,7 @@ def test_random_graphs_that_respect_valences(qm9, reference):
     assert unique == pytest.approx(4.9, abs=0.1)
     assert found.num_valid / found.num_draws > 0.999
     assert found.num_unique > 9_800
-    assert novel > 8_800
+    assert 8_700 < novel < 9_100
 
 
 def test_both_conventions_agree_with_the_package_on_qm9(qm9, reference):

@@ -6,7 +6,7 @@ import pytest
 from rdkit import Chem
 
 from quantum_latents.molecules import GraphLayout, graphs_from_smiles
-from quantum_latents.molecules.baseline import Histograms, random_valence_graphs
+from quantum_latents.molecules.baseline import connect_at_random
 from quantum_latents.molecules.decode import REASONS, decode, to_molecule
 from quantum_latents.molecules.valence import Verdict
 from quantum_latents.random import stream
@@ -82,8 +82,10 @@ def test_what_is_valid_and_why_not(name):
 
 
 def test_equal_graphs_have_equal_answers_and_order_is_kept():
-    found = Histograms(np.eye(10)[7], np.array([0.6, 0.2, 0.1, 0.1]), np.full(4, 0.25))
-    codes = random_valence_graphs(300, LAYOUT, found, stream(0, "test").generator())
+    draw = stream(0, "test").generator()
+    nodes = 1 + draw.choice(4, p=[0.6, 0.2, 0.1, 0.1], size=(300, 9))
+    nodes[:, 7:] = 0
+    codes = connect_at_random(LAYOUT, nodes, draw.integers(4, size=300), draw)
     codes[::7, :36] = 0
     whole = decode(LAYOUT, codes)
     alone = [decode(LAYOUT, code[None]) for code in codes]

@@ -5,7 +5,7 @@ import pytest
 from rdkit import Chem, rdBase
 
 from quantum_latents.molecules import GraphLayout
-from quantum_latents.molecules.baseline import Histograms, random_valence_graphs
+from quantum_latents.molecules.baseline import connect_at_random
 from quantum_latents.molecules.valence import Verdict, is_connected, judge, judge_loosely
 from quantum_latents.random import stream
 
@@ -33,12 +33,10 @@ def sparse(num, layout):
 
 
 def respecting_valences(num, layout):
-    found = Histograms(
-        sizes=np.full(layout.num_atoms + 1, 1 / (layout.num_atoms + 1)),
-        elements=np.full(len(layout.elements), 1 / len(layout.elements)),
-        extra_orders=np.full(5, 0.2),
-    )
-    return random_valence_graphs(num, layout, found, generator_of("valences"))
+    draw, n = generator_of("valences"), layout.num_atoms
+    nodes = 1 + draw.integers(len(layout.elements), size=(num, n))
+    nodes[np.arange(n) >= draw.integers(n + 1, size=(num, 1))] = 0
+    return connect_at_random(layout, nodes, draw.integers(5, size=num), draw)
 
 
 def mutated(num, layout):

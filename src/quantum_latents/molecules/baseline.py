@@ -1,97 +1,97 @@
-"""A trivial rival of molecular generators: random graphs that respect valences.
+"""A trivial rival of molecular generators: random bonds between the atoms of known molecules.
 
-Notation: graphs are codes (N, P + n), see `quantum_latents.molecules.graphs`. Nothing is learned
-but three histograms: how many atoms, which elements, and how many bond orders beyond a tree.
-Such graphs are nearly all valid, unique and novel, so validity and novelty alone mean nothing;
-what a generator adds shows in the distances to the data.
+Notation: graphs are codes (N, P + n), see `quantum_latents.molecules.graphs`. A graph's *extra
+orders* are the sum of its bond orders less that of a tree, which is its atoms less one: rings,
+double and triple bonds.
+
+Nothing is learned but which atoms and how many extra orders a molecule has. Such graphs are nearly
+all valid, unique and novel, so validity and novelty alone mean nothing; what a generator adds
+shows in the distances to the data.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from quantum_latents.molecules.graphs import GraphLayout
 from quantum_latents.molecules.valence import MOST_BONDS
 
-__all__ = ["Histograms", "histograms", "random_valence_graphs"]
+__all__ = ["connect_at_random", "random_valence_graphs"]
 
 _ORDINARY = {"H": 1, "B": 3, "Si": 4, "P": 3, "S": 2, "Cl": 1, "Br": 1, "I": 1} | MOST_BONDS
 _OTHERWISE = 1  # what any element but a noble gas can do
 
 
-@dataclass(frozen=True, eq=False)
-class Histograms:
-    """The three histograms, as shares that sum to 1.
-
-    Attributes:
-        sizes: float64 (n + 1,), shares of graphs with 0, 1, ..., n atoms.
-        elements: float64 (E,), shares of the atoms.
-        extra_orders: float64 (K,), shares of graphs whose bond orders sum to their atoms less one
-            and 0, 1, ... more.
-    """
-
-    sizes: np.ndarray
-    elements: np.ndarray
-    extra_orders: np.ndarray
-
-
-def histograms(layout: GraphLayout, codes: np.ndarray) -> Histograms:
-    """Return the three histograms of connected graphs, such as a training set.
-
-    >>> layout = GraphLayout(num_atoms=3, elements=("C", "O"))
-    >>> found = histograms(layout, np.array([[1, 1, 0, 1, 1, 2], [2, 0, 0, 1, 2, 0]]))
-    >>> found.sizes.tolist(), found.elements.tolist(), found.extra_orders.tolist()
-    ([0.0, 0.0, 0.5, 0.5], [0.6, 0.4], [0.5, 0.5])
-    """
-    nodes = layout.nodes(codes)
-    num_atoms = (nodes > 0).sum(1)
-    orders = codes[:, : layout.num_pairs].sum(1, dtype=np.int64)
-    return Histograms(
-        sizes=_shares(np.bincount(num_atoms, minlength=layout.num_atoms + 1)),
-        elements=_shares(np.bincount(nodes[nodes > 0], minlength=layout.num_node_classes)[1:]),
-        extra_orders=_shares(np.bincount(np.maximum(orders - num_atoms + 1, 0))),
-    )
-
-
 def random_valence_graphs(
-    num_graphs: int, layout: GraphLayout, found: Histograms, generator: np.random.Generator
+    num_graphs: int, layout: GraphLayout, codes: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return random graphs of the given histograms that respect valences, codes uint8 (N, P + n).
+    """Return graphs with the atoms of random molecules and random bonds, uint8 (N, P + n).
 
-    The number of atoms, every element and the number of extra orders are drawn independently.
+    Each takes atoms, in random order, and the number of extra orders from one of `codes`, drawn
+    with replacement, and bonds from `connect_at_random`.
+
+    Args:
+        num_graphs: N.
+        layout: places and elements.
+        codes: molecules, such as a training set.
+        generator: where random numbers come from.
+
+    Raises:
+        ValueError: there are no molecules, or they are not of this layout.
+
+    >>> layout = GraphLayout(num_atoms=2, elements=("C",))
+    >>> random_valence_graphs(2, layout, np.array([[2, 1, 1]]), np.random.default_rng(0)).tolist()
+    [[2, 1, 1], [2, 1, 1]]
+    """
+    if len(codes) == 0:
+        raise ValueError("random graphs take their atoms from molecules, and there are none")
+    like = codes[generator.integers(len(codes), size=num_graphs)]
+    nodes = layout.nodes(like)
+    orders = like[:, : layout.num_pairs].sum(1, dtype=np.int64)
+    num_extra = np.maximum(orders - (nodes > 0).sum(1) + 1, 0)
+    # In random order, with the pads behind.
+    order = np.argsort(generator.random(nodes.shape) + (nodes == 0), axis=1)
+    nodes = np.take_along_axis(nodes, order, axis=1)
+    return connect_at_random(layout, nodes, num_extra, generator)
+
+
+def connect_at_random(
+    layout: GraphLayout,
+    nodes: np.ndarray,
+    num_extra: np.ndarray,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Return random graphs of given atoms that respect their valences, uint8 (N, P + n).
+
     Every atom after the first is bonded to one of those before it, chosen at random among those
     with free valence; then one extra order after the other goes to a random pair of atoms with
     free valence, at most three to a pair. What finds no place is left out: an atom without a
     partner stays alone, and its graph is then no molecule.
 
-    >>> layout = GraphLayout(num_atoms=2, elements=("C",))
-    >>> found = histograms(layout, np.array([[2, 1, 1]]))
-    >>> random_valence_graphs(2, layout, found, np.random.default_rng(0)).tolist()
-    [[2, 1, 1], [2, 1, 1]]
-    """
-    n = layout.num_atoms
-    num_atoms = generator.choice(n + 1, p=found.sizes, size=num_graphs)
-    nodes = 1 + generator.choice(len(layout.elements), p=found.elements, size=(num_graphs, n))
-    nodes[np.arange(n) >= num_atoms[:, None]] = 0
-    num_extra = generator.choice(len(found.extra_orders), p=found.extra_orders, size=num_graphs)
+    Args:
+        layout: places and elements.
+        nodes: node classes (N, n), the pads behind the atoms.
+        num_extra: extra orders of each graph, (N,).
+        generator: where random numbers come from.
 
+    >>> layout = GraphLayout(num_atoms=3, elements=("C", "F"))
+    >>> nodes, num_extra = np.array([[2, 1, 2]]), np.array([5])
+    >>> connect_at_random(layout, nodes, num_extra, np.random.default_rng(0)).tolist()
+    [[1, 0, 1, 2, 1, 2]]
+    """
     most = np.array([0, *(_ORDINARY.get(element, _OTHERWISE) for element in layout.elements)])
     free = most[nodes]
-    bonds = np.zeros((num_graphs, n, n), dtype=np.uint8)
-    graphs = np.arange(num_graphs)
-    for atom in range(1, n):
+    bonds = np.zeros((len(nodes), layout.num_atoms, layout.num_atoms), dtype=np.uint8)
+    graphs = np.arange(len(nodes))
+    for atom in range(1, layout.num_atoms):
         may = (free[:, :atom] > 0) & (free[:, [atom]] > 0)
-        partner = _choose(may, generator)
-        one = may.any(1)
+        partner, one = _choose(may, generator), may.any(1)
         _add_order(bonds, free, graphs[one], partner[one], np.full(one.sum(), atom))
-    first, second = np.triu_indices(n, 1)
-    for step in range(len(found.extra_orders) - 1):
+    first, second = np.triu_indices(layout.num_atoms, 1)
+    for step in range(num_extra.max(initial=0)):
         may = (free[:, first] > 0) & (free[:, second] > 0) & (bonds[:, first, second] < 3)
         may &= (num_extra > step)[:, None]
-        pair = _choose(may, generator)
-        one = may.any(1)
+        pair, one = _choose(may, generator), may.any(1)
         _add_order(bonds, free, graphs[one], first[pair[one]], second[pair[one]])
     return layout.codes(bonds, nodes)
 
@@ -108,7 +108,3 @@ def _add_order(
     bonds[graphs, b, a] += 1
     free[graphs, a] -= 1
     free[graphs, b] -= 1
-
-
-def _shares(counts: np.ndarray) -> np.ndarray:
-    return counts / max(counts.sum(), 1)
