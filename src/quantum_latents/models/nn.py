@@ -311,9 +311,14 @@ class StackedMLP(nn.Module):
                 )
                 parameters[block.name][run] = draw.to(self.flat)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x (S, B, d_0) to y (S, B, d_{L+1}), traced by autograd where it is on."""
-        parameters = self.views(self.flat)
+    def forward(self, x: Tensor, flat: Tensor | None = None) -> Tensor:
+        """Map x (S, B, d_0) to y (S, B, d_{L+1}), traced by autograd where it is on.
+
+        Args:
+            x: the inputs.
+            flat: other parameters than `self.flat`, such as averaged ones.
+        """
+        parameters = self.views(self.flat if flat is None else flat)
         a = x
         for layer in range(1, self.num_layers + 1):
             a = torch.baddbmm(parameters[f"bias{layer}"], a, parameters[f"weight{layer}"].mT)

@@ -130,7 +130,7 @@ def train_stack(
     generated = stack.generate(
         [latents[spec.latent, spec.seed].held_out(spec.evaluation.num_samples) for spec in specs]
     )
-    views = stack.generator.views(stack.generator.flat.detach())
+    views = stack.generator.views(stack.weights())
     outcomes = []
     for run, spec in enumerate(specs):
         data = sets[spec.data, spec.seed]

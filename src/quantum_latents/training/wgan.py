@@ -100,6 +100,7 @@ class GANStack:
             mean f(x) - mean f(g(z)), and the penalty's mean (|grad| - 1)^2, at the last
             critic step of each generator step.
         diverged_at: for each run the step at which it was stopped, or None.
+        averaged: the generators' averaged weights, flat like theirs; None without averaging.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class GANStack:
             for key, data in moved.items()
         }
         self.data = [moved[id(member.data)] for member in members]
+        self.averaged = self.generator.flat.detach().clone() if training.averaging else None
         self.step = 0
         self.losses = torch.full((training.num_steps, stack, 3), torch.nan, dtype=torch.float64)
         self.diverged_at: list[int | None] = [None] * stack
@@ -183,6 +185,9 @@ class GANStack:
         draws = tuple(part[todo] for part in drawn)
         self.losses[self.step : stop] = self._kernel.train(draws, self.step, self._running())
         self._stop_diverged(self.step, stop)
+        if self.averaged is not None:
+            kept = self.training.averaging ** (stop - self.step)
+            self.averaged.lerp_(self.generator.flat.detach(), 1 - kept)
         self.step = stop
 
     def _stop_diverged(self, start: int, stop: int) -> None:
@@ -206,6 +211,13 @@ class GANStack:
             for flat in flats:
                 for view in network.views(flat).values():
                     view[run] = 0
+        if self.averaged is not None:
+            for view in self.generator.views(self.averaged).values():
+                view[run] = 0
+
+    def weights(self) -> Tensor:
+        """Return the generators' weights that `generate` uses, flat like `generator.flat`."""
+        return self.generator.flat.detach() if self.averaged is None else self.averaged
 
     @torch.no_grad()
     def generate(self, latents: Sequence[Tensor], num_rows: int = 4096) -> list[Tensor]:
@@ -219,7 +231,7 @@ class GANStack:
             S tensors (M, d_x) on the CPU, in model units; of a MolGAN logits, without noise.
         """
         z = torch.stack([latent.to(self.device, self.training.dtype) for latent in latents])
-        parts = [self.generator(part).cpu() for part in z.split(num_rows, dim=1)]
+        parts = [self.generator(part, self.weights()).cpu() for part in z.split(num_rows, dim=1)]
         return list(torch.cat(parts, dim=1))
 
     def state(self) -> dict[str, Tensor]:
@@ -229,6 +241,8 @@ class GANStack:
             "losses": self.losses[: self.step].clone(),
             "diverged_at": torch.tensor([-1 if at is None else at for at in self.diverged_at]),
         }
+        if self.averaged is not None:
+            state["averaged"] = self.averaged.to("cpu", copy=True)
         for name, network, optimiser in self._parts():
             state[name] = network.flat.detach().to("cpu", copy=True)
             for key, value in optimiser.state[network.flat].items():
@@ -240,6 +254,8 @@ class GANStack:
         self.step = int(state["step"])
         self.losses[: self.step] = state["losses"]
         self.diverged_at = [None if at < 0 else int(at) for at in state["diverged_at"]]
+        if self.averaged is not None:
+            self.averaged.copy_(state["averaged"])
         for name, network, optimiser in self._parts():
             with torch.no_grad():
                 network.flat.copy_(state[name])
