@@ -135,3 +135,33 @@ def test_molecules_of_another_layout_are_refused():
     with pytest.raises(ValueError, match="rows of 60 numbers"):
         members = [StackMember(data()[:, :40], Normal(), stream(0, "training"))]
         GANStack(members, MODEL, TRAINING)
+
+
+def test_an_averaged_generator_is_the_moving_average_of_its_weights():
+    averaging = replace(TRAINING, precision="float32", num_steps=40, averaging=0.9)
+    stack = stack_of((0, 1), training=averaging)
+    wanted, before = stack.generator.flat.detach().double(), 0
+    while stack.step < 40:
+        stack.train_block()
+        kept = 0.9 ** (stack.step - before)
+        wanted = kept * wanted + (1 - kept) * stack.generator.flat.detach().double()
+        before = stack.step
+    torch.testing.assert_close(stack.weights().double(), wanted, rtol=0, atol=1e-6)
+    z = torch.ones(3, Normal.dim)
+    made = stack.generate([z, z])[0]
+    stack.generator.flat.data.copy_(stack.weights())
+    torch.testing.assert_close(made, stack.generator(z.expand(2, -1, -1)).detach()[0])
+
+
+def test_an_averaged_generator_does_not_change_training_and_resumes():
+    single = replace(TRAINING, precision="float32", num_steps=40)
+    averaging = replace(single, averaging=0.9)
+    plain, through = trained(stack_of((0,), training=single)), stack_of((0,), training=averaging)
+    trained(through)
+    assert torch.equal(plain.losses, through.losses)
+    before = stack_of((0,), training=averaging)
+    before.train_block()
+    after = stack_of((0,), training=averaging)
+    after.restore(before.state())
+    assert torch.equal(trained(after).weights(), through.weights())
+    assert not torch.equal(through.weights(), through.generator.flat)
