@@ -1,8 +1,9 @@
 """What molecular studies share: sizes, set-ups, networks, and where each setting comes from.
 
 Two set-ups of the same networks: `paper`, its settings where it states them, and `tuned`, an
-initialisation, batch and learning rate with which a Gaussian latent alone passes the paper's best
-row in minutes on one core, so that latents are compared where none is held back by the training.
+initialisation, batch, learning rate and averaging with which a Gaussian latent alone makes more
+valid and unique molecules in minutes on one core than the paper's best row, so that latents are
+compared where none is held back by the training.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class Setup:
     Attributes:
         initialisation, gain: of the generator.
         batch_size, learning_rate: of both networks.
+        averaging: of the generator's weights, see `WGANSpec`.
         scaling: of every latent.
     """
 
@@ -98,18 +100,25 @@ class Setup:
     gain: float
     batch_size: int
     learning_rate: float
+    averaging: float
     scaling: str
 
 
 SETUPS = {
     "paper": Setup(
-        initialisation="pytorch", gain=1.0, batch_size=256, learning_rate=1e-4, scaling="centred"
+        initialisation="pytorch",
+        gain=1.0,
+        batch_size=256,
+        learning_rate=1e-4,
+        averaging=0.0,
+        scaling="centred",
     ),
     "tuned": Setup(
         initialisation="orthogonal",
-        gain=2.2,
+        gain=3.0,
         batch_size=64,
         learning_rate=3e-4,
+        averaging=0.998,
         scaling="standardised",
     ),
 }
@@ -143,6 +152,7 @@ _SOURCES = {
     "training.optimiser.epsilon": "ours: PyTorch's default",
     "training.precision": "ours",
     "training.divergence_threshold": "ours",
+    "training.averaging": "ours: the paper names none",
     "evaluation.num_samples": _PAPER,
     "seed": "paper: 20 seeds",
 }
@@ -151,6 +161,7 @@ _TUNED_SOURCES = {
     "latent.scaling": _TUNED,
     "model.generator.initialisation": _TUNED,
     "model.generator.gain": _TUNED,
+    "training.averaging": _TUNED,
     "training.batch_size": _TUNED,
     "training.optimiser.learning_rate": _TUNED,
 }
@@ -228,6 +239,7 @@ def molecule_runs(
         batch_size=setup.batch_size,
         critic_steps=5,
         gradient_penalty=10.0,
+        averaging=setup.averaging,
         optimiser=OptimiserSpec(name="adam", learning_rate=setup.learning_rate, betas=(0.0, 0.9)),
     )
     return [
@@ -264,7 +276,7 @@ def molecule_sources(
 _NOTES = {
     "paper": ("Set-up 'paper': the settings that the paper states, PyTorch's default elsewhere.",),
     "tuned": (
-        "Set-up 'tuned': generator weights orthogonal with gain 2.2, latents standardised, batch "
+        "Set-up 'tuned': generator weights orthogonal with gain 3 and averaged over steps, latents standardised, batch "
         "64 and learning rate 3e-4, the same for every latent. It differs from the paper's.",
     ),
 }
