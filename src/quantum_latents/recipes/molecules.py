@@ -276,7 +276,8 @@ def molecule_sources(
 _NOTES = {
     "paper": ("Set-up 'paper': the settings that the paper states, PyTorch's default elsewhere.",),
     "tuned": (
-        "Set-up 'tuned': generator weights orthogonal with gain 3 and averaged over steps, latents standardised, batch "
-        "64 and learning rate 3e-4, the same for every latent. It differs from the paper's.",
+        "Set-up 'tuned': generator weights orthogonal with gain 3 and averaged over steps, latents "
+        "standardised, batch 64 and learning rate 3e-4, the same for every latent. It differs from "
+        "the paper's.",
     ),
 }
