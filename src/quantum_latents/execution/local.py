@@ -337,6 +337,7 @@ class _Parent:
             except queue.Empty:
                 return
             if kind == "rows":
+                self.progress.note = ""
                 for row in content:
                     self.store.append(row)
                 (self.directory / stack.checkpoint_name).unlink(missing_ok=True)
@@ -515,7 +516,7 @@ def _train(
             last_sent = time.monotonic()
 
     if stack.device == "cpu":
-        note = ("note", stack, "compiling, once for each installation (half a minute)")
+        note = ("note", stack, "compiling, once for each installation (up to a minute)")
         announce = threading.Timer(2.0, messages.put, [note])
         announce.start()
         compile_steps(runs[0].model, runs[0].training)
@@ -532,6 +533,7 @@ def _train(
     if outcomes is None:
         return None
     rows = []
+    messages.put(("note", stack, "computing metrics"))
     for place, outcome in enumerate(outcomes):
         write_run(directory, outcome)
         rows.append(
