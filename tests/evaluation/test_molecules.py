@@ -287,3 +287,19 @@ def test_few_draws_need_no_chemnet(large, monkeypatch):
     metrics, _, _ = evaluate_molecules(large.floor_reference[:512], large, 0)
     assert metrics["fcd_valid"]["reason"] == "512 draws, fewer than 513"
     assert FIRST_DRAWS > 512
+
+
+@pytest.mark.parametrize("num_atoms", [2, 9, 13, 20])
+@pytest.mark.parametrize("share", [0.3, 0.9, 1.0])
+def test_a_graph_that_cannot_be_laid_out_is_drawn_all_the_same(num_atoms, share):
+    from quantum_latents.evaluation.pictures import draw_molecules
+    from quantum_latents.molecules.decode import decode
+
+    layout = GraphLayout(num_atoms=num_atoms, elements=("C", "N", "O", "F"))
+    generator = np.random.default_rng(num_atoms)
+    bonds = generator.choice(4, p=[1 - share, *[share / 3] * 3], size=(24, layout.num_pairs))
+    nodes = generator.integers(1, 5, size=(24, num_atoms))
+    codes = np.concatenate([bonds, nodes], axis=1).astype(np.uint8)
+    pictures = draw_molecules(layout, codes, decode(layout, codes), frozenset())
+    assert len(pictures) == 24
+    assert all("<path" in picture["svg"] for picture in pictures)

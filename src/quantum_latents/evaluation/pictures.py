@@ -5,6 +5,7 @@ A picture is a small SVG that can stand in a page many times: no XML header, no 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from typing import Any
@@ -65,8 +66,25 @@ def draw_molecules(
 
 
 def _svg(molecule: Any, is_valid: bool) -> str:
+    """Return a drawing; a graph that RDKit cannot lay out is drawn on a circle."""
     chem = import_rdkit()
     from rdkit import rdBase
+    from rdkit.Chem.rdDepictor import Compute2DCoords
+
+    if not is_valid:
+        chem.FastFindRings(molecule)
+    with rdBase.BlockLogs():
+        if not molecule.GetNumAtoms():
+            return _drawn(molecule, is_valid)
+        try:
+            Compute2DCoords(molecule)
+            return _drawn(molecule, is_valid)
+        except RuntimeError:  # far too many bonds put two atoms on one point
+            _lay_on_circle(molecule)
+            return _drawn(molecule, is_valid)
+
+
+def _drawn(molecule: Any, is_valid: bool) -> str:
     from rdkit.Chem.Draw import rdMolDraw2D
 
     drawing = rdMolDraw2D.MolDraw2DSVG(_WIDTH, _HEIGHT)
@@ -75,17 +93,28 @@ def _svg(molecule: Any, is_valid: bool) -> str:
     options.fixedBondLength = 24
     if not is_valid:  # what is no molecule is drawn as it stands
         options.prepareMolsBeforeDrawing = False
-        chem.FastFindRings(molecule)
-    with rdBase.BlockLogs():
-        if molecule.GetNumAtoms():
-            from rdkit.Chem.rdDepictor import Compute2DCoords
-
-            Compute2DCoords(molecule)
-            drawing.DrawMolecule(molecule)
-        else:
-            drawing.ClearDrawing()
+    if molecule.GetNumAtoms():
+        drawing.DrawMolecule(molecule)
+    else:
+        drawing.ClearDrawing()
     drawing.FinishDrawing()
     return _bare(drawing.GetDrawingText())
+
+
+def _lay_on_circle(molecule: Any) -> None:
+    chem = import_rdkit()
+    from rdkit.Geometry import Point3D
+
+    num_atoms = molecule.GetNumAtoms()
+    radius = 1.5 / (2 * math.sin(math.pi / max(num_atoms, 2)))
+    layout = chem.Conformer(num_atoms)
+    for atom in range(num_atoms):
+        angle = 2 * math.pi * atom / num_atoms
+        layout.SetAtomPosition(
+            atom, Point3D(radius * math.cos(angle), radius * math.sin(angle), 0.0)
+        )
+    molecule.RemoveAllConformers()
+    molecule.AddConformer(layout)
 
 
 def _bare(svg: str) -> str:
