@@ -14,6 +14,7 @@ import hashlib
 import html
 import io
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -137,6 +138,10 @@ def styles(latents: Iterable[str]) -> dict[str, Style]:
     return {name: Style(slots[name]) for name in names}
 
 
+_TITLE_CHARACTERS = 42
+"""What a panel's width holds of a title."""
+
+
 def seeds_figure(
     values: Mapping[str, Mapping[int, float]],
     style: Mapping[str, Style],
@@ -207,8 +212,9 @@ def seeds_figure(
         axes.set_ylabel(label)
         if count:
             axes.yaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
-        axes.set_title(title)
-        _fit(figure, axes)
+        lines = textwrap.wrap(title, _TITLE_CHARACTERS) or [""]
+        axes.set_title("\n".join(lines))
+        _fit(figure, axes, above=0.16 * (len(lines) - 1))
 
     return _svg(draw, _PANEL, title)
 
