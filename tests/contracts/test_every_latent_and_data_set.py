@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from quantum_latents.banks import import_bank
 from quantum_latents.data import (
     ArraySpec,
     BitsSpec,
@@ -20,10 +21,12 @@ from quantum_latents.data import (
 )
 from quantum_latents.evaluation import evaluate
 from quantum_latents.latents import (
+    BankSpec,
     BernoulliSpec,
     GaussianSpec,
     LatentSpec,
     PhotonicSpec,
+    bank_spec,
     build_latent,
 )
 from quantum_latents.metrics import METRICS
@@ -36,13 +39,14 @@ _SHARED = {"dim": 4, "scaling": "centred", "bank_size": 200, "num_held_out": NUM
 _PHOTONIC = PhotonicSpec(
     name="quantum", num_photons=2, interferometer="haar", sharing="shared", **_SHARED
 )
-LATENTS: dict[str, LatentSpec] = {
+LATENTS: dict[str, LatentSpec | None] = {
     "quantum": _PHOTONIC,
     "quantum, time-bin": replace(_PHOTONIC, interferometer="time-bin:1,1"),
     "quantum, fresh": replace(_PHOTONIC, bank_size=None),
     "distinguishable": replace(_PHOTONIC, name="distinguishable", sharing="independent"),
     "bernoulli": BernoulliSpec(**_SHARED),
     "gaussian": GaussianSpec(**_SHARED),
+    "bank": None,  # made from a folder, below
 }
 DATA_SETS: dict[str, DataSpec | None] = {
     "mixture": MixtureSpec(num_train=200, num_held_out=NUM_HELD_OUT),
@@ -52,12 +56,26 @@ DATA_SETS: dict[str, DataSpec | None] = {
     "bernoulli": BitsSpec(num_bits=3, num_train=200, num_held_out=NUM_HELD_OUT),
     "array": None,  # made from a file, below
 }
-every_latent = pytest.mark.parametrize("latent_spec", LATENTS.values(), ids=LATENTS.keys())
+every_latent = pytest.mark.parametrize("latent_spec", LATENTS, indirect=True)
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def latent_specs(cache, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("banks") / "mine"
+    counts = stream(0, "test").generator().poisson(1.0, size=(200 + NUM_HELD_OUT, 4))
+    import_bank(counts, folder, {"from": "a test"})
+    sizes = {name: value for name, value in _SHARED.items() if name != "dim"}
+    return {**LATENTS, "bank": bank_spec(folder, cache, **sizes)}
+
+
+@pytest.fixture(scope="module")
+def latent_spec(request, latent_specs):
+    return latent_specs[request.param]
 
 
 @pytest.fixture(scope="module", params=DATA_SETS)
@@ -96,7 +114,8 @@ def run_of(data_spec, latent_spec, seed=0) -> RunSpec:
 
 
 def test_no_latent_and_no_data_set_is_left_out(data_spec):
-    assert {type(spec) for spec in LATENTS.values()} == set(typing.get_args(LatentSpec))
+    named = {type(spec) for spec in LATENTS.values() if spec is not None} | {BankSpec}
+    assert named == set(typing.get_args(LatentSpec))
     covered = {type(spec) for spec in DATA_SETS.values() if spec is not None} | {ArraySpec}
     # Molecules are trained on by a model of their own: tests/data/test_molecules.py.
     assert covered == set(typing.get_args(DataSpec)) - {MoleculesSpec}
@@ -176,8 +195,10 @@ def test_specs_are_frozen_hashable_and_come_back_from_json(data_spec, latent_spe
             setattr(spec, name, getattr(spec, name))
 
 
-def test_every_latent_trains_on_every_data_set_in_one_stack(data_spec, cache, tmp_path):
-    runs = [run_of(data_spec, latent) for latent in LATENTS.values()]
+def test_every_latent_trains_on_every_data_set_in_one_stack(
+    data_spec, latent_specs, cache, tmp_path
+):
+    runs = [run_of(data_spec, latent) for latent in latent_specs.values()]
     outcomes = train_stack(runs, cache=cache, checkpoint=tmp_path / "stack.safetensors")
     assert outcomes is not None
     data = load(data_spec, stream(0, "data"), cache)

@@ -45,7 +45,10 @@ def build_latent(spec: LatentSpec, seed: int, cache: Path) -> Latent:
     if isinstance(spec, BankSpec):
         stored = StoredSource(find_bank(spec, cache))
         assert spec.bank_size is not None
-        kept = stored.bank.rows(0, spec.bank_size + spec.num_held_out)
+        # Every seed takes shots of its own, so that seeds share as few as the bank allows.
+        order = stream(seed, "shots of a named bank").generator()
+        shots = order.choice(len(stored.bank), spec.bank_size + spec.num_held_out, replace=False)
+        kept = stored.bank.take(shots)
         return Latent(
             stored,
             spec.scaling,

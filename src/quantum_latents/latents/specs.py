@@ -106,7 +106,8 @@ class BankSpec(_Shared):
     """The shots of one bank, simulated or from a processor; `bank_spec` makes one from its folder.
 
     Its coordinates are centred and scaled by the means and variances of all its shots, since the
-    law of a bank from elsewhere is not known. Every seed draws from the same shots.
+    law of a bank from elsewhere is not known. A seed names which of the shots a run trains on and
+    which it holds out.
 
     Further attributes than those of `GaussianSpec`:
         name: `bank:` and the folder's name.

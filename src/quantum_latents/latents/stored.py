@@ -73,8 +73,8 @@ def bank_spec(
         folder: the bank's.
         cache: the folder of banks.
         scaling: see `Scaling`.
-        bank_size: its first shots, for training.
-        num_held_out: the shots after them, for the metrics.
+        bank_size: shots for training, others for every seed.
+        num_held_out: further shots, for the metrics.
 
     Raises:
         ValueError: not a bank, a damaged one, or one with too few shots.
