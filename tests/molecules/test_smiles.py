@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from quantum_latents.molecules import GraphLayout, graphs_from_smiles
+from quantum_latents.molecules import GraphLayout, graphs_from_smiles, smiles
 
 BY_HAND = [
     line.split()[0]
@@ -140,6 +140,19 @@ def test_progress_ends_with_everything():
     graphs_from_smiles(BY_HAND, on_progress=lambda *progress: seen.append(progress))
     assert seen[0] == ("converting molecules", 0, len(BY_HAND))
     assert seen[-1] == ("converting molecules", len(BY_HAND), len(BY_HAND))
+
+
+def test_shared_among_processes_it_is_the_same(monkeypatch):
+    texts = [*BY_HAND, "[NH4+]", "C(", "C/C=C/C"]
+    alone = graphs_from_smiles(texts)
+    monkeypatch.setattr(smiles, "_FEWEST_TO_SHARE", 0)
+    monkeypatch.setattr(smiles, "_STEP", 7)
+    seen = []
+    shared = graphs_from_smiles(texts, on_progress=lambda what, done, total: seen.append(done))
+    assert seen == [*range(0, len(texts), 7), len(texts)]
+    assert (shared.codes == alone.codes).all()
+    for name in ("layout", "smiles", "num_read", "dropped", "num_stereo"):
+        assert getattr(shared, name) == getattr(alone, name)
 
 
 QM9 = Path(os.environ.get("QLAT_QM9") or "nowhere")

@@ -35,17 +35,14 @@ from quantum_latents.models.nn import (
     draw_weights,
     views_of,
 )
+from quantum_latents.molecules import BOND_CLASSES
 
 __all__ = [
-    "BOND_CLASSES",
     "MolGANSpec",
     "RelationalCriticSpec",
     "StackedRelationalCritic",
     "relax",
 ]
-
-BOND_CLASSES = 4
-"""K: no bond, single, double, triple."""
 
 Relaxation = Literal["softmax", "gumbel_softmax", "straight_through"]
 

@@ -12,9 +12,10 @@ alternating bonds of rings: a molecule has one row of codes however a file write
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
 _STEP = 2000  # molecules between two reports of progress
+_FEWEST_TO_SHARE = 20_000  # fewer are converted before other processes have started
 
 # A canonical SMILES of these characters alone has no charge, isotope, radical, dummy atom, second
 # fragment or bond beyond the triple one, and hydrogens by the rules that give them back.
@@ -99,23 +101,18 @@ def graphs_from_smiles(
     if not 1 <= max_atoms <= MOST_ATOMS:
         raise ValueError(f"max_atoms is 1 to {MOST_ATOMS}, not {max_atoms}")
     chem = _rdkit()
-    from rdkit.rdBase import BlockLogs
-
     kept: list[_Graph] = []
     dropped: dict[str, int] = {}
     num_stereo = 0
-    with BlockLogs():  # RDKit would write a line for every molecule that it refuses
-        for index, text in enumerate(smiles):
-            if index % _STEP == 0:
-                on_progress("converting molecules", index, len(smiles))
-            stereo = _STEREO.search(text) is not None
-            graph = _graph(chem, text, max_atoms, stereo)
+    on_progress("converting molecules", 0, len(smiles))
+    for start, graphs in _graphs_by_step(smiles, max_atoms):
+        for text, graph in zip(smiles[start : start + _STEP], graphs, strict=True):
             if isinstance(graph, str):
                 dropped[graph] = dropped.get(graph, 0) + 1
             else:
                 kept.append(graph)
-                num_stereo += stereo
-    on_progress("converting molecules", len(smiles), len(smiles))
+                num_stereo += _has_stereo(text)
+        on_progress("converting molecules", start + len(graphs), len(smiles))
     if not kept:
         reasons = ", ".join(f"{reason} ({count:,})" for reason, count in dropped.items())
         raise ValueError(
@@ -142,7 +139,38 @@ class _Graph:
     bonds: bytes  # orders of the pairs of its own atoms, as in `GraphLayout`
 
 
-def _graph(chem: Any, text: str, max_atoms: int, stereo: bool) -> _Graph | str:
+def _graphs_by_step(
+    smiles: Sequence[str], max_atoms: int
+) -> Iterator[tuple[int, list[_Graph | str]]]:
+    """Yield where each step of molecules starts and what `_graph` makes of it, in order.
+
+    Many molecules are shared out among the cores; each is converted by itself, so that their
+    number changes nothing but the time.
+    """
+    starts = range(0, len(smiles), _STEP)
+    parts = ((smiles[start : start + _STEP], max_atoms) for start in starts)
+    if len(smiles) < _FEWEST_TO_SHARE:
+        yield from zip(starts, itertools.starmap(_graphs, parts), strict=True)
+        return
+    from joblib import Parallel, delayed
+
+    work: Any = Parallel(n_jobs=-1, return_as="generator")
+    yield from zip(starts, work(delayed(_graphs)(*part) for part in parts), strict=True)
+
+
+def _graphs(smiles: Sequence[str], max_atoms: int) -> list[_Graph | str]:
+    chem = _rdkit()
+    from rdkit.rdBase import BlockLogs
+
+    with BlockLogs():  # RDKit would write a line for every molecule that it refuses
+        return [_graph(chem, text, max_atoms) for text in smiles]
+
+
+def _has_stereo(text: str) -> bool:
+    return _STEREO.search(text) is not None
+
+
+def _graph(chem: Any, text: str, max_atoms: int) -> _Graph | str:
     """Return the graph of one SMILES, or the reason why there is none."""
     molecule = _read(chem, text)
     if molecule is None:
@@ -155,7 +183,7 @@ def _graph(chem: Any, text: str, max_atoms: int, stereo: bool) -> _Graph | str:
         return "several fragments"
     if molecule.GetNumAtoms() > max_atoms:
         return f"more than {max_atoms} heavy atoms"
-    if stereo:
+    if _has_stereo(text):
         chem.RemoveStereochemistry(molecule)
     canonical = chem.MolToSmiles(molecule)
     plain = _PLAIN.fullmatch(canonical) is not None

@@ -14,7 +14,9 @@ from dataclasses import replace
 
 from quantum_latents.data import MoleculesSpec
 from quantum_latents.recipes.molecules import (
+    EQUIVALENCE_MARGINS,
     INTERFEROMETERS,
+    PRIMARY_METRICS,
     SETUPS,
     latents_of,
     molecule_runs,
@@ -100,8 +102,8 @@ def hyperparameters(
         question="Does the order of the latents survive other training settings?",
         preset=preset,
         runs=tuple(groups),
-        primary_metrics=("valid_and_unique", "fcd_unique", "fcd_unique_2522"),
-        equivalence_margins={"valid_and_unique": 100.0, "fcd_unique_2522": 0.05},
+        primary_metrics=PRIMARY_METRICS,
+        equivalence_margins=EQUIVALENCE_MARGINS,
         notes=notes,
         sources=sources | _FACTORS,
         reference=reference_of(latents),

@@ -20,7 +20,9 @@ from quantum_latents.recipes.study import four_latents
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
 __all__ = [
+    "EQUIVALENCE_MARGINS",
     "INTERFEROMETERS",
+    "PRIMARY_METRICS",
     "SETUPS",
     "MoleculeSize",
     "Setup",
@@ -30,6 +32,12 @@ __all__ = [
     "molecule_sources",
     "refuse_unknown",
 ]
+
+PRIMARY_METRICS = ("valid_and_unique", "fcd_unique", "fcd_unique_2522")
+"""What a verdict on molecules rests on: the paper's two, and the FCD of equally many of each."""
+
+EQUIVALENCE_MARGINS = {"valid_and_unique": 100.0, "fcd_unique_2522": 0.05}
+"""Differences that no chemist would act on; the FCD of unequal numbers has none."""
 
 INTERFEROMETERS = {"haar": "haar", "1-1": "time-bin:1,1", "1-3-9": "time-bin:1,3,9"}
 """The paper's interferometers, and what they are called in a latent's spec."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 from numba.core import types
 from numba.extending import overload
@@ -56,6 +57,16 @@ def exp(x):
     raise NotImplementedError
 
 
+@numba.njit(inline="always", fastmath={"contract"})
+def _reduced(y):
+    """Return p and 2^k of a float32."""
+    shifted = y * _PER_LN2 + _MAGIC
+    k = shifted - _MAGIC
+    r = (y - k * _LN2_HIGH) - k * _LN2_LOW
+    p = r + r * r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7)))))
+    return p, _power_of_two(shifted)
+
+
 @overload(tanh)
 def _overload_tanh(x):
     if x != types.float32:
@@ -65,11 +76,7 @@ def _overload_tanh(x):
         y = _TWO * x
         y = _MOST_TANH if y > _MOST_TANH else y
         y = -_MOST_TANH if y < -_MOST_TANH else y
-        shifted = y * _PER_LN2 + _MAGIC
-        k = shifted - _MAGIC
-        r = (y - k * _LN2_HIGH) - k * _LN2_LOW
-        p = r + r * r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7)))))
-        power = _power_of_two(shifted)
+        p, power = _reduced(y)
         e = power * p + (power - _ONE)
         return e / (e + _TWO)
 
@@ -84,11 +91,7 @@ def _overload_exp(x):
     def exp32(x):
         y = _MOST_EXP if x > _MOST_EXP else x
         y = -_MOST_EXP if y < -_MOST_EXP else y
-        shifted = y * _PER_LN2 + _MAGIC
-        k = shifted - _MAGIC
-        r = (y - k * _LN2_HIGH) - k * _LN2_LOW
-        p = r + r * r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7)))))
-        power = _power_of_two(shifted)
+        p, power = _reduced(y)
         return power * p + power
 
     return exp32

@@ -31,7 +31,8 @@ import numpy as np
 from quantum_latents.models.kernels.elementwise import tanh
 from quantum_latents.models.kernels.mlp import parameters_of
 from quantum_latents.models.kernels.product import add_product, panel_size
-from quantum_latents.models.molgan import BOND_CLASSES, StackedRelationalCritic, pairs_of
+from quantum_latents.models.molgan import StackedRelationalCritic, pairs_of
+from quantum_latents.molecules import BOND_CLASSES
 
 __all__ = [
     "RelationalCritic",

@@ -33,7 +33,7 @@ from quantum_latents.models.kernels.relational import (
     values,
     weight_gradients,
 )
-from quantum_latents.models.molgan import BOND_CLASSES
+from quantum_latents.molecules import BOND_CLASSES
 from quantum_latents.simd import vectors
 from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers
