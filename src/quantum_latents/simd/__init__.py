@@ -4,7 +4,8 @@ from quantum_latents.simd.vectors import (
     VECTOR_BYTES,
     Vectors,
     intrinsic,
+    multiply_add,
     trailing_zeros,
 )
 
-__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "trailing_zeros"]
+__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "multiply_add", "trailing_zeros"]

@@ -13,7 +13,7 @@ import numba.extending
 from llvmlite import binding, ir
 from numba.core import cgutils, types
 
-__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "trailing_zeros"]
+__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "multiply_add", "trailing_zeros"]
 
 intrinsic: Any = numba.extending.intrinsic  # it takes the typing context away from callers
 
@@ -83,6 +83,25 @@ class Vectors:
         name = f"llvm.fmuladd.v{self.lanes}f{8 * self.itemsize}"
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [x, y, z])
+
+
+@intrinsic
+def multiply_add(typing_context, x, y, z):
+    """Return x y + z of three floats of one type, rounded once where the processor can.
+
+    Kernels write it out, and never let the compiler choose which products to fuse
+    (`fastmath={"contract"}`): in a b + c d it may fuse either, and its choice in a process that
+    compiles a kernel was seen to differ from that in the file that the next process loads.
+    """
+
+    def generate(context, builder, signature, arguments):
+        kind = arguments[0].type
+        name = f"llvm.fmuladd.f{x.bitwidth}"
+        function_type = ir.FunctionType(kind, [kind] * 3)
+        function = cgutils.get_or_insert_function(builder.module, function_type, name)
+        return builder.call(function, arguments)
+
+    return x(x, x, x), generate
 
 
 @intrinsic

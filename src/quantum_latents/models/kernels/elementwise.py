@@ -17,7 +17,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload
 
-from quantum_latents.simd import intrinsic
+from quantum_latents.simd import intrinsic, multiply_add
 
 __all__ = ["exp", "tanh"]
 
@@ -57,13 +57,15 @@ def exp(x):
     raise NotImplementedError
 
 
-@numba.njit(inline="always", fastmath={"contract"})
+@numba.njit(inline="always")
 def _reduced(y):
     """Return p and 2^k of a float32."""
-    shifted = y * _PER_LN2 + _MAGIC
+    shifted = multiply_add(y, _PER_LN2, _MAGIC)
     k = shifted - _MAGIC
-    r = (y - k * _LN2_HIGH) - k * _LN2_LOW
-    p = r + r * r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7)))))
+    r = multiply_add(k, -_LN2_LOW, multiply_add(k, -_LN2_HIGH, y))
+    p = multiply_add(r, multiply_add(r, multiply_add(r, _C7, _C6), _C5), _C4)
+    p = multiply_add(r, multiply_add(r, p, _C3), _C2)
+    p = multiply_add(r * r, p, r)
     return p, _power_of_two(shifted)
 
 
@@ -77,7 +79,7 @@ def _overload_tanh(x):
         y = _MOST_TANH if y > _MOST_TANH else y
         y = -_MOST_TANH if y < -_MOST_TANH else y
         p, power = _reduced(y)
-        e = power * p + (power - _ONE)
+        e = multiply_add(power, p, power - _ONE)
         return e / (e + _TWO)
 
     return tanh32
@@ -92,6 +94,6 @@ def _overload_exp(x):
         y = _MOST_EXP if x > _MOST_EXP else x
         y = -_MOST_EXP if y < -_MOST_EXP else y
         p, power = _reduced(y)
-        return power * p + power
+        return multiply_add(power, p, power)
 
     return exp32

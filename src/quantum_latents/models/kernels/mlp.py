@@ -85,14 +85,14 @@ def perceptron(mlp: StackedMLP, capacity: int) -> Perceptron:
     )
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def parameters_of(net, flat, run, layer, kind):
     """Return one block of one run in `flat`, as a vector; empty where there is none."""
     start, size = net.blocks[layer, kind]
     return flat[start + run * size : start + (run + 1) * size]
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _weight(net, flat, run, layer, kind):
     """Return a weight or an injection as (rows, columns); no columns where there is none."""
     block = parameters_of(net, flat, run, layer, kind)
@@ -100,7 +100,7 @@ def _weight(net, flat, run, layer, kind):
     return block.reshape(rows, len(block) // rows)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def layer_rows(net, buffer, layer, start, stop):
     """Return the rows [start, stop) of one layer's part of a buffer."""
     width = net.widths[layer]
@@ -108,7 +108,7 @@ def layer_rows(net, buffer, layer, start, stop):
     return buffer[offset + start * width : offset + stop * width].reshape(stop - start, width)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def activations(net, run, start, stop, num_layers):
     """Write a_1 to a_{num_layers} of the rows, from a_0; the last of all L + 1 has no phi."""
     below, above = net.slopes
@@ -130,7 +130,7 @@ def activations(net, run, start, stop, num_layers):
                     a[row, i] *= above if a[row, i] > 0 else below
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def cotangents(net, run, start, stop, input_start):
     """Write v_L to v_1 of the rows, from v_{L+1}; v_0 of the rows from `input_start` on."""
     below, above = net.slopes
@@ -155,7 +155,7 @@ def cotangents(net, run, start, stop, input_start):
                     by[row, i] *= above if a[row, i] > 0 else below
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def tangents(net, run, start, stop):
     """Replace a_1 to a_L of the rows by t_1 to t_L, from t_0 in a_0's place."""
     below, above = net.slopes
@@ -170,7 +170,7 @@ def tangents(net, run, start, stop):
                 a[row, i] = t[row, i] * (above if a[row, i] > 0 else below)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def weight_gradients(net, run, start, stop, bias_stop):
     """Write the gradient v_l r_{l-1}^T of the rows; those before `bias_stop` act on biases."""
     x = layer_rows(net, net.forward, 0, start, stop)

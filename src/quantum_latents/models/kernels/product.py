@@ -161,7 +161,7 @@ def _transpose_block(typing_context, panel, at, b, k, j):
     return signature, generate
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _pack(panel, b, k, j, depth, width, tile):
     """Write B[k : k + depth, j : j + width] to the panel, zero where the tile is wider."""
     lanes = tile // 2
@@ -182,7 +182,7 @@ def _pack(panel, b, k, j, depth, width, tile):
             panel[d * tile + w] = b[k + d, j + w] if w < width else 0
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _gather(block, a, i, k, height, depth, tile):
     """Copy A[i : i + height, k : k + depth], columns contiguous, to the rows of `block`."""
     transposed = a.T
@@ -194,7 +194,7 @@ def _gather(block, a, i, k, height, depth, tile):
             block[d * _BLOCK_ROWS + h] = a[i + h, k + d]
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _add_rows(c, i, j, a, h, k, num_rows, panel, depth):
     """Add to `num_rows` rows of C from (i, j) on, in tiles as equally high as can be."""
     num_tiles = -(-num_rows // _TILE_ROWS)

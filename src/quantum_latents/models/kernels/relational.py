@@ -145,13 +145,13 @@ def relational_critic(critic: StackedRelationalCritic) -> RelationalCritic:
     )
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _rows(buffer, at, width, start, stop):
     """Return rows [start, stop) of an array of so many columns that starts at `at`."""
     return buffer[at + start * width : at + stop * width].reshape(stop - start, width)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _weight(net, flat, run, layer):
     """Return a weight as (rows, columns), inputs by outputs."""
     block = parameters_of(net, flat, run, layer, 0)
@@ -159,14 +159,14 @@ def _weight(net, flat, run, layer):
     return block.reshape(rows, len(block) // rows)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _zero(rows):
     for row in range(rows.shape[0]):
         for i in range(rows.shape[1]):
             rows[row, i] = 0
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _fill(rows, bias):
     """Write the bias to the first columns of every row."""
     for row in range(rows.shape[0]):
@@ -174,7 +174,7 @@ def _fill(rows, bias):
             rows[row, i] = bias[i]
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _copy(target, at, source, width):
     """Write the first `width` columns of the source to the target's columns from `at` on."""
     for row in range(source.shape[0]):
@@ -182,21 +182,15 @@ def _copy(target, at, source, width):
             target[row, at + i] = source[row, i]
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _apply_tanh(rows, width):
     for row in range(rows.shape[0]):
         for i in range(width):
             rows[row, i] = tanh(rows[row, i])
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
-def _add_scaled(target, factor, source):
-    for i in range(len(target)):
-        target[i] += factor * source[i]
-
-
-@numba.njit(error_model="numpy", fastmath={"contract"})
-def _gather(target, width, adjacency, source, transposed):
+@numba.njit(error_model="numpy")
+def _gather(target, width, adjacency, source, transposed, workspace):
     """Add to target_i the sum over r, j of A_r[i, j] source_j[block r], for one molecule.
 
     Args:
@@ -205,19 +199,16 @@ def _gather(target, width, adjacency, source, transposed):
         adjacency: (R, n, n).
         source: (n, (R + 1) w); block 0 is a place's own and left out.
         transposed: whether A_r[j, i] is meant.
+        workspace: of `add_product`.
     """
-    n = target.shape[0]
-    for i in range(n):
-        row = target[i, :width]
-        for r in range(adjacency.shape[0]):
-            for j in range(n):
-                a = adjacency[r, j, i] if transposed else adjacency[r, i, j]
-                if a != 0:
-                    _add_scaled(row, a, source[j, (r + 1) * width : (r + 2) * width])
+    for r in range(adjacency.shape[0]):
+        mixing = adjacency[r].T if transposed else adjacency[r, :, :]
+        block = source[:, (r + 1) * width : (r + 2) * width]
+        add_product(target[:, :width], mixing, block, workspace)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
-def _scatter(target, width, adjacency, source, transposed):
+@numba.njit(error_model="numpy")
+def _scatter(target, width, adjacency, source, transposed, workspace):
     """Add to target_i[block r] the sum over j of A_r[i, j] source_j, for one molecule.
 
     Args:
@@ -226,26 +217,15 @@ def _scatter(target, width, adjacency, source, transposed):
         adjacency: (R, n, n).
         source: (n, w).
         transposed: whether A_r[j, i] is meant.
+        workspace: of `add_product`.
     """
-    n = source.shape[0]
-    for i in range(n):
-        for r in range(adjacency.shape[0]):
-            row = target[i, (r + 1) * width : (r + 2) * width]
-            for j in range(n):
-                a = adjacency[r, j, i] if transposed else adjacency[r, i, j]
-                if a != 0:
-                    _add_scaled(row, a, source[j])
+    for r in range(adjacency.shape[0]):
+        mixing = adjacency[r].T if transposed else adjacency[r, :, :]
+        block = target[:, (r + 1) * width : (r + 2) * width]
+        add_product(block, mixing, source, workspace)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract", "reassoc"}, inline="never")
-def _dot(x, y):
-    total = x[0] * y[0]
-    for i in range(1, len(x)):
-        total += x[i] * y[i]
-    return total
-
-
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def place_molecules(net, x, start, count, slot):
     """Write the rows [start, start + count) of molecules x (B, K P + F n) to a slot."""
     n, num_nodes = net.adjacency.shape[2], net.num_nodes
@@ -266,7 +246,7 @@ def place_molecules(net, x, start, count, slot):
                 nodes[b * n + i, k] = row[cut + num_nodes * i + k]
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _nodes_into(net, layer, start, stop):
     """Write X beside the hidden part of U_l, in the rows [start, stop)."""
     if net.kinds[layer] == _PLAIN:
@@ -276,7 +256,7 @@ def _nodes_into(net, layer, start, stop):
     _copy(u, net.inputs[layer] - net.num_nodes, nodes, net.num_nodes)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def values(net, run, count, first, last):
     """Sweep 1: values of the molecules [first, last), counted over all slots of `count`."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
@@ -291,8 +271,8 @@ def values(net, run, count, first, last):
         )
         if layer == num_layers - 1:
             scores = _rows(net.values, net.output_at[layer], width, start, stop)
-            for row in range(stop - start):
-                scores[row, 0] = _dot(u[row], weight[:, 0]) + bias[0]
+            _fill(scores, bias)
+            add_product(scores, u, weight, net.product)
             return
         following = net.inputs[layer + 1]
         if kind == _GATE:
@@ -301,16 +281,15 @@ def values(net, run, count, first, last):
             add_product(middle, u, weight, net.product)
             result = _rows(net.values, net.input_at[layer + 1], following, first, last)
             half = middle.dtype.type(0.5)
-            for row in range(stop - start):
-                for i in range(width):
-                    middle[row, i] = half + half * tanh(half * middle[row, i])
-                for i in range(width, 2 * width):
-                    middle[row, i] = tanh(middle[row, i])
             _zero(result)
             for b in range(last - first):
+                total = result[b]
                 for row in range(b * n, (b + 1) * n):
+                    gate, value = middle[row, :width], middle[row, width:]
                     for i in range(width):
-                        result[b, i] += middle[row, i] * middle[row, width + i]
+                        gate[i] = half + half * tanh(half * gate[i])
+                        value[i] = tanh(value[i])
+                        total[i] += gate[i] * value[i]
             _apply_tanh(result, width)
             continue
         h = _rows(net.values, net.input_at[layer + 1], following, start, stop)
@@ -324,7 +303,7 @@ def values(net, run, count, first, last):
             _copy(middle, 0, u, mixed)
             for b in range(last - first):
                 rows = slice(b * n, (b + 1) * n)
-                _scatter(middle[rows], mixed, net.adjacency[first + b], u[rows], False)
+                _scatter(middle[rows], mixed, net.adjacency[first + b], u[rows], False, net.product)
             add_product(h[:, :width], middle, weight, net.product)
         else:
             middle = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
@@ -335,13 +314,13 @@ def values(net, run, count, first, last):
                 for row in range(b * n, (b + 1) * n):
                     for i in range(width):
                         h[row, i] += middle[row, i]
-                _gather(h[rows], width, net.adjacency[first + b], middle[rows], False)
+                _gather(h[rows], width, net.adjacency[first + b], middle[rows], False, net.product)
         _apply_tanh(h, width)
         if kind != _PLAIN:
             _nodes_into(net, layer + 1, start, stop)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def adjoints(net, run, count, first, seeds):
     """Sweep 2: adjoints p of the molecules [first, 4 m), from seeds[slot] at the score.
 
@@ -375,13 +354,15 @@ def adjoints(net, run, count, first, seeds):
             p_middle = _rows(net.adjoints, net.middle_at[layer], 2 * width, 0, last * n)
             for b in range(first, last):
                 v = b - 3 * count if b >= 3 * count else b
+                s, p_sum = h[v], p_h[b]
                 for k in range(n):
-                    source, target = middle[v * n + k], p_middle[b * n + k]
+                    gate, value = middle[v * n + k, :width], middle[v * n + k, width:]
+                    p_gate = p_middle[b * n + k, :width]
+                    p_value = p_middle[b * n + k, width:]
                     for i in range(width):
-                        p_s = (one - h[v, i] * h[v, i]) * p_h[b, i]
-                        gate, value = source[i], source[width + i]
-                        target[i] = p_s * value * gate * (one - gate)
-                        target[width + i] = p_s * gate * (one - value * value)
+                        p_product = (one - s[i] * s[i]) * p_sum[i]
+                        p_gate[i] = p_product * value[i] * gate[i] * (one - gate[i])
+                        p_value[i] = p_product * gate[i] * (one - value[i] * value[i])
             _zero(p_u)
             add_product(p_u, p_middle[start:], weight.T, net.product)
         else:
@@ -405,7 +386,7 @@ def adjoints(net, run, count, first, seeds):
                         net.node_slopes[b, i, k] += row[hidden + k]
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
     """Write p_u of a convolution from p_z, both of the molecules from `first` on."""
     n, last, width = net.adjacency.shape[2], 4 * count, net.outputs[layer]
@@ -428,29 +409,26 @@ def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
         rows = slice((b - first) * n, (b - first + 1) * n)
         adjacency = net.adjacency[v]
         if by_product:
-            _scatter(p_middle[rows], width, adjacency, p_z[rows], True)
+            _scatter(p_middle[rows], width, adjacency, p_z[rows], True, net.product)
         else:
-            _gather(p_u[rows], mixed, adjacency, p_middle[rows], True)
+            _gather(p_u[rows], mixed, adjacency, p_middle[rows], True, net.product)
         if b < 3 * count:
             continue
-        for i in range(n):
-            row = (b - first) * n + i
-            for r in range(_RELATIONS):
-                block = slice((r + 1) * mixed, (r + 2) * mixed)
-                for j in range(n):
-                    if i == j:
-                        continue
-                    if by_product:
-                        slope = _dot(p_z[row], source[v * n + j, block])
-                    else:
-                        slope = _dot(p_middle[row, block], source[v * n + j])
-                    net.slopes[v, r, i, j] += slope
+        for r in range(_RELATIONS):
+            slopes, block = net.slopes[v, r], slice((r + 1) * mixed, (r + 2) * mixed)
+            of_v = source[v * n : (v + 1) * n]
+            if by_product:
+                add_product(slopes, p_z[rows], of_v[:, block].T, net.product)
+            else:
+                add_product(slopes, p_middle[rows, block], of_v.T, net.product)
+            for i in range(n):  # a place is not bound to itself
+                slopes[i, i] = 0
     if by_product:
         _zero(p_u)
         add_product(p_u, p_middle, weight.T, net.product)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def tangents(net, run, count):
     """Sweep 3: tangents of slot 3, from A's and X's directions there; values are slot 0's."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
@@ -471,15 +449,16 @@ def tangents(net, run, count):
             s_dot = _rows(net.values, net.input_at[layer + 1], following, 3 * count, 4 * count)
             _zero(s_dot)
             for b in range(count):
+                total = s_dot[b]
                 for row in range(b * n, (b + 1) * n):
+                    gate, value = middle[row, :width], middle[row, width:]
+                    gate_dot, value_dot = dots[row, :width], dots[row, width:]
                     for i in range(width):
-                        gate, value = middle[row, i], middle[row, width + i]
-                        gate_dot = gate * (one - gate) * dots[row, i]
-                        value_dot = (one - value * value) * dots[row, width + i]
-                        dots[row, i], dots[row, width + i] = gate_dot, value_dot
-                        s_dot[b, i] += gate_dot * value + gate * value_dot
+                        gate_dot[i] *= gate[i] * (one - gate[i])
+                        value_dot[i] *= one - value[i] * value[i]
+                        total[i] += gate_dot[i] * value[i] + gate[i] * value_dot[i]
                 for i in range(width):
-                    s_dot[b, i] *= one - s[b, i] * s[b, i]
+                    total[i] *= one - s[b, i] * s[b, i]
             continue
         h = _rows(net.values, net.input_at[layer + 1], following, 0, count * per)
         h_dot = _rows(net.values, net.input_at[layer + 1], following, start, stop)
@@ -493,8 +472,10 @@ def tangents(net, run, count):
             _copy(dots, 0, u_dot, mixed)
             for b in range(count):
                 rows = slice(b * n, (b + 1) * n)
-                _scatter(dots[rows], mixed, net.adjacency[3 * count + b], u[rows], False)
-                _scatter(dots[rows], mixed, net.adjacency[b], u_dot[rows], False)
+                _scatter(
+                    dots[rows], mixed, net.adjacency[3 * count + b], u[rows], False, net.product
+                )
+                _scatter(dots[rows], mixed, net.adjacency[b], u_dot[rows], False, net.product)
             add_product(h_dot[:, :width], dots, weight, net.product)
         else:
             middle = _rows(net.values, net.middle_at[layer], 4 * width, 0, count * n)
@@ -504,8 +485,15 @@ def tangents(net, run, count):
             for b in range(count):
                 rows = slice(b * n, (b + 1) * n)
                 _copy(h_dot[rows], 0, dots[rows], width)
-                _gather(h_dot[rows], width, net.adjacency[b], dots[rows], False)
-                _gather(h_dot[rows], width, net.adjacency[3 * count + b], middle[rows], False)
+                _gather(h_dot[rows], width, net.adjacency[b], dots[rows], False, net.product)
+                _gather(
+                    h_dot[rows],
+                    width,
+                    net.adjacency[3 * count + b],
+                    middle[rows],
+                    False,
+                    net.product,
+                )
         for row in range(stop - start):
             for i in range(width):
                 h_dot[row, i] *= one - h[row, i] * h[row, i]
@@ -513,7 +501,7 @@ def tangents(net, run, count):
             _nodes_into(net, layer + 1, start, stop)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _bend(q_z, q_h, p_h, h, h_dot):
     """Write q_z = (1 - h^2) q_h - 2 h h' p_h, row by row."""
     one, two = q_z.dtype.type(1), q_z.dtype.type(2)
@@ -524,7 +512,7 @@ def _bend(q_z, q_h, p_h, h, h_dot):
             q_z[row, i] = (one - value * value) * q_h[row, i] - bent
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def second_adjoints(net, run, count):
     """Sweep 4: adjoints q of slot 0, after the other three."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
@@ -543,21 +531,22 @@ def second_adjoints(net, run, count):
             middle = _rows(net.values, net.middle_at[layer], 2 * width, 0, 4 * rows)
             q_middle = _rows(net.adjoints, net.middle_at[layer], 2 * width, 0, rows)
             for b in range(count):
-                s, s_dot, p_h = h[b], h[3 * count + b], q_h[3 * count + b]
+                s, s_dot, p_h, q = h[b], h[3 * count + b], q_h[3 * count + b], q_h[b]
                 for row in range(b * n, (b + 1) * n):
-                    here, dots, target = middle[row], middle[3 * rows + row], q_middle[row]
+                    gate, value = middle[row, :width], middle[row, width:]
+                    gate_dot = middle[3 * rows + row, :width]
+                    value_dot = middle[3 * rows + row, width:]
+                    by_gate, by_value = q_middle[row, :width], q_middle[row, width:]
                     for i in range(width):
                         slope = one - s[i] * s[i]
                         p_s = slope * p_h[i]
-                        q_s = slope * q_h[b, i] - two * s[i] * s_dot[i] * p_h[i]
-                        gate, value = here[i], here[width + i]
-                        gate_dot, value_dot = dots[i], dots[width + i]
-                        q_gate = q_s * value + p_s * value_dot
-                        q_value = q_s * gate + p_s * gate_dot
-                        bent = (one - two * gate) * gate_dot * p_s * value
-                        target[i] = gate * (one - gate) * q_gate + bent
-                        bent = two * value * value_dot * p_s * gate
-                        target[width + i] = (one - value * value) * q_value - bent
+                        q_s = slope * q[i] - two * s[i] * s_dot[i] * p_h[i]
+                        q_gate = q_s * value[i] + p_s * value_dot[i]
+                        q_value = q_s * gate[i] + p_s * gate_dot[i]
+                        bent = (one - two * gate[i]) * gate_dot[i] * p_s * value[i]
+                        by_gate[i] = gate[i] * (one - gate[i]) * q_gate + bent
+                        bent = two * value[i] * value_dot[i] * p_s * gate[i]
+                        by_value[i] = (one - value[i] * value[i]) * q_value - bent
             _zero(q_u)
             add_product(q_u, q_middle, weight.T, net.product)
             continue
@@ -575,8 +564,10 @@ def second_adjoints(net, run, count):
             _copy(q_middle, 0, q_z, width)
             for b in range(count):
                 of = slice(b * n, (b + 1) * n)
-                _scatter(q_middle[of], width, net.adjacency[b], q_z[of], True)
-                _scatter(q_middle[of], width, net.adjacency[3 * count + b], p_z[of], True)
+                _scatter(q_middle[of], width, net.adjacency[b], q_z[of], True, net.product)
+                _scatter(
+                    q_middle[of], width, net.adjacency[3 * count + b], p_z[of], True, net.product
+                )
             if layer:
                 _zero(q_u)
                 add_product(q_u, q_middle, weight.T, net.product)
@@ -589,11 +580,13 @@ def second_adjoints(net, run, count):
             for b in range(count):
                 of = slice(b * n, (b + 1) * n)
                 of_p = slice(3 * rows + b * n, 3 * rows + (b + 1) * n)
-                _gather(q_u[of], width, net.adjacency[b], q_middle[of], True)
-                _gather(q_u[of], width, net.adjacency[3 * count + b], q_middle[of_p], True)
+                _gather(q_u[of], width, net.adjacency[b], q_middle[of], True, net.product)
+                _gather(
+                    q_u[of], width, net.adjacency[3 * count + b], q_middle[of_p], True, net.product
+                )
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def weight_gradients(net, run, count, seeds):
     """Add the gradient of the block's loss by all parameters, after the four sweeps."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
@@ -623,7 +616,7 @@ def weight_gradients(net, run, count, seeds):
         add_product(by_weight, left.T, right, net.product)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def input_gradients(net, start, count, gradient):
     """Write the gradient by x (rows start to start + count) from the slopes of slot 3."""
     n, num_nodes = net.adjacency.shape[2], net.num_nodes

@@ -17,13 +17,13 @@ from quantum_latents.samplers.kernels import minors as minors_module
 from quantum_latents.samplers.kernels import numba as plain
 from quantum_latents.samplers.kernels.minors import MOST_LANE_BYTES, add_minors
 from quantum_latents.samplers.kernels.numba import fill_uniforms
-from quantum_latents.simd import vectors
+from quantum_latents.simd import multiply_add, vectors
 from quantum_latents.simd.cache import fingerprint
 
 __all__ = ["clifford_clifford_shots"]
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _weights(columns, order, minors, k, amplitude, weights):
     """Write ``|sum_l A[i, alpha_l] p_l|**2`` for every mode; return their sum."""
     num_modes = weights.size
@@ -34,9 +34,9 @@ def _weights(columns, order, minors, k, amplitude, weights):
         x, y = minors[j, 0], minors[j, 1]
         a, b = columns[order[j], 0], columns[order[j], 1]
         for i in range(num_modes):
-            real[i] += a[i] * x - b[i] * y
+            real[i] = multiply_add(a[i], x, multiply_add(-b[i], y, real[i]))
         for i in range(num_modes):
-            imaginary[i] += a[i] * y + b[i] * x
+            imaginary[i] = multiply_add(a[i], y, multiply_add(b[i], x, imaginary[i]))
     total = 0.0
     for i in range(num_modes):
         weights[i] = real[i] * real[i] + imaginary[i] * imaginary[i]

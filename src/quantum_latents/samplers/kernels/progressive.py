@@ -25,6 +25,7 @@ import numba
 import numpy as np
 
 from quantum_latents.random.numba import uniform_pair
+from quantum_latents.simd import multiply_add
 
 __all__ = [
     "COUPLE",
@@ -147,20 +148,20 @@ def fill_gather(order, num_photons, dimensions, gather):
             new[0] = moved - 1
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@numba.njit(nogil=True, cache=True)
 def _squared_norm(state, start, stop):
     # Four sums: one alone would wait for its own last addition.
     a = b = c = d = 0.0
     i = start
     while i + 4 <= stop:
-        a += state[i] * state[i]
-        b += state[i + 1] * state[i + 1]
-        c += state[i + 2] * state[i + 2]
-        d += state[i + 3] * state[i + 3]
+        a = multiply_add(state[i], state[i], a)
+        b = multiply_add(state[i + 1], state[i + 1], b)
+        c = multiply_add(state[i + 2], state[i + 2], c)
+        d = multiply_add(state[i + 3], state[i + 3], d)
         i += 4
     if i < stop:  # amplitudes have two parts: two are left, or none
-        a += state[i] * state[i]
-        b += state[i + 1] * state[i + 1]
+        a = multiply_add(state[i], state[i], a)
+        b = multiply_add(state[i + 1], state[i + 1], b)
     return (a + b) + (c + d)
 
 
@@ -175,7 +176,7 @@ def _enter(state, held, photons, row, grown):
     state[begin + size : 2 * grown[held + photons + 1]] = 0.0
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@numba.njit(nogil=True, cache=True)
 def _bring(state, moved, held, row, gather, table, turns):
     """Reorder the modes, and turn the last one by its phase for every photon in it."""
     size = row[held + 1]
@@ -186,11 +187,11 @@ def _bring(state, moved, held, row, gather, table, turns):
             j = 2 * gather[table + i]
             x = state[j]
             y = state[j + 1]
-            moved[2 * i] = c * x - s * y
-            moved[2 * i + 1] = c * y + s * x
+            moved[2 * i] = multiply_add(c, x, -s * y)
+            moved[2 * i + 1] = multiply_add(c, y, s * x)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@numba.njit(nogil=True, cache=True)
 def _enter_and_couple(moved, state, held, photons, below, row, grown, matrices):
     """Bring in a mode with some photons and couple it with the last one, which stays last.
 
@@ -213,7 +214,7 @@ def _enter_and_couple(moved, state, held, photons, below, row, grown, matrices):
                 state[at + i] = c * moved[begin + i]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@numba.njit(nogil=True, cache=True)
 def _combine(moved, state, at, length, held, on_pair, out, below, row, matrices):
     """Write the slice of one split: a row of the coupler's matrix times the slices of all.
 
@@ -229,8 +230,8 @@ def _combine(moved, state, at, length, held, on_pair, out, below, row, matrices)
             for p in range(on_pair + 1):
                 c = matrices[matrix + p]
                 j = 2 * (base - row[held - p]) + i
-                x += c * moved[j]
-                y += c * moved[j + 1]
+                x = multiply_add(c, moved[j], x)
+                y = multiply_add(c, moved[j + 1], y)
             state[at + i] = x
             state[at + i + 1] = y
         return
@@ -240,10 +241,10 @@ def _combine(moved, state, at, length, held, on_pair, out, below, row, matrices)
     for p in range(1, on_pair + 1):
         begin = 2 * (base - row[held - p])
         for i in range(length):
-            state[at + i] += matrices[matrix + p] * moved[begin + i]
+            state[at + i] = multiply_add(matrices[matrix + p], moved[begin + i], state[at + i])
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@numba.njit(nogil=True, cache=True)
 def _couple(moved, state, held, rest, below, row, matrices):
     """Couple the last two modes; `rest`, `below`, `row` are D(w - 2, .), D(w - 1, .), D(w, .)."""
     for on_pair in range(held + 1):
@@ -254,7 +255,7 @@ def _couple(moved, state, held, rest, below, row, matrices):
             _combine(moved, state, at, length, held, on_pair, out, below, row, matrices)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@numba.njit(nogil=True, cache=True)
 def _project(moved, state, held, out, couple, rest, below, row, matrices):
     """Keep what has `out` photons in the last mode, coupled first or not; its squared norm."""
     size = 2 * below[held - out + 1]
@@ -339,7 +340,7 @@ def fill_transfers(tables, segment, photons, held, transfer):
                 at += 2 * columns
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@numba.njit(nogil=True, cache=True)
 def _transfer(transfers, at, columns, rows, state, moved):
     """Write a matrix times the state to `moved`; its squared norm."""
     weight = 0.0
@@ -350,11 +351,11 @@ def _transfer(transfers, at, columns, rows, state, moved):
             a = transfers[at]
             b = transfers[at + 1]
             at += 2
-            x += a * state[2 * j] - b * state[2 * j + 1]
-            y += a * state[2 * j + 1] + b * state[2 * j]
+            x = multiply_add(a, state[2 * j], multiply_add(-b, state[2 * j + 1], x))
+            y = multiply_add(a, state[2 * j + 1], multiply_add(b, state[2 * j], y))
         moved[2 * i] = x
         moved[2 * i + 1] = y
-        weight += x * x + y * y
+        weight = multiply_add(x, x, multiply_add(y, y, weight))
     return weight
 
 

@@ -77,7 +77,7 @@ class Molecules(NamedTuple):
     by_seen: np.ndarray
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _num_atoms(width, num_nodes):
     """Return n, from K n (n - 1) / 2 + F n numbers."""
     n = 1
@@ -86,7 +86,7 @@ def _num_atoms(width, num_nodes):
     return n
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _relax(memory, logits, noise, settings, num_nodes):
     """Write what `relax` defines, of every row; `noise` has no rows where there is none."""
     soft, seen, width = memory.soft, memory.seen, logits.shape[1]
@@ -127,7 +127,7 @@ def _relax(memory, logits, noise, settings, num_nodes):
             start = stop
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _relax_cotangents(by_logits, by_seen, soft, settings, num_nodes):
     """Write the cotangents of the logits, y (v - y . v) / temperature in each group."""
     width = soft.shape[1]
@@ -146,7 +146,7 @@ def _relax_cotangents(by_logits, by_seen, soft, settings, num_nodes):
             start = stop
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _squares(x):
     total = 0.0
     for value in x.flat:
@@ -154,7 +154,7 @@ def _squares(x):
     return total
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _scale(target, factor, source):
     """Write factor source; both are contiguous."""
     a, b = target.reshape(target.size), source.reshape(source.size)
@@ -162,7 +162,7 @@ def _scale(target, factor, source):
         a[i] = factor * b[i]
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _directions(critic, count, batch, weight):
     """Write the tangent sweep's start from the slopes; return the penalty's share of the mean."""
     n = critic.adjacency.shape[2]
@@ -181,7 +181,7 @@ def _directions(critic, count, batch, weight):
     return penalty
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _sweep_molecules(critic, memory, run, first, seeds, weight, for_generator, losses):
     """Make all sweeps over a batch, a few molecules at a time.
 
@@ -225,7 +225,7 @@ def _sweep_molecules(critic, memory, run, first, seeds, weight, for_generator, l
 def _compiled(sources: str):
     """Compile a step's parts under a key that changes with the files they are built from."""
 
-    @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+    @numba.njit(nogil=True, cache=True, error_model="numpy")
     def generate(generator, memory, settings, run, latents, noise, num_node_classes):
         """Write what the critic sees of the step's molecules to `memory`."""
         num_points, num_maps = len(latents), len(generator.widths) - 1
@@ -238,7 +238,7 @@ def _compiled(sources: str):
         if sources:
             _relax(memory, logits, noise, settings, num_node_classes)
 
-    @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+    @numba.njit(nogil=True, cache=True, error_model="numpy")
     def sweep(critic, memory, settings, run, first, real, mix, for_generator, rule, count, losses):
         """Make critic step number `count`, or write the gradient by the generated molecules."""
         batch = settings.batch_size
@@ -263,7 +263,7 @@ def _compiled(sources: str):
         if sources and not for_generator:
             update(rule, critic, run, count)
 
-    @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+    @numba.njit(nogil=True, cache=True, error_model="numpy")
     def learn(generator, memory, settings, run, num_node_classes, rule, count):
         """Make generator step number `count` from the gradient in `memory`."""
         num_points, num_maps = len(memory.soft), len(generator.widths) - 1

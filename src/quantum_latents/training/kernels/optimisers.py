@@ -38,7 +38,7 @@ class Optimiser(NamedTuple):
     second: np.ndarray
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _adam(w, g, m, u, constants):
     rate, keep_m, add_m, keep_u, add_u, scale, epsilon = constants
     for i in range(len(w)):
@@ -47,7 +47,7 @@ def _adam(w, g, m, u, constants):
         w[i] -= rate * m[i] / (np.sqrt(u[i]) * scale + epsilon)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _rmsprop(w, g, u, constants):
     rate, _, _, keep_u, add_u, _, epsilon = constants
     for i in range(len(w)):
@@ -55,7 +55,7 @@ def _rmsprop(w, g, u, constants):
         w[i] -= rate * g[i] / (np.sqrt(u[i]) + epsilon)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def update(optimiser, net, run, count):
     """Make update number `count` (from 1) of one run's parameters from its gradient."""
     b1, b2 = optimiser.b1, optimiser.b2

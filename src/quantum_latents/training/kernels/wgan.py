@@ -39,7 +39,7 @@ class WGANSettings(NamedTuple):
     gradient_penalty: float
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _critic_gradient(critic, run, batch, weight, losses):
     """Write the gradient of L_f at the 3 B points; losses (3,) too, unless it is empty."""
     num_hidden = len(critic.widths) - 2
@@ -71,7 +71,7 @@ def _critic_gradient(critic, run, batch, weight, losses):
     weight_gradients(critic, run, _FIRST(0), 3 * batch, 2 * batch)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _train_run(critic, generator, critic_rule, generator_rule, settings, run, done, draws, losses):
     reals, latents, mixes = draws
     batch, num_critic, weight = settings
