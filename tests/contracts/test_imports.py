@@ -161,3 +161,15 @@ def test_tests_mirror_the_rooms() -> None:
     tested = {path.parts[0] for path in tested if path.parts}
     assert tested - {"contracts"} <= set(ROOMS), "a folder of tests for a room that is not there"
     assert set(ROOMS) <= tested, "a room without tests"
+
+
+def test_no_kernel_lets_the_compiler_choose_how_to_round():
+    # With fastmath a function compiled here and its copy in the cached file may fuse different
+    # products, so that a run would depend on who compiled it: see `simd.multiply_add`.
+    asked = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.keyword) and node.arg == "fastmath"
+    ]
+    assert asked == []

@@ -30,6 +30,7 @@ TRAINING = WGANSpec(
     gradient_penalty=10.0,
     optimiser=OptimiserSpec(name="adam", learning_rate=2e-3, betas=(0.0, 0.9)),
     precision="float64",
+    decay=0.5,
 )
 
 

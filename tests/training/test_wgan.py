@@ -1,6 +1,10 @@
 """Stacked training against the plain loop, against itself alone, and after accidents."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,6 +101,36 @@ def test_losses_of_a_stack_are_those_of_the_plain_loop(optimiser, model, plain, 
     points = torch.from_numpy(np.random.default_rng(0).normal(size=(20, LATENT_DIM)))
     ours = stack.generator.extract(run)
     assert torch.allclose(ours(points), generator(points), rtol=1e-8, atol=1e-10)
+
+
+@every_kernel
+def test_the_learning_rate_falls_as_torchs_scheduler_lets_it(plain, kernel):
+    model = model_of("leaky_relu", reinject=False)
+    training = replace(training_of(ADAM), decay=0.6)
+    stack = GANStack([member(seed) for seed in range(2)], model, training, kernel=kernel)
+    run, c, b = 1, training.critic_steps, training.batch_size
+    networks = stack.generator.extract(run), stack.critic.extract(run)
+    optimisers = _torch_optimisers(ADAM, *networks)
+    schedulers = [
+        torch.optim.lr_scheduler.LambdaLR(optimiser, lambda t: min(1.0, (50 - t) / 30))
+        for optimiser in optimisers
+    ]
+
+    def draws():
+        for step in range(training.num_steps):
+            x, z, e = (t[step % BLOCK_STEPS, run] for t in stack._draw(step // BLOCK_STEPS))
+            parts = [slice(k * b, (k + 1) * b) for k in range(c)]
+            yield [(x[rows], z[rows], e[rows]) for rows in parts], z[c * b :]
+            for scheduler in schedulers:
+                scheduler.step()
+
+    losses = plain.plain_wgan(*networks, *optimisers, draws(), 10.0)
+    trained(stack)
+    expected = torch.tensor(losses, dtype=torch.float64)
+    assert relative(stack.losses[:, run, 0], expected) < 1e-9
+    constant = trained(GANStack(stack.members, model, training_of(ADAM), kernel=kernel))
+    assert relative(stack.losses[:21], constant.losses[:21]) < 1e-9
+    assert relative(stack.losses[25:, :, 0], constant.losses[25:, :, 0]) > 1e-4
 
 
 def _torch_optimisers(spec, *networks):
@@ -355,6 +389,7 @@ def test_bad_optimisers_are_refused(settings, said):
         ({"gradient_penalty": float("nan")}, ValueError, "gradient_penalty"),
         ({"divergence_threshold": 0.0}, ValueError, "divergence_threshold"),
         ({"precision": "float16"}, ValueError, "'float16'"),
+        ({"decay": 1.5}, ValueError, "decay is a share of the steps"),
     ],
 )
 def test_bad_training_is_refused(settings, error, said):
@@ -371,3 +406,35 @@ def test_compiling_ahead_compiles_what_training_uses():
     assert before
     trained(GANStack([member(0), member(1)], model_of("relu", True), training))
     assert len(train_run.signatures) == before
+
+
+_TRAIN = """
+import hashlib
+import sys
+
+sys.path.insert(0, "tests/training")
+import test_wgan as t
+
+stack = t.GANStack([t.member(0)], t.model_of("leaky_relu", True), t.training_of(t.ADAM, "float32"))
+t.trained(stack)
+print(hashlib.sha256(stack.generator.flat.detach().numpy().tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_the_process_that_compiles_and_the_next_one_train_alike(tmp_path):
+    # They did not: what LLVM fused differed between the code in memory and that on disk.
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    made = [
+        subprocess.run(
+            [sys.executable, "-c", _TRAIN],
+            cwd=Path(__file__).parents[2],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]
+    assert any(tmp_path.rglob("*.nbc"))  # the second process did load

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -80,6 +81,9 @@ class WGANSpec:
         averaging: beta of an exponential moving average of the generator's weights, in [0, 1),
             which then generates in its place (Yazici et al. 2019); 0 for none. Taken every
             `BLOCK_STEPS` steps, a <- beta^k a + (1 - beta^k) w after k of them.
+        decay: the last share of the steps, in [0, 1], over which the learning rate of both
+            networks falls linearly to 0: with N steps and d = decay, that of step t = 0, 1, ...
+            is the optimiser's times min(1, (N - t) / (d N)). 0 keeps it as it is.
     """
 
     num_steps: int
@@ -89,8 +93,9 @@ class WGANSpec:
     optimiser: OptimiserSpec
     precision: Literal["float32", "float64"] = "float32"
     divergence_threshold: float = 1e8
-    # Left out of a run's name where it is 0: runs named before it existed keep their names.
+    # Left out of a run's name where they are 0: runs named before keep their names.
     averaging: float = field(default=0.0, metadata={"omit_default": True})
+    decay: float = field(default=0.0, metadata={"omit_default": True})
 
     def __post_init__(self):
         for name in ("num_steps", "batch_size", "critic_steps"):
@@ -108,6 +113,8 @@ class WGANSpec:
             )
         if not 0 <= self.averaging < 1:
             raise ValueError(f"averaging is in [0, 1), not {self.averaging}")
+        if not 0 <= self.decay <= 1:
+            raise ValueError(f"decay is a share of the steps, in [0, 1], not {self.decay}")
         if self.precision not in ("float32", "float64"):
             raise ValueError(f"precision is 'float32' or 'float64', not {self.precision!r}")
 
@@ -115,3 +122,16 @@ class WGANSpec:
     def dtype(self) -> torch.dtype:
         """The torch type of weights, activations and gradients."""
         return torch.float32 if self.precision == "float32" else torch.float64
+
+    def learning_rates(self, start: int, stop: int) -> np.ndarray:
+        """Return the learning rates of the generator steps [start, stop), float64.
+
+        >>> spec = WGANSpec(num_steps=4, batch_size=1, critic_steps=1, gradient_penalty=10.0,
+        ...                 optimiser=OptimiserSpec(name="rmsprop", learning_rate=0.2, alpha=0.9),
+        ...                 decay=0.5)
+        >>> spec.learning_rates(0, 4)
+        array([0.2, 0.2, 0.2, 0.1])
+        """
+        left = self.num_steps - np.arange(start, stop, dtype=np.float64)
+        falling = max(self.decay * self.num_steps, 1.0)
+        return self.optimiser.learning_rate * np.minimum(1.0, left / falling)

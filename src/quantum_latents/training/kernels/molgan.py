@@ -239,7 +239,9 @@ def _compiled(sources: str):
             _relax(memory, logits, noise, settings, num_node_classes)
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
-    def sweep(critic, memory, settings, run, first, real, mix, for_generator, rule, count, losses):
+    def sweep(
+        critic, memory, settings, run, first, real, mix, for_generator, rule, count, rate, losses
+    ):
         """Make critic step number `count`, or write the gradient by the generated molecules."""
         batch = settings.batch_size
         seeds = np.zeros(4, dtype=critic.flat.dtype)
@@ -261,10 +263,10 @@ def _compiled(sources: str):
         weight = settings.gradient_penalty
         _sweep_molecules(critic, memory, run, first, seeds, weight, for_generator, losses)
         if sources and not for_generator:
-            update(rule, critic, run, count)
+            update(rule, critic, run, count, rate)
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
-    def learn(generator, memory, settings, run, num_node_classes, rule, count):
+    def learn(generator, memory, settings, run, num_node_classes, rule, count, rate):
         """Make generator step number `count` from the gradient in `memory`."""
         num_points, num_maps = len(memory.soft), len(generator.widths) - 1
         last = num_points - settings.batch_size
@@ -274,7 +276,7 @@ def _compiled(sources: str):
         cotangents(generator, run, last, num_points, num_points)
         mlp_weight_gradients(generator, run, last, num_points, num_points)
         if sources:
-            update(rule, generator, run, count)
+            update(rule, generator, run, count, rate)
 
     return generate, sweep, learn
 
@@ -293,6 +295,7 @@ def train_run(
     settings: MolGANSettings,
     run: int,
     done: int,
+    rates: np.ndarray,
     draws: tuple[np.ndarray, ...],
     losses: np.ndarray,
 ) -> None:
@@ -310,6 +313,7 @@ def train_run(
         settings: of a step.
         run: place of the run in the stack.
         done: generator steps made before.
+        rates: (T,), learning rates.
         draws: x (T, S, c B, d_x) uint8, z (T, S, (c + 1) B, d_z), e (T, S, c B, 1) and Gumbel
             noise (T, S, (c + 1) B, d_x), or (T, S, 0, d_x) without.
         losses: (T, 3) float64, written: those of `GANStack.losses`.
@@ -325,11 +329,11 @@ def train_run(
             step_losses = np.zeros(3)
             _sweep(
                 critic, memory, settings, run, rows.start, real[rows], mix[rows], False,
-                critic_rule, count, step_losses,
+                critic_rule, count, rates[t], step_losses,
             )  # fmt: skip
             losses[t] = step_losses
         _sweep(
             critic, memory, settings, run, num_critic * batch, real[:batch], mix[:batch], True,
-            critic_rule, done + t + 1, nothing,
+            critic_rule, done + t + 1, rates[t], nothing,
         )  # fmt: skip
-        _learn(generator, memory, settings, run, num_nodes, generator_rule, done + t + 1)
+        _learn(generator, memory, settings, run, num_nodes, generator_rule, done + t + 1, rates[t])

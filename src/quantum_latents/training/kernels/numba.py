@@ -67,17 +67,19 @@ class NumbaKernel:
             _rule(self.training.optimiser, self.generator, self.generator_optimiser),
         )
 
+        steps = done + len(arrays[0])
+        rates = self.training.learning_rates(done, steps)
+
         def work(place: int) -> None:
             for run in running[place :: len(self._workplaces)]:
-                networks = self._workplaces[place]
-                self._train_run(*networks, *rules, self.settings, run, done, arrays, losses[run])
+                fixed = *self._workplaces[place], *rules, self.settings
+                self._train_run(*fixed, run, done, rates, arrays, losses[run])
 
         if len(self._workplaces) == 1:
             work(0)
         else:
             with ThreadPoolExecutor(len(self._workplaces)) as pool:
                 list(pool.map(work, range(len(self._workplaces))))
-        steps = done + len(arrays[0])
         self.generator_optimiser.state[self.generator.flat]["step"].fill_(steps)
         self.critic_optimiser.state[self.critic.flat]["step"].fill_(
             steps * self.training.critic_steps
@@ -130,5 +132,5 @@ def _rule(spec: OptimiserSpec, network: Any, optimiser: torch.optim.Optimizer) -
     first = moments[0] if is_adam else np.zeros(0, dtype=moments[0].dtype)
     b1, b2 = spec.betas if is_adam else (0.0, spec.alpha)
     # Floats whatever the user wrote: an integer would be compiled for by itself.
-    rate, b1, b2, epsilon = (float(x) for x in (spec.learning_rate, b1, b2, spec.epsilon))
-    return Optimiser(is_adam, rate, b1, b2, epsilon, first, moments[-1])
+    b1, b2, epsilon = (float(x) for x in (b1, b2, spec.epsilon))
+    return Optimiser(is_adam, b1, b2, epsilon, first, moments[-1])

@@ -24,13 +24,12 @@ class Optimiser(NamedTuple):
 
     Attributes:
         is_adam: whether it is Adam; otherwise RMSProp.
-        learning_rate, epsilon: as in the formulas.
+        epsilon: as in the formulas.
         b1, b2: decay of the averages; RMSProp's alpha is b2.
         first, second: m and u, flat like the parameters; RMSProp has no m, (0,).
     """
 
     is_adam: bool
-    learning_rate: float
     b1: float
     b2: float
     epsilon: float
@@ -56,12 +55,12 @@ def _rmsprop(w, g, u, constants):
 
 
 @numba.njit(error_model="numpy")
-def update(optimiser, net, run, count):
+def update(optimiser, net, run, count, learning_rate):
     """Make update number `count` (from 1) of one run's parameters from its gradient."""
     b1, b2 = optimiser.b1, optimiser.b2
     # In the parameters' own type: a float64 constant would make all of it float64.
     constants = np.empty(7, dtype=net.flat.dtype)
-    constants[0] = optimiser.learning_rate
+    constants[0] = learning_rate
     constants[1], constants[2] = b1, 1 - b1
     constants[3], constants[4] = b2, 1 - b2
     constants[5], constants[6] = 1.0, optimiser.epsilon

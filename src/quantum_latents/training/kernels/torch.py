@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,17 @@ from quantum_latents.models.nn import StackedMLP
 from quantum_latents.training.settings import WGANSpec
 
 __all__ = ["MolGANTorchKernel", "TorchKernel"]
+
+
+def _steps(
+    kernel: TorchKernel | MolGANTorchKernel, draws: tuple[Tensor, ...], done: int
+) -> Iterator[tuple[Tensor, ...]]:
+    """Yield each step's draws, with both optimisers at its learning rate."""
+    rates = kernel.training.learning_rates(done, done + len(draws[0]))
+    for rate, step in zip(rates, zip(*draws, strict=True), strict=True):
+        for optimiser in (kernel.generator_optimiser, kernel.critic_optimiser):
+            optimiser.param_groups[0]["lr"] = float(rate)
+        yield step
 
 
 class TorchKernel:
@@ -51,7 +64,7 @@ class TorchKernel:
             done: generator steps made before; the optimisers count for themselves.
             running: runs whose result is wanted; the others are carried along.
         """
-        return torch.stack([self._train_step(*step) for step in zip(*draws, strict=True)])
+        return torch.stack([self._train_step(*step) for step in _steps(self, draws, done)])
 
     def _train_step(self, real: Tensor, z: Tensor, mix: Tensor) -> Tensor:
         spec = self.training
@@ -141,7 +154,7 @@ class MolGANTorchKernel:
             running: runs whose result is wanted; the others are carried along.
         """
         with torch.enable_grad():
-            return torch.stack([self._train_step(*step) for step in zip(*draws, strict=True)])
+            return torch.stack([self._train_step(*step) for step in _steps(self, draws, done)])
 
     def _train_step(self, real: Tensor, z: Tensor, mix: Tensor, noise: Tensor) -> Tensor:
         spec = self.training

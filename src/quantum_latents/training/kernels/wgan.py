@@ -72,7 +72,9 @@ def _critic_gradient(critic, run, batch, weight, losses):
 
 
 @numba.njit(error_model="numpy")
-def _train_run(critic, generator, critic_rule, generator_rule, settings, run, done, draws, losses):
+def _train_run(
+    critic, generator, critic_rule, generator_rule, settings, run, done, rates, draws, losses
+):
     reals, latents, mixes = draws
     batch, num_critic, weight = settings
     seed = layer_rows(critic, critic.back, len(critic.widths) - 1, 0, 3 * batch)
@@ -100,7 +102,7 @@ def _train_run(critic, generator, critic_rule, generator_rule, settings, run, do
                     points[2 * batch + row, i] = y + mixes[t, run, at, 0] * (x - y)
             wanted = 3 if k == num_critic - 1 else 0
             _critic_gradient(critic, run, batch, weight, losses[t, :wanted])
-            update(critic_rule, critic, run, (done + t) * num_critic + k + 1)
+            update(critic_rule, critic, run, (done + t) * num_critic + k + 1, rates[t])
         for row in range(batch):
             for i in range(points.shape[1]):
                 points[row, i] = fake[last + row, i]
@@ -111,7 +113,7 @@ def _train_run(critic, generator, critic_rule, generator_rule, settings, run, do
                 by_fake[row, i] = by_points[row, i]
         cotangents(generator, run, last, num_points, num_points)
         weight_gradients(generator, run, last, num_points, num_points)
-        update(generator_rule, generator, run, done + t + 1)
+        update(generator_rule, generator, run, done + t + 1, rates[t])
 
 
 def _cached(sources: str):
@@ -119,7 +121,7 @@ def _cached(sources: str):
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
     def train_run(
-        critic, generator, critic_rule, generator_rule, settings, run, done, draws, losses
+        critic, generator, critic_rule, generator_rule, settings, run, done, rates, draws, losses
     ):
         """Make len(losses) generator steps of one run.
 
@@ -131,12 +133,22 @@ def _cached(sources: str):
             settings: `WGANSettings`.
             run: place of the run in the stack.
             done: generator steps made before.
+            rates: (T,), learning rates.
             draws: x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z), e (T, S, c B, 1).
             losses: (T, 3) float64, written: those of `GANStack.losses`.
         """
         if sources:
             _train_run(
-                critic, generator, critic_rule, generator_rule, settings, run, done, draws, losses
+                critic,
+                generator,
+                critic_rule,
+                generator_rule,
+                settings,
+                run,
+                done,
+                rates,
+                draws,
+                losses,
             )
 
     return train_run
