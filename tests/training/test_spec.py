@@ -94,7 +94,8 @@ CHANGED = {
     "num_photons": 7, "interferometer": "time-bin:1", "sharing": "independent",
     "hidden": (8, 9), "initialisation": "orthogonal", "num_steps": 11, "batch_size": 5,
     "critic_steps": 4, "gradient_penalty": 9.0, "learning_rate": 4e-4, "alpha": 0.9,
-    "epsilon": 1e-7, "precision": "float64", "divergence_threshold": 1e7, "averaging": 0.9, "decay": 0.5,
+    "epsilon": 1e-7, "precision": "float64", "divergence_threshold": 1e7, "averaging": 0.9,
+    "decay": 0.5,
     "model.generator.reinject_latent": True, "model.generator.non_decreasing": True,
     "num_samples": 99, "seed": 1,
 }  # fmt: skip

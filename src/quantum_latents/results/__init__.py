@@ -1,5 +1,6 @@
 """Rows of finished runs, and honest paired statistics made from them alone."""
 
+from quantum_latents.results.doses import DoseResponse, dose_response
 from quantum_latents.results.selection import (
     MetricFacts,
     Missing,
@@ -43,6 +44,7 @@ __all__ = [
     "ROW_SCHEMA",
     "STUDY_SCHEMA",
     "Comparison",
+    "DoseResponse",
     "MetricFacts",
     "Missing",
     "RowStore",
@@ -51,6 +53,7 @@ __all__ = [
     "check_study",
     "data_sets",
     "deterministic_part",
+    "dose_response",
     "effect_size",
     "equivalence",
     "family",
