@@ -25,6 +25,7 @@ from quantum_latents.latents import (
     BernoulliSpec,
     GaussianSpec,
     LatentSpec,
+    NoisyPhotonicSpec,
     PhotonicSpec,
     bank_spec,
     build_latent,
@@ -44,6 +45,9 @@ LATENTS: dict[str, LatentSpec | None] = {
     "quantum, time-bin": replace(_PHOTONIC, interferometer="time-bin:1,1"),
     "quantum, fresh": replace(_PHOTONIC, bank_size=None),
     "distinguishable": replace(_PHOTONIC, name="distinguishable", sharing="independent"),
+    "interference:0.5": NoisyPhotonicSpec(
+        name="interference:0.5", num_photons=2, interferometer="haar", interference=0.5, **_SHARED
+    ),
     "bernoulli": BernoulliSpec(**_SHARED),
     "gaussian": GaussianSpec(**_SHARED),
     "bank": None,  # made from a folder, below

@@ -6,6 +6,7 @@ from quantum_latents.latents.sources import (
     BernoulliSource,
     Card,
     GaussianSource,
+    NoisyPhotonicSource,
     PhotonicSource,
     Source,
 )
@@ -14,8 +15,10 @@ from quantum_latents.latents.specs import (
     BernoulliSpec,
     GaussianSpec,
     LatentSpec,
+    NoisyPhotonicSpec,
     PhotonicSpec,
     Scaling,
+    noisy_name,
 )
 from quantum_latents.latents.stored import bank_spec
 
@@ -29,6 +32,8 @@ __all__ = [
     "Latent",
     "LatentSpec",
     "Moments",
+    "NoisyPhotonicSource",
+    "NoisyPhotonicSpec",
     "PhotonicSource",
     "PhotonicSpec",
     "Scaling",
@@ -37,5 +42,6 @@ __all__ = [
     "build_latent",
     "card_of",
     "interferometer_of",
+    "noisy_name",
     "quantum_latent",
 ]

@@ -14,18 +14,22 @@ from quantum_latents.latents.sources import (
     BernoulliSource,
     Card,
     GaussianSource,
+    NoisyPhotonicSource,
     PhotonicSource,
     Source,
+    noisy_card,
 )
 from quantum_latents.latents.specs import (
     BankSpec,
     BernoulliSpec,
     GaussianSpec,
     LatentSpec,
+    NoisyPhotonicSpec,
     PhotonicSpec,
 )
 from quantum_latents.latents.stored import StoredSource, find_bank, stored_card
 from quantum_latents.random import Stream, stream
+from quantum_latents.samplers import Noise
 from quantum_latents.samplers.probabilities import Statistics
 
 __all__ = ["build_latent", "card_of", "interferometer_of", "quantum_latent"]
@@ -70,25 +74,35 @@ def build_latent(spec: LatentSpec, seed: int, cache: Path) -> Latent:
 
 
 def _bank(source: Source, num_samples: int, shots: Stream, cache: Path):
-    if not isinstance(source, PhotonicSource):
+    if not isinstance(source, PhotonicSource | NoisyPhotonicSource):
         return source.draw(num_samples, shots)
     recipe = BankRecipe(
         interferometer=source.interferometer.recipe,
         occupation=source.occupation,
-        statistics=source.statistics,
+        statistics="boson" if isinstance(source, NoisyPhotonicSource) else source.statistics,
         num_samples=num_samples,
         stream=shots,
+        noise=source.noise if isinstance(source, NoisyPhotonicSource) else None,
     )
     return build_bank(recipe, cache / recipe.digest).counts
 
 
-def _source(spec: GaussianSpec | BernoulliSpec | PhotonicSpec, seed: int) -> Source:
+def _source(
+    spec: GaussianSpec | BernoulliSpec | PhotonicSpec | NoisyPhotonicSpec, seed: int
+) -> Source:
     if isinstance(spec, GaussianSpec):
         return GaussianSource(spec.dim)
     if isinstance(spec, BernoulliSpec):
         return BernoulliSource(spec.dim)
     occupation = evenly_spread(spec.dim, spec.num_photons)
-    return PhotonicSource(interferometer_of(spec, seed), occupation, _statistics(spec))
+    device = interferometer_of(spec, seed)
+    if isinstance(spec, NoisyPhotonicSpec):
+        return NoisyPhotonicSource(device, occupation, _noise(spec))
+    return PhotonicSource(device, occupation, _statistics(spec))
+
+
+def _noise(spec: NoisyPhotonicSpec) -> Noise:
+    return Noise(interference=spec.interference, input_transmission=spec.transmission)
 
 
 def _statistics(spec: PhotonicSpec) -> Statistics:
@@ -108,15 +122,18 @@ def card_of(spec: LatentSpec) -> Card:
         return BernoulliSource.card
     if isinstance(spec, BankSpec):
         return stored_card(spec.name.removeprefix("bank:"))
+    if isinstance(spec, NoisyPhotonicSpec):
+        return noisy_card(_noise(spec))
     card = PHOTONIC_CARDS[_statistics(spec)]
     if spec.name == "distinguishable" and spec.sharing == "independent":
         return replace(card, shares="photon total, and the law its interferometer is drawn from")
     return card
 
 
-def interferometer_of(spec: PhotonicSpec, seed: int) -> Interferometer:
+def interferometer_of(spec: PhotonicSpec | NoisyPhotonicSpec, seed: int) -> Interferometer:
     """Return the interferometer of a photonic latent at a seed."""
-    names = ("interferometer",) if spec.sharing == "shared" else ("interferometer", spec.name)
+    is_own = isinstance(spec, PhotonicSpec) and spec.sharing == "independent"
+    names = ("interferometer", spec.name) if is_own else ("interferometer",)
     kind, _, delays = spec.interferometer.partition(":")
     text = f"{kind}:{spec.dim}:{delays}" if delays else f"{kind}:{spec.dim}"
     return parse(text, stream(seed, *names))

@@ -13,7 +13,14 @@ import numpy as np
 
 from quantum_latents.circuits import Interferometer
 from quantum_latents.random import Stream
-from quantum_latents.samplers import BosonSampler, DistinguishableSampler
+from quantum_latents.samplers import (
+    BosonSampler,
+    DistinguishableSampler,
+    Noise,
+    NoisySampler,
+    noisy_covariance,
+    noisy_mean,
+)
 from quantum_latents.samplers.probabilities import Statistics, covariance, mean_occupancy
 
 __all__ = [
@@ -21,6 +28,7 @@ __all__ = [
     "BernoulliSource",
     "Card",
     "GaussianSource",
+    "NoisyPhotonicSource",
     "PhotonicSource",
     "Source",
 ]
@@ -181,3 +189,61 @@ class PhotonicSource:
             kind = BosonSampler if self.statistics == "boson" else DistinguishableSampler
             self._sampler = kind(self.interferometer, self.occupation)
         return self._sampler.sample(num_samples, stream)
+
+
+class NoisyPhotonicSource:
+    """Photon counts of an interferometer whose photons interfere partly, or get lost.
+
+    Args:
+        interferometer: m modes; the latent has m coordinates.
+        occupation: photons in each input mode, (m,).
+        noise: overlap of the photons and loss at the input, or any other without post-selection.
+
+    Raises:
+        TypeError, ValueError: a noise that does not fit.
+
+    >>> from quantum_latents.circuits import from_unitary
+    >>> from quantum_latents.random import stream
+    >>> splitter = from_unitary(np.array([[1, 1], [1, -1]]) / np.sqrt(2))
+    >>> source = NoisyPhotonicSource(splitter, (1, 1), Noise(interference=0.5))
+    >>> source.mean, source.variance.round(12)
+    (array([1., 1.]), array([0.625, 0.625]))
+    """
+
+    def __init__(
+        self, interferometer: Interferometer, occupation: tuple[int, ...], noise: Noise
+    ) -> None:
+        self.interferometer, self.occupation, self.noise = interferometer, occupation, noise
+        self.dim = interferometer.num_modes
+        self.mean = noisy_mean(interferometer, occupation, noise)
+        self.variance = np.diag(noisy_covariance(interferometer, occupation, noise)).copy()
+        self.card = noisy_card(noise)
+        self._sampler: NoisySampler | None = None
+
+    def draw(self, num_samples: int, stream: Stream) -> np.ndarray:
+        """Return uint8 (num_samples, m)."""
+        if self._sampler is None:
+            self._sampler = NoisySampler(self.interferometer, self.occupation, self.noise)
+        return self._sampler.sample(num_samples, stream)
+
+
+def noisy_card(noise: Noise) -> Card:
+    """Return the card of photons with this overlap and this loss at the input."""
+    x, transmission = noise.interference, noise.input_transmission
+    if noise.is_ideal:
+        return PHOTONIC_CARDS["boson"]
+    what, shares = [], []
+    if x < 1:
+        what.append(f"each photon interferes with probability {x:g}")
+        shares.append(
+            f"mean occupancy of every mode, and {x * x:g} of what interference adds to variances "
+            "and pair correlations"
+        )
+    if transmission != 1:
+        what.append(f"each photon is lost with probability {1 - float(transmission):g}")  # type: ignore[arg-type]
+        shares.append("the relative occupancies, not the photon total")
+    return Card(
+        f"photon counts where {' and '.join(what)}",
+        "; ".join(shares),
+        "exponential in the photons that interfere" if x else "linear in the photons",
+    )

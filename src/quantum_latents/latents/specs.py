@@ -14,8 +14,10 @@ __all__ = [
     "BernoulliSpec",
     "GaussianSpec",
     "LatentSpec",
+    "NoisyPhotonicSpec",
     "PhotonicSpec",
     "Scaling",
+    "noisy_name",
 ]
 
 Scaling = Literal["raw", "centred", "standardised", "minus_half"]
@@ -88,17 +90,65 @@ class PhotonicSpec(_Shared):
             raise ValueError(
                 f"a photonic latent is 'quantum' or 'distinguishable', not {self.name!r}"
             )
-        if not 1 <= self.num_photons <= self.dim:
-            raise ValueError(
-                f"num_photons is between 1 and the {self.dim} modes, not {self.num_photons}"
-            )
-        if self.interferometer != "haar" and not self.interferometer.startswith("time-bin:"):
-            raise ValueError(
-                "interferometer is 'haar' or 'time-bin:' with delays such as 'time-bin:1,3,9', "
-                f"not {self.interferometer!r}"
-            )
+        _check_photons(self.num_photons, self.dim)
+        _check_interferometer(self.interferometer)
         if self.sharing not in ("shared", "independent"):
             raise ValueError(f"sharing is 'shared' or 'independent', not {self.sharing!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoisyPhotonicSpec(_Shared):
+    """The quantum latent of a seed with one thing changed: how far its photons interfere or get
+    lost. Its interferometer is the quantum latent's.
+
+    Further attributes than those of `GaussianSpec`:
+        name: `noisy_name` of the next two, such as `interference:0.5`.
+        interference: x in [0, 1], see `samplers.Noise`: 1 is boson sampling, 0 distinguishable.
+        transmission: probability that a photon gets into the interferometer, in (0, 1].
+        num_photons, interferometer: the quantum latent's.
+    """
+
+    name: str
+    num_photons: int
+    interferometer: str
+    interference: float = 1.0
+    transmission: float = 1.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.interference <= 1:
+            raise ValueError(f"interference is in [0, 1], not {self.interference}")
+        if not 0 < self.transmission <= 1:
+            raise ValueError(f"transmission is in (0, 1], not {self.transmission}")
+        if self.name != (name := noisy_name(self.interference, self.transmission)):
+            raise ValueError(f"this latent's name is {name!r}, not {self.name!r}")
+        _check_photons(self.num_photons, self.dim)
+        _check_interferometer(self.interferometer)
+
+
+def noisy_name(interference: float, transmission: float = 1.0) -> str:
+    """Return what a latent with this overlap and transmission is called.
+
+    >>> noisy_name(0.5), noisy_name(1.0, 0.9), noisy_name(0.25, 0.9)
+    ('interference:0.5', 'transmission:0.9', 'interference:0.25,transmission:0.9')
+    """
+    loss = f"transmission:{transmission:g}"
+    if transmission == 1:
+        return f"interference:{interference:g}"
+    return loss if interference == 1 else f"interference:{interference:g},{loss}"
+
+
+def _check_photons(num_photons: int, dim: int) -> None:
+    if not 1 <= num_photons <= dim:
+        raise ValueError(f"num_photons is between 1 and the {dim} modes, not {num_photons}")
+
+
+def _check_interferometer(interferometer: str) -> None:
+    if interferometer != "haar" and not interferometer.startswith("time-bin:"):
+        raise ValueError(
+            "interferometer is 'haar' or 'time-bin:' with delays such as 'time-bin:1,3,9', "
+            f"not {interferometer!r}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,4 +179,4 @@ class BankSpec(_Shared):
             )
 
 
-LatentSpec = GaussianSpec | BernoulliSpec | PhotonicSpec | BankSpec
+LatentSpec = GaussianSpec | BernoulliSpec | PhotonicSpec | NoisyPhotonicSpec | BankSpec
