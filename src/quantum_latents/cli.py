@@ -35,6 +35,7 @@ _RECIPES = {
     "table2": "Table II of the paper: molecules (--data qm9 or FILE), four latents",
     "hyperparameters": "Appendix H: initialisation and learning rate as factors, on molecules",
     "mixture": "Figure 2 of the paper: seven blobs on a circle, four latents",
+    "interference": "the interference dial: dose and response, from no interference to full",
     "compare": "your own data (--data FILE), four latents",
 }
 
@@ -55,7 +56,7 @@ class Run:
     """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """table1, table2, hyperparameters, mixture or compare."""
+    """table1, table2, hyperparameters, mixture, interference or compare."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -65,7 +66,8 @@ class Run:
     """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default). table2 takes
     bank:FOLDER too, the shots of a bank."""
     data: str | None = None
-    """compare: your file (npy, npz, csv, parquet; one row a sample). table1: quantum,bernoulli.
+    """compare: your file (npy, npz, csv, parquet; one row a sample). table1, interference:
+    quantum,bernoulli.
     Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
@@ -78,6 +80,8 @@ class Run:
     """Molecules: haar (by default), 1-1 or 1-3-9; or several, such as haar,1-1."""
     setup: str | None = None
     """table2: paper (by default), or tuned: another initialisation, batch and learning rate."""
+    doses: str | None = None
+    """interference: overlaps of the photons in [0, 1], such as 0,0.5,1 (0,0.25,0.5,0.75,1)."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
     workers: int | None = None
@@ -380,6 +384,16 @@ def _study(command: Run) -> Study:
     elif command.recipe == "table1":
         chosen = _names(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
+    elif command.recipe == "interference":
+        if wanted is not None:
+            raise ValueError("interference has latents of its own: name --doses, not --latents")
+        chosen = _names(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
+        study = recipes.interference(
+            command.preset,
+            num_seeds=command.seeds,
+            doses=_doses(command.doses) or recipes.DOSES,
+            data_sets=chosen,
+        )
     elif command.recipe in _MOLECULAR:
         study = _molecular(command, dims, banks, settings)
     else:
@@ -397,6 +411,7 @@ _BELONGS_TO = {
     "latent_dim": ("compare", "table2", "hyperparameters"),
     "interferometer": ("table2", "hyperparameters"),
     "setup": ("table2",),
+    "doses": ("interference",),
 }
 """Options of `qlat run` that only some recipes take."""
 
@@ -409,6 +424,17 @@ def _lengths(text: str | None) -> tuple[int, ...]:
     if len(set(words)) != len(words):
         raise ValueError(f"--latent-dim names a length twice: {text!r}")
     return tuple(int(word) for word in words)
+
+
+def _doses(text: str | None) -> tuple[float, ...]:
+    """Return overlaps from `--doses`."""
+    try:
+        doses = tuple(float(word) for word in (text or "").split(",") if word)
+    except ValueError:
+        doses = (-1.0,)
+    if not all(0 <= dose <= 1 for dose in doses):
+        raise ValueError(f"--doses are numbers in [0, 1] such as 0,0.5,1, not {text!r}")
+    return doses
 
 
 def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:

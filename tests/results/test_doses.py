@@ -91,7 +91,7 @@ def test_one_seed_decides_nothing():
 @pytest.mark.parametrize(
     ("values", "direction", "said"),
     [
-        ({0.0: {0: 1.0}, 1.0: {0: 1.0}}, "lower", "three doses or more"),
+        ({0.0: {0: 1.0}, 1.0: {0: 1.0}}, "lower", "needs 3 doses or more"),
         ({0.0: {0: 1.0}, 1.0: {0: 1.0}, np.inf: {0: 1.0}}, "lower", "finite number, not inf"),
         ({0.0: {0: 1.0}, 1.0: {0: np.nan}, 2.0: {0: 1.0}}, "lower", "nan is not finite"),
         ({0.0: {0: 1.0}, 1.0: {0: 1.0}, 2.0: {0: 1.0}}, "best", "'best'"),

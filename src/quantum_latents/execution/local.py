@@ -181,6 +181,8 @@ def _freeze(study: Study, directory: Path, command: str, commit: str) -> None:
     if study.groups:
         of_runs = zip(study.runs, study.groups, strict=True)
         description["groups"] = {run.digest: list(names) for run, names in of_runs}
+    if study.doses:
+        description["doses"] = {"label": study.dose_label, "of": dict(study.doses)}
     if study.paper is not None:
         description["paper"] = {
             "source": study.paper.source,

@@ -1,7 +1,9 @@
 """The paper's tables and ours, as functions that return studies."""
 
 from quantum_latents.recipes.compare import compare
+from quantum_latents.recipes.discrete import DATA_SETS
 from quantum_latents.recipes.hyperparameters import hyperparameters
+from quantum_latents.recipes.interference import DOSES, interference
 from quantum_latents.recipes.mixture import mixture
 from quantum_latents.recipes.molecules import INTERFEROMETERS, SETUPS
 from quantum_latents.recipes.presets import PRESETS
@@ -14,11 +16,12 @@ from quantum_latents.recipes.study import (
     with_bank_size,
     with_num_steps,
 )
-from quantum_latents.recipes.table1 import DATA_SETS, table1
+from quantum_latents.recipes.table1 import table1
 from quantum_latents.recipes.table2 import table2
 
 __all__ = [
     "DATA_SETS",
+    "DOSES",
     "INTERFEROMETERS",
     "LATENTS",
     "PRESETS",
@@ -28,6 +31,7 @@ __all__ = [
     "Study",
     "compare",
     "hyperparameters",
+    "interference",
     "mixture",
     "settings_of",
     "table1",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from quantum_latents.latents import BernoulliSpec, GaussianSpec, LatentSpec, PhotonicSpec
@@ -73,6 +73,8 @@ class Study:
         paper: published figures that the page shows beside ours; None for none.
         groups: for a study of several comparisons on one data set, the names of those that each
             run belongs to, in the order of `runs`; paired statistics stay inside a group.
+        doses: for a study of dose and response, the latents' doses by name; three or more.
+        dose_label: what is dosed.
     """
 
     name: str
@@ -87,6 +89,8 @@ class Study:
     reference: str = "quantum"
     paper: PaperFigures | None = None
     groups: tuple[tuple[str, ...], ...] = ()
+    doses: Mapping[str, float] = field(default_factory=dict)
+    dose_label: str = ""
 
     def __post_init__(self):
         if not self.runs:

@@ -28,7 +28,13 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from quantum_latents.results import Comparison, mean_interval, mean_standard_error, ordered
+from quantum_latents.results import (
+    Comparison,
+    DoseResponse,
+    mean_interval,
+    mean_standard_error,
+    ordered,
+)
 from quantum_latents.results.wording import is_count, number_text
 
 __all__ = [
@@ -40,6 +46,7 @@ __all__ = [
     "differences_figure",
     "distribution_figure",
     "marginals_figure",
+    "response_figure",
     "scatter_figure",
     "seeds_figure",
     "styles",
@@ -195,16 +202,7 @@ def seeds_figure(
             numbers = list(points.values())
             _mean_bar(axes, index + 0.3, numbers, style[name])
         if floor is not None:
-            axes.axhline(floor, color=_MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-            axes.annotate(
-                "sampling floor",
-                (1, floor),
-                xycoords=("axes fraction", "data"),
-                ha="right",
-                va="bottom",
-                fontsize=7.5,
-                color=_MUTED,
-            )
+            _floor_line(axes, floor)
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_xticks(range(len(names)), [_wrapped(name) for name in names])
         axes.tick_params(axis="x", length=0)
@@ -295,6 +293,52 @@ def differences_figure(
         _fit(figure, axes, above=0.14)
 
     return _svg(draw, (_PANEL[0], 1.35 + 0.48 * len(comparisons)), title)
+
+
+def response_figure(
+    curve: DoseResponse,
+    *,
+    title: str,
+    dose_label: str,
+    label: str,
+    floor: float | None = None,
+    count: bool = False,
+) -> str:
+    """Draw a metric against a dose: every seed's line, the means with their intervals.
+
+    Args:
+        curve: from `results.dose_response`.
+        title: what is shown.
+        dose_label: of the horizontal axis.
+        label: of the vertical axis: metric, unit.
+        floor: sampling floor of the metric, a dashed line.
+        count: whether the metric counts things: thousands are separated.
+
+    The bar at a dose is the typical-value interval of its mean, where there are seeds enough for
+    one; the seeds' own level is in it, so judge the response by the lines and the slope.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        look = styles(["quantum"])["quantum"]
+        for values in curve.values:
+            axes.plot(curve.doses, values, color=_MUTED, linewidth=0.6, alpha=0.45, zorder=1)
+        axes.plot(curve.doses, curve.means, color=look.colour, linewidth=1.2, zorder=3)
+        for dose, values in zip(curve.doses, zip(*curve.values, strict=True), strict=True):
+            _mean_bar(axes, dose, list(values), look)
+        if floor is not None:
+            _floor_line(axes, floor)
+        axes.set_xticks(curve.doses, [f"{dose:g}" for dose in curve.doses])
+        axes.set_xlabel(dose_label)
+        axes.set_ylabel(label)
+        axes.grid(axis="y")
+        if count:
+            axes.yaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
+        lines = textwrap.wrap(title, _TITLE_CHARACTERS) or [""]
+        axes.set_title("\n".join(lines))
+        _fit(figure, axes, above=0.16 * (len(lines) - 1))
+
+    return _svg(draw, (_PANEL[0], 2.8), title)
 
 
 def curves_figure(
@@ -579,6 +623,19 @@ def _fit(figure: Figure, axes: Axes, *, above: float = 0.0, below: float = 0.0) 
         right=1 - 0.1 / width,
         bottom=(0.1 + below + 0.125 * lines + (0.19 if axes.get_xlabel() else 0)) / height,
         top=1 - (0.3 + above) / height,
+    )
+
+
+def _floor_line(axes: Axes, floor: float) -> None:
+    axes.axhline(floor, color=_MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    axes.annotate(
+        "sampling floor",
+        (1, floor),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        fontsize=7.5,
+        color=_MUTED,
     )
 
 

@@ -21,7 +21,15 @@ from markupsafe import Markup
 
 from quantum_latents import __version__
 from quantum_latents.report.pictures import Picture, read_pictures
-from quantum_latents.report.tables import ARROWS, TRIVIAL, Section, Table, table
+from quantum_latents.report.tables import (
+    ARROWS,
+    RESPONSE_FOOTNOTE,
+    RESPONSE_HEADER,
+    TRIVIAL,
+    Section,
+    Table,
+    table,
+)
 from quantum_latents.results import (
     MIN_PAIRS_INTERVAL,
     MIN_SEEDS_VERDICT,
@@ -157,6 +165,9 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
             }
             for section in numbers.sections
         ],
+        "responses": _responses(numbers),
+        "response_header": RESPONSE_HEADER,
+        "response_note": RESPONSE_FOOTNOTE,
         "curves": _curves(rows, numbers, style),
         "previews": _previews(rows, numbers, style, directory),
         "diverged": [row for row in written if row["status"] == "diverged"],
@@ -238,6 +249,35 @@ def _seed_figures(
             )
         )
     return drawn
+
+
+def _responses(numbers: Table) -> list[dict[str, Any]]:
+    """Return, of each data set with doses, the figures of its primary or leading metrics."""
+    from quantum_latents.report import figures
+
+    groups = []
+    for section in numbers.sections:
+        drawn = []
+        for facts in section.columns:
+            if (curve := section.responses.get(facts.name)) is None:
+                continue
+            arrow = f"{ARROWS[facts.direction]} {facts.direction} is better"
+            drawn.append(
+                Markup(
+                    figures.response_figure(
+                        curve,
+                        title=facts.label,
+                        dose_label=section.dose_label,
+                        label=f"{facts.unit}   {arrow}".strip(),
+                        floor=section.floors[facts.name],
+                        count=facts.is_count,
+                    )
+                )
+            )
+        if drawn:
+            lines = section.response_lines()
+            groups.append({"section": section, "figures": drawn, "lines": lines})
+    return groups
 
 
 def _curves(rows: Sequence[Row], numbers: Table, style: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,11 +17,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from quantum_latents.results import (
+    MIN_DOSES,
     Comparison,
+    DoseResponse,
     MetricFacts,
     Missing,
     check_study,
     data_sets,
+    dose_response,
     family,
     in_groups,
     latents,
@@ -51,6 +54,8 @@ __all__ = [
     "FLOOR",
     "FORMATS",
     "MAX_COLUMNS",
+    "RESPONSE_FOOTNOTE",
+    "RESPONSE_HEADER",
     "TRIVIAL",
     "Cell",
     "Grid",
@@ -68,6 +73,9 @@ ARROWS = {"lower": "↓", "higher": "↑"}
 
 MAX_COLUMNS = 8
 """Most metrics that are columns of one grid."""
+
+RESPONSE_HEADER = ("metric", "slope", "95 % interval", "p", "trend to better", "to worse", "seeds")
+"""Columns of the grid of responses to a dose."""
 
 FLOOR, TRIVIAL = "floor", "random valence"
 """Names of the baselines' rows."""
@@ -175,6 +183,9 @@ class Section:
             where they say so.
         missing: finished runs without a value of a metric, and why.
         published: somebody's figures for these cells.
+        responses: metric -> its response to the study's doses; empty where none are declared or
+            no seed has a value at all of them.
+        dose_label: what is dosed.
     """
 
     data: str
@@ -189,6 +200,8 @@ class Section:
     trivial_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     published: tuple[Published, ...] = ()
+    responses: dict[str, DoseResponse] = field(default_factory=dict)
+    dose_label: str = ""
 
     @property
     def columns(self) -> tuple[MetricFacts, ...]:
@@ -268,7 +281,30 @@ class Section:
                 for p in self.published
             ]
             grids.append(Grid("Beside published figures", [*_PUBLISHED_HEADER], lines))
+        if self.responses:
+            title = f"Response to {self.dose_label}"
+            grids.append(Grid(title, [*RESPONSE_HEADER], self.response_lines()))
         return grids
+
+    def response_lines(self) -> list[list[str]]:
+        """Return the response of each metric as text, under `RESPONSE_HEADER`."""
+        lines = []
+        for facts in self.metrics:
+            if (curve := self.responses.get(facts.name)) is None:
+                continue
+            better = "↓" if curve.direction == "lower" else "↑"
+            lines.append(
+                [
+                    f"{facts.heading} {better}",
+                    number_text(curve.slope),
+                    interval_text(curve.interval),
+                    p_text(curve.p_slope),
+                    p_text(curve.p_better),
+                    p_text(curve.p_worse),
+                    str(len(curve.seeds)),
+                ]
+            )
+        return lines
 
     def missing_lines(self) -> list[str]:
         """Return one sentence for each reason that metrics of a latent have no value."""
@@ -328,6 +364,8 @@ class Table:
             notes.append(_SIZES_FOOTNOTE)
         if any(section.published for section in self.sections):
             notes.append(_PUBLISHED_FOOTNOTE.format(source=self.paper))
+        if any(section.responses for section in self.sections):
+            notes.append(RESPONSE_FOOTNOTE)
         return " ".join(notes)
 
     def brief(self, metrics: Collection[str]) -> Table:
@@ -490,6 +528,12 @@ _SIZES_FOOTNOTE = (
 _PUBLISHED_FOOTNOTE = (
     "Published: {source}; other code and other seeds, so that nothing is paired and nothing tested."
 )
+RESPONSE_FOOTNOTE = (
+    "Slope: of a straight line through a seed's doses, in the metric's unit for a dose of 1, mean "
+    "over the seeds; its interval and p are of the exact sign-flip test. The trends "
+    "are one-sided p of Page's L, that the metric gets better, or worse, with every dose. None is "
+    "adjusted for the number of metrics."
+)
 _PUBLISHED_HEADER = ("metric", "latent", "ours", "published")
 _OPTIONAL = frozenset(
     {
@@ -499,6 +543,8 @@ _OPTIONAL = frozenset(
         "trivial_sizes",
         "missing",
         "published",
+        "responses",
+        "dose_label",
         "sizes",
         "is_count",
         "paper",
@@ -551,6 +597,8 @@ def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any])
         trivial_sizes={name: sizes for name, sizes in trivial_sizes.items() if sizes},
         missing=tuple(missing_values(rows, data)),
         published=_published(data, study["paper"], facts, cells),
+        responses=_responses(rows, data, study["doses"], facts),
+        dose_label=(study["doses"] or {}).get("label", ""),
     )
 
 
@@ -560,6 +608,27 @@ def _leading(names: Sequence[str], primary: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in primary)[:MAX_COLUMNS] or tuple(
         names[:_NUM_LEADING]
     )
+
+
+def _responses(
+    rows: Sequence[Mapping[str, Any]],
+    data: str,
+    doses: Mapping[str, Any] | None,
+    facts: Mapping[str, MetricFacts],
+) -> dict[str, DoseResponse]:
+    """Return the response of each metric to the doses whose runs exist, if they are enough."""
+    present = set(latents(rows))
+    of = {name: dose for name, dose in (doses or {}).get("of", {}).items() if name in present}
+    if len(set(of.values())) < MIN_DOSES:
+        return {}
+    found = {
+        name: dose_response(
+            {dose: values_by_seed(rows, data, latent, name) for latent, dose in of.items()},
+            fact.direction,
+        )
+        for name, fact in facts.items()
+    }
+    return {name: curve for name, curve in found.items() if curve is not None}
 
 
 def _published(

@@ -1,6 +1,6 @@
 """Rows of finished runs, and honest paired statistics made from them alone."""
 
-from quantum_latents.results.doses import DoseResponse, dose_response
+from quantum_latents.results.doses import MIN_DOSES, DoseResponse, dose_response
 from quantum_latents.results.selection import (
     MetricFacts,
     Missing,
@@ -39,6 +39,7 @@ from quantum_latents.results.study import STUDY_SCHEMA, check_study, in_groups, 
 from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT, Verdict, family, verdict
 
 __all__ = [
+    "MIN_DOSES",
     "MIN_PAIRS_INTERVAL",
     "MIN_SEEDS_VERDICT",
     "ROW_SCHEMA",

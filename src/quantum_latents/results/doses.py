@@ -22,7 +22,10 @@ import numpy as np
 
 from quantum_latents.results.statistics import bca_interval, mean_standard_error, typical_values
 
-__all__ = ["DoseResponse", "dose_response"]
+__all__ = ["MIN_DOSES", "DoseResponse", "dose_response"]
+
+MIN_DOSES = 3
+"""Fewer doses have a difference, not a response."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,7 @@ class DoseResponse:
     Attributes:
         doses: ascending, (D,).
         seeds: those with a value at every dose, ascending, (n,).
-        values: float64 (n, D).
+        values: n rows of D.
         num_dropped: seeds left out because a value is missing.
         direction: which way the metric is better.
         means, standard_errors: of each dose; an error is None for one seed.
@@ -48,7 +51,7 @@ class DoseResponse:
 
     doses: tuple[float, ...]
     seeds: tuple[int, ...]
-    values: np.ndarray
+    values: tuple[tuple[float, ...], ...]
     num_dropped: int
     direction: Literal["lower", "higher"]
     means: tuple[float, ...]
@@ -93,8 +96,8 @@ def dose_response(
     if direction not in ("lower", "higher"):
         raise ValueError(f"a direction is 'lower' or 'higher', not {direction!r}")
     doses = sorted(values)
-    if len(doses) < 3:
-        raise ValueError(f"a dose-response needs three doses or more, not {doses}")
+    if len(doses) < MIN_DOSES:
+        raise ValueError(f"a response needs {MIN_DOSES} doses or more, not {doses}")
     if odd := [dose for dose in doses if not math.isfinite(dose)]:
         raise ValueError(f"a dose is a finite number, not {odd[0]!r}")
     every = set().union(*(values[dose] for dose in doses))
@@ -112,7 +115,7 @@ def dose_response(
     return DoseResponse(
         doses=tuple(doses),
         seeds=tuple(seeds),
-        values=y,
+        values=tuple(map(tuple, y.tolist())),
         num_dropped=len(every) - len(seeds),
         direction=direction,
         means=tuple(mean for mean, _ in columns),

@@ -33,6 +33,7 @@ _DEFAULTS: dict[str, Any] = {
     "num_runs": None,
     "paper": None,
     "groups": {},
+    "doses": None,
     "version": "",
     "commit": "",
 }
@@ -99,6 +100,7 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
         for names in groups.values()
     ):
         raise ValueError(f"{where}: 'groups' maps runs to lists of texts, not {groups!r:.80}")
+    _check_doses(filled["doses"], where)
     num_runs = filled["num_runs"]
     if num_runs is not None and (not isinstance(num_runs, int) or num_runs < 0):
         raise ValueError(f"{where}: 'num_runs' is a whole number, not {num_runs!r}")
@@ -155,6 +157,19 @@ def _check_paper(paper: Any, where: str) -> None:
                 f"{where}: each of the paper's figures has data, latent and metric (text), mean (a "
                 f"number) and standard_error (a number or null), not {figure!r:.120}"
             )
+
+
+def _check_doses(doses: Any, where: str) -> None:
+    """Refuse doses that no response could be drawn against."""
+    if doses is not None and (
+        not isinstance(doses, Mapping)
+        or not isinstance(doses.get("label"), str)
+        or not isinstance(doses.get("of"), Mapping)
+        or not all(_is_number(dose) for dose in doses["of"].values())
+    ):
+        raise ValueError(
+            f"{where}: 'doses' has a label (text) and, of each latent, a number, not {doses!r:.80}"
+        )
 
 
 def _is_number(value: Any) -> bool:
