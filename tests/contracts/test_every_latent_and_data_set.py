@@ -21,12 +21,16 @@ from quantum_latents.data import (
 )
 from quantum_latents.evaluation import evaluate
 from quantum_latents.latents import (
+    PRIORS,
+    RIVALS,
     BankSpec,
     BernoulliSpec,
     GaussianSpec,
     LatentSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
+    PriorSpec,
+    RivalSpec,
     bank_spec,
     build_latent,
 )
@@ -40,16 +44,35 @@ _SHARED = {"dim": 4, "scaling": "centred", "bank_size": 200, "num_held_out": NUM
 _PHOTONIC = PhotonicSpec(
     name="quantum", num_photons=2, interferometer="haar", sharing="shared", **_SHARED
 )
+# Three photons: two in four modes are not over-dispersed enough for every rival to exist.
+_RIVAL = RivalSpec(
+    name="shuffled", num_photons=3, interferometer="haar", sharing="shared", **_SHARED
+)
+_PRIOR = PriorSpec(name="uniform", parameter=None, **_SHARED)
+_PARAMETERS = {
+    "student_t": 5.0,
+    "gaussian_mixture": 6.0,
+    "rounded_gaussian": 1.0,
+    "poisson": 0.5,
+}
+_OTHER_LIGHT = {"mean_field", "fermions", "thermal"}
 LATENTS: dict[str, LatentSpec | None] = {
     "quantum": _PHOTONIC,
     "quantum, time-bin": replace(_PHOTONIC, interferometer="time-bin:1,1"),
     "quantum, fresh": replace(_PHOTONIC, bank_size=None),
     "distinguishable": replace(_PHOTONIC, name="distinguishable", sharing="independent"),
     "interference:0.5": NoisyPhotonicSpec(
-        name="interference:0.5", num_photons=2, interferometer="haar", interference=0.5, **_SHARED
+        name="interference:0.5",
+        num_photons=2,
+        interferometer="haar",
+        sharing="shared",
+        interference=0.5,
+        **_SHARED,
     ),
     "bernoulli": BernoulliSpec(**_SHARED),
     "gaussian": GaussianSpec(**_SHARED),
+    **{name: replace(_RIVAL, name=name) for name in RIVALS if name not in _OTHER_LIGHT},
+    **{name: replace(_PRIOR, name=name, parameter=_PARAMETERS.get(name)) for name in PRIORS},
     "bank": None,  # made from a folder, below
 }
 DATA_SETS: dict[str, DataSpec | None] = {

@@ -15,8 +15,8 @@ from quantum_latents.latents import (
 from quantum_latents.random import stream
 
 SHARED = {"dim": 8, "scaling": "centred", "bank_size": 4000, "num_held_out": 50}
-DEVICE = {"num_photons": 4, "interferometer": "haar"}
-QUANTUM = PhotonicSpec(name="quantum", sharing="shared", **DEVICE, **SHARED)
+DEVICE = {"num_photons": 4, "interferometer": "haar", "sharing": "shared"}
+QUANTUM = PhotonicSpec(name="quantum", **DEVICE, **SHARED)
 
 
 def dial(interference=1.0, transmission=1.0) -> NoisyPhotonicSpec:

@@ -30,8 +30,7 @@ def test_a_dose_changes_the_overlap_and_nothing_else():
     assert len({tuple(getattr(run.latent, name) for name in alike) for run in study.runs}) == 1
     for run in study.runs:
         assert getattr(run.latent, "interference", 1.0) == study.doses[run.latent.name]
-        # All have the interferometer that a seed names, also the quantum latent.
-        assert getattr(run.latent, "sharing", "shared") == "shared"
+        assert run.latent.sharing == "shared"
 
 
 def test_it_is_table_1_but_for_the_latents():

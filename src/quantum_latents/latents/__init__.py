@@ -1,7 +1,21 @@
 """Latents: laws and banks as tensors z (num_samples, dim)."""
 
 from quantum_latents.latents.build import build_latent, card_of, interferometer_of, quantum_latent
+from quantum_latents.latents.copula import CopulaSource
+from quantum_latents.latents.dirichlet_multinomial import DirichletMultinomialSource
+from quantum_latents.latents.independent import (
+    IndependentCounts,
+    dispersed,
+    fitted_bernoulli,
+    negative_binomial,
+    shuffled,
+)
 from quantum_latents.latents.latent import Latent, Moments
+from quantum_latents.latents.mode_laws import mode_laws
+from quantum_latents.latents.other_light import OtherLightSource
+from quantum_latents.latents.pairwise import PairwiseSource
+from quantum_latents.latents.priors import PRIORS, prior_source
+from quantum_latents.latents.rivals import RIVALS, rival_source
 from quantum_latents.latents.sources import (
     BernoulliSource,
     Card,
@@ -17,31 +31,49 @@ from quantum_latents.latents.specs import (
     LatentSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
+    PriorSpec,
+    RivalSpec,
     Scaling,
     noisy_name,
 )
 from quantum_latents.latents.stored import bank_spec
 
 __all__ = [
+    "PRIORS",
+    "RIVALS",
     "BankSpec",
     "BernoulliSource",
     "BernoulliSpec",
     "Card",
+    "CopulaSource",
+    "DirichletMultinomialSource",
     "GaussianSource",
     "GaussianSpec",
+    "IndependentCounts",
     "Latent",
     "LatentSpec",
     "Moments",
     "NoisyPhotonicSource",
     "NoisyPhotonicSpec",
+    "OtherLightSource",
+    "PairwiseSource",
     "PhotonicSource",
     "PhotonicSpec",
+    "PriorSpec",
+    "RivalSpec",
     "Scaling",
     "Source",
     "bank_spec",
     "build_latent",
     "card_of",
+    "dispersed",
+    "fitted_bernoulli",
     "interferometer_of",
+    "mode_laws",
+    "negative_binomial",
     "noisy_name",
+    "prior_source",
     "quantum_latent",
+    "rival_source",
+    "shuffled",
 ]

@@ -9,6 +9,8 @@ from quantum_latents.banks import BankRecipe, build_bank
 from quantum_latents.circuits import Interferometer, parse
 from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.latents.latent import Latent
+from quantum_latents.latents.priors import PRIOR_CARDS, prior_source
+from quantum_latents.latents.rivals import RIVAL_CARDS, rival_source
 from quantum_latents.latents.sources import (
     PHOTONIC_CARDS,
     BernoulliSource,
@@ -26,6 +28,8 @@ from quantum_latents.latents.specs import (
     LatentSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
+    PriorSpec,
+    RivalSpec,
 )
 from quantum_latents.latents.stored import StoredSource, find_bank, stored_card
 from quantum_latents.random import Stream, stream
@@ -44,7 +48,8 @@ def build_latent(spec: LatentSpec, seed: int, cache: Path) -> Latent:
         cache: folder where banks of photon counts are kept and found again.
 
     Raises:
-        ValueError: a named bank cannot be found, see `find_bank`.
+        ValueError: a named bank cannot be found, see `find_bank`; a rival that cannot exist for
+            the interferometer of this seed, see `rival_source`.
     """
     if isinstance(spec, BankSpec):
         stored = StoredSource(find_bank(spec, cache))
@@ -88,14 +93,19 @@ def _bank(source: Source, num_samples: int, shots: Stream, cache: Path):
 
 
 def _source(
-    spec: GaussianSpec | BernoulliSpec | PhotonicSpec | NoisyPhotonicSpec, seed: int
+    spec: GaussianSpec | BernoulliSpec | PhotonicSpec | NoisyPhotonicSpec | RivalSpec | PriorSpec,
+    seed: int,
 ) -> Source:
     if isinstance(spec, GaussianSpec):
         return GaussianSource(spec.dim)
     if isinstance(spec, BernoulliSpec):
         return BernoulliSource(spec.dim)
+    if isinstance(spec, PriorSpec):
+        return prior_source(spec.name, spec.dim, spec.parameter)
     occupation = evenly_spread(spec.dim, spec.num_photons)
     device = interferometer_of(spec, seed)
+    if isinstance(spec, RivalSpec):
+        return rival_source(spec.name, device, occupation)
     if isinstance(spec, NoisyPhotonicSpec):
         return NoisyPhotonicSource(device, occupation, _noise(spec))
     return PhotonicSource(device, occupation, _statistics(spec))
@@ -124,16 +134,22 @@ def card_of(spec: LatentSpec) -> Card:
         return stored_card(spec.name.removeprefix("bank:"))
     if isinstance(spec, NoisyPhotonicSpec):
         return noisy_card(_noise(spec))
+    if isinstance(spec, RivalSpec):
+        return RIVAL_CARDS[spec.name]
+    if isinstance(spec, PriorSpec):
+        return PRIOR_CARDS[spec.name]
     card = PHOTONIC_CARDS[_statistics(spec)]
     if spec.name == "distinguishable" and spec.sharing == "independent":
         return replace(card, shares="photon total, and the law its interferometer is drawn from")
     return card
 
 
-def interferometer_of(spec: PhotonicSpec | NoisyPhotonicSpec, seed: int) -> Interferometer:
-    """Return the interferometer of a photonic latent at a seed."""
-    is_own = isinstance(spec, PhotonicSpec) and spec.sharing == "independent"
-    names = ("interferometer", spec.name) if is_own else ("interferometer",)
+def interferometer_of(
+    spec: PhotonicSpec | NoisyPhotonicSpec | RivalSpec, seed: int
+) -> Interferometer:
+    """Return the interferometer of a photonic latent at a seed; of a rival, the quantum one's."""
+    owner = spec.name if isinstance(spec, PhotonicSpec) else "quantum"
+    names = ("interferometer",) if spec.sharing == "shared" else ("interferometer", owner)
     kind, _, delays = spec.interferometer.partition(":")
     text = f"{kind}:{spec.dim}:{delays}" if delays else f"{kind}:{spec.dim}"
     return parse(text, stream(seed, *names))

@@ -9,6 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from quantum_latents.latents.dirichlet_multinomial import check_dirichlet_multinomial
+from quantum_latents.latents.pairwise import check_pairwise
+from quantum_latents.latents.priors import PriorName, check_prior
+from quantum_latents.latents.rivals import RIVALS, RivalName
+
 __all__ = [
     "BankSpec",
     "BernoulliSpec",
@@ -16,6 +21,8 @@ __all__ = [
     "LatentSpec",
     "NoisyPhotonicSpec",
     "PhotonicSpec",
+    "PriorSpec",
+    "RivalSpec",
     "Scaling",
     "noisy_name",
 ]
@@ -90,10 +97,7 @@ class PhotonicSpec(_Shared):
             raise ValueError(
                 f"a photonic latent is 'quantum' or 'distinguishable', not {self.name!r}"
             )
-        _check_photons(self.num_photons, self.dim)
-        _check_interferometer(self.interferometer)
-        if self.sharing not in ("shared", "independent"):
-            raise ValueError(f"sharing is 'shared' or 'independent', not {self.sharing!r}")
+        _check_device(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +109,13 @@ class NoisyPhotonicSpec(_Shared):
         name: `noisy_name` of the next two, such as `interference:0.5`.
         interference: x in [0, 1], see `samplers.Noise`: 1 is boson sampling, 0 distinguishable.
         transmission: probability that a photon gets into the interferometer, in (0, 1].
-        num_photons, interferometer: the quantum latent's.
+        num_photons, interferometer, sharing: the quantum latent's.
     """
 
     name: str
     num_photons: int
     interferometer: str
+    sharing: Literal["shared", "independent"]
     interference: float = 1.0
     transmission: float = 1.0
 
@@ -122,8 +127,7 @@ class NoisyPhotonicSpec(_Shared):
             raise ValueError(f"transmission is in (0, 1], not {self.transmission}")
         if self.name != (name := noisy_name(self.interference, self.transmission)):
             raise ValueError(f"this latent's name is {name!r}, not {self.name!r}")
-        _check_photons(self.num_photons, self.dim)
-        _check_interferometer(self.interferometer)
+        _check_device(self)
 
 
 def noisy_name(interference: float, transmission: float = 1.0) -> str:
@@ -136,19 +140,6 @@ def noisy_name(interference: float, transmission: float = 1.0) -> str:
     if transmission == 1:
         return f"interference:{interference:g}"
     return loss if interference == 1 else f"interference:{interference:g},{loss}"
-
-
-def _check_photons(num_photons: int, dim: int) -> None:
-    if not 1 <= num_photons <= dim:
-        raise ValueError(f"num_photons is between 1 and the {dim} modes, not {num_photons}")
-
-
-def _check_interferometer(interferometer: str) -> None:
-    if interferometer != "haar" and not interferometer.startswith("time-bin:"):
-        raise ValueError(
-            "interferometer is 'haar' or 'time-bin:' with delays such as 'time-bin:1,3,9', "
-            f"not {interferometer!r}"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,4 +170,77 @@ class BankSpec(_Shared):
             )
 
 
-LatentSpec = GaussianSpec | BernoulliSpec | PhotonicSpec | NoisyPhotonicSpec | BankSpec
+@dataclass(frozen=True, kw_only=True)
+class RivalSpec(_Shared):
+    """A classical rival of the quantum latent of the run's seed, see `latents.rivals`.
+
+    It is always made from the quantum latent's own interferometer.
+
+    Further attributes than those of `GaussianSpec`:
+        name: one of `RIVALS`.
+        num_photons: the quantum latent's n, spread evenly over the input modes.
+        interferometer: the quantum latent's, `haar` or such as `time-bin:1,3,9`.
+        sharing: the quantum latent's, which names its interferometer.
+    """
+
+    name: RivalName
+    num_photons: int
+    interferometer: str
+    sharing: Literal["shared", "independent"]
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.name not in RIVALS:
+            raise ValueError(f"no rival is called {self.name!r}: choose among {', '.join(RIVALS)}")
+        _check_device(self)
+        if self.name == "pairwise":
+            check_pairwise(self.dim, self.num_photons)
+        if self.name == "dirichlet_multinomial":
+            check_dirichlet_multinomial(self.num_photons)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorSpec(_Shared):
+    """A simple prior, see `latents.priors`.
+
+    Further attributes than those of `GaussianSpec`:
+        name: one of `PRIORS`.
+        parameter: degrees of freedom of `student_t`, distance of the means of
+            `gaussian_mixture`, deviation of `rounded_gaussian`, rate of `poisson`; None for the
+            others.
+    """
+
+    name: PriorName
+    parameter: float | None
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_prior(self.name, self.dim, self.parameter)
+        if self.parameter is not None:
+            # A run has one name however its numbers were typed.
+            object.__setattr__(self, "parameter", float(self.parameter))
+
+
+def _check_device(spec: PhotonicSpec | NoisyPhotonicSpec | RivalSpec) -> None:
+    if not 1 <= spec.num_photons <= spec.dim:
+        raise ValueError(
+            f"num_photons is between 1 and the {spec.dim} modes, not {spec.num_photons}"
+        )
+    if spec.interferometer != "haar" and not spec.interferometer.startswith("time-bin:"):
+        raise ValueError(
+            "interferometer is 'haar' or 'time-bin:' with delays such as 'time-bin:1,3,9', "
+            f"not {spec.interferometer!r}"
+        )
+    if spec.sharing not in ("shared", "independent"):
+        raise ValueError(f"sharing is 'shared' or 'independent', not {spec.sharing!r}")
+
+
+LatentSpec = (
+    GaussianSpec
+    | BernoulliSpec
+    | PhotonicSpec
+    | NoisyPhotonicSpec
+    | RivalSpec
+    | PriorSpec
+    | BankSpec
+)

@@ -65,11 +65,12 @@ def interference(
         "dim": DIM,
         "num_photons": NUM_PHOTONS,
         "interferometer": "haar",
+        "sharing": "shared",
         "scaling": "centred",
         "bank_size": size.bank_size,
         "num_held_out": size.num_samples,
     }
-    specs: list[LatentSpec] = [PhotonicSpec(name="quantum", sharing="shared", **shared)]
+    specs: list[LatentSpec] = [PhotonicSpec(name="quantum", **shared)]
     specs += [
         NoisyPhotonicSpec(name=noisy_name(dose), interference=dose, **shared)
         for dose in chosen
