@@ -35,6 +35,7 @@ _RECIPES = {
     "table2": "Table II of the paper: molecules (--data qm9 or FILE), four latents",
     "hyperparameters": "Appendix H: initialisation and learning rate as factors, on molecules",
     "mixture": "Figure 2 of the paper: seven blobs on a circle, four latents",
+    "challengers": "the ladder of classical challengers of the quantum latent, on photon counts",
     "interference": "the interference dial: dose and response, from no interference to full",
     "compare": "your own data (--data FILE), four latents",
 }
@@ -56,7 +57,7 @@ class Run:
     """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """table1, table2, hyperparameters, mixture, interference or compare."""
+    """table1, table2, hyperparameters, mixture, challengers, interference or compare."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -64,10 +65,11 @@ class Run:
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None
     """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default). table2 takes
-    bank:FOLDER too, the shots of a bank."""
+    bank:FOLDER too, the shots of a bank; challengers take any classical rival or prior, such as
+    pairwise or student_t."""
     data: str | None = None
-    """compare: your file (npy, npz, csv, parquet; one row a sample). table1, interference:
-    quantum,bernoulli.
+    """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
+    interference: quantum,bernoulli.
     Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
@@ -361,7 +363,9 @@ def _study(command: Run) -> Study:
     from quantum_latents import recipes
 
     wanted, banks = _latents(command)
-    latents = _names(wanted, recipes.LATENTS, "latent") or recipes.LATENTS
+    is_ladder = command.recipe == "challengers"
+    known = recipes.CHALLENGERS if is_ladder else recipes.LATENTS
+    latents = _names(wanted, known, "latent") or (recipes.LADDER if is_ladder else known)
     settings: dict[str, Any] = {"num_seeds": command.seeds, "latents": latents}
     if command.seeds is not None and command.seeds < 1:
         raise ValueError(f"--seeds is at least 1, not {command.seeds}")
@@ -384,6 +388,9 @@ def _study(command: Run) -> Study:
     elif command.recipe == "table1":
         chosen = _names(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
+    elif is_ladder:
+        chosen = _names(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
+        study = recipes.challengers(command.preset, data_sets=chosen, **settings)
     elif command.recipe == "interference":
         if wanted is not None:
             raise ValueError("interference has latents of its own: name --doses, not --latents")

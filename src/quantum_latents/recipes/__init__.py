@@ -1,5 +1,6 @@
 """The paper's tables and ours, as functions that return studies."""
 
+from quantum_latents.recipes.challengers import CHALLENGERS, LADDER, challengers
 from quantum_latents.recipes.compare import compare
 from quantum_latents.recipes.discrete import DATA_SETS
 from quantum_latents.recipes.hyperparameters import hyperparameters
@@ -20,15 +21,18 @@ from quantum_latents.recipes.table1 import table1
 from quantum_latents.recipes.table2 import table2
 
 __all__ = [
+    "CHALLENGERS",
     "DATA_SETS",
     "DOSES",
     "INTERFEROMETERS",
+    "LADDER",
     "LATENTS",
     "PRESETS",
     "SETUPS",
     "PaperFigure",
     "PaperFigures",
     "Study",
+    "challengers",
     "compare",
     "hyperparameters",
     "interference",

@@ -1,0 +1,155 @@
+"""The ladder of classical challengers: each shares a little more with the quantum latent.
+
+From nothing but its length (Gaussian) over its mean occupancies (distinguishable photons), its
+single-mode laws (shuffled), its means and variances, photon total and pair correlations, to other
+light and fermions in the same interferometer. What a challenger shares, its card says; the rung up
+to which they do as well as the quantum latent is what of that latent helped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from quantum_latents.circuits.occupation import evenly_spread
+from quantum_latents.latents import (
+    PRIORS,
+    RIVALS,
+    BernoulliSpec,
+    GaussianSpec,
+    LatentSpec,
+    PhotonicSpec,
+    PriorSpec,
+    RivalSpec,
+    interferometer_of,
+    rival_source,
+)
+from quantum_latents.recipes.discrete import (
+    DIM,
+    DISCRETE_PRESETS,
+    DISCRETE_SOURCES,
+    NUM_PHOTONS,
+    SAME_FAMILY,
+    discrete_data,
+    discrete_runs,
+    discrete_size,
+)
+from quantum_latents.recipes.presets import stated
+from quantum_latents.recipes.study import LATENTS, Study, reference_of
+
+__all__ = ["CHALLENGERS", "LADDER", "challengers"]
+
+LADDER = (
+    "quantum",
+    "distinguishable",
+    "shuffled",
+    "dispersed",
+    "copula",
+    "dirichlet_multinomial",
+    "pairwise",
+    "mean_field",
+    "thermal",
+    "fermions",
+    "bernoulli",
+    "gaussian",
+)
+"""What is compared unless the user names latents."""
+
+CHALLENGERS = tuple(dict.fromkeys((*LATENTS, *RIVALS, *PRIORS)))
+"""What a user may name."""
+
+# Rivals that some interferometers do not have: whether they have them is known at once.
+_MAY_BE_MISSING = ("negative_binomial", "dirichlet_multinomial")
+
+_SOURCES = {
+    "latent.sharing": "ours: every challenger has the quantum latent's interferometer",
+    "latent.parameter": "ours: the prior's usual one",
+}
+
+
+def challengers(
+    preset: str,
+    *,
+    num_seeds: int | None = None,
+    latents: Sequence[str] = LADDER,
+    data_sets: Sequence[str] = ("quantum",),
+) -> Study:
+    """Return the study of the ladder.
+
+    Args:
+        preset: `smoke`, `quick` or `paper`: the sizes of Table I.
+        num_seeds: None takes the preset's.
+        latents: which of `CHALLENGERS`.
+        data_sets: `quantum`, `bernoulli` or both.
+
+    Raises:
+        ValueError: an unknown preset, latent or data set, no seed, or a challenger that cannot be
+            made for the interferometer of a seed, named with the reason.
+    """
+    size = discrete_size(preset, num_seeds=num_seeds)
+    shared: dict[str, Any] = {
+        "dim": DIM,
+        "scaling": "centred",
+        "bank_size": size.bank_size,
+        "num_held_out": size.num_samples,
+    }
+    specs = tuple(_spec(name, shared) for name in latents)
+    for spec in specs:
+        if isinstance(spec, RivalSpec) and spec.name in _MAY_BE_MISSING:
+            _check_exists(spec, size.num_seeds)
+    sources = dict(_SOURCES)
+    if not any(isinstance(spec, PriorSpec) for spec in specs):
+        del sources["latent.parameter"]
+    changed, notes = stated(preset, size, DISCRETE_PRESETS["paper"])
+    return Study(
+        name="challengers",
+        title="Classical challengers of the quantum latent",
+        question="Which classical latents do as well as the quantum one, and what do they share?",
+        preset=preset,
+        runs=discrete_runs(discrete_data(data_sets, size), specs, size),
+        primary_metrics=("l1_to_integer", "energy_distance"),
+        equivalence_margins={"l1_to_integer": 0.005},
+        notes=(*notes, SAME_FAMILY) if "quantum" in data_sets else notes,
+        sources=DISCRETE_SOURCES | sources | changed,
+        reference=reference_of(latents),
+    )
+
+
+def _spec(name: str, shared: dict[str, Any]) -> LatentSpec:
+    photonic: dict[str, Any] = {
+        "num_photons": NUM_PHOTONS,
+        "interferometer": "haar",
+        "sharing": "shared",
+    }
+    if name == "gaussian":
+        return GaussianSpec(**shared)
+    if name == "bernoulli":
+        return BernoulliSpec(**shared)
+    if name in ("quantum", "distinguishable"):
+        return PhotonicSpec(name=name, **photonic, **shared)  # type: ignore[arg-type]
+    if name in RIVALS:
+        return RivalSpec(name=name, **photonic, **shared)  # type: ignore[arg-type]
+    if name in PRIORS:
+        return PriorSpec(name=name, parameter=_usual(name), **shared)  # type: ignore[arg-type]
+    raise ValueError(f"no latent is called {name!r}: choose among {', '.join(CHALLENGERS)}")
+
+
+def _usual(name: str) -> float | None:
+    """Return the parameter that a prior is compared with."""
+    return {
+        "student_t": 3.0,
+        "gaussian_mixture": 3.0,
+        "rounded_gaussian": 1.0,
+        "poisson": NUM_PHOTONS / DIM,
+    }.get(name)
+
+
+def _check_exists(spec: RivalSpec, num_seeds: int) -> None:
+    occupation = evenly_spread(spec.dim, spec.num_photons)
+    for seed in range(num_seeds):
+        try:
+            rival_source(spec.name, interferometer_of(spec, seed), occupation)
+        except ValueError as error:
+            raise ValueError(
+                f"{spec.name} does not exist for seed {seed}: {error}; leave it out of the latents"
+            ) from error

@@ -1,0 +1,66 @@
+"""The ladder of challengers as a study."""
+
+import json
+
+import pytest
+
+from quantum_latents.latents import PRIORS, RIVALS, card_of
+from quantum_latents.recipes import (
+    CHALLENGERS,
+    LADDER,
+    LATENTS,
+    PRESETS,
+    challengers,
+    settings_of,
+    table1,
+)
+from quantum_latents.results import MIN_SEEDS_VERDICT
+from quantum_latents.training import RunSpec
+
+NOT_EVERYWHERE = {"negative_binomial"}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("latents", [LADDER, ("quantum", "student_t")], ids=["ladder", "prior"])
+def test_every_setting_has_a_source_and_no_source_is_left_over(preset, latents):
+    study = challengers(preset, latents=latents)
+    names = {setting["name"] for setting in settings_of(study)}
+    for source in study.sources:
+        assert any(name == source or name.startswith(f"{source}.") for name in names), source
+    for run in study.runs:
+        assert RunSpec.from_json(json.loads(json.dumps(run.to_json()))).digest == run.digest
+
+
+def test_it_is_table_1_but_for_the_latents():
+    theirs, study = table1("paper").runs[0], challengers("paper")
+    for run in study.runs:
+        assert (run.data, run.model, run.training) == (theirs.data, theirs.model, theirs.training)
+        assert run.latent.dim == 16
+        assert getattr(run.latent, "sharing", "shared") == "shared"
+    assert {run.latent.name for run in study.runs} == set(LADDER)
+    assert len({run.seed for run in challengers("quick").runs}) >= MIN_SEEDS_VERDICT
+
+
+def test_everything_can_be_named_and_its_card_says_what_it_shares():
+    assert set(CHALLENGERS) == {*LATENTS, *RIVALS, *PRIORS}
+    study = challengers("smoke", latents=[n for n in CHALLENGERS if n not in NOT_EVERYWHERE])
+    cards = [card_of(run.latent) for run in study.runs]
+    assert all(card.what and card.shares and card.simulation for card in cards)
+
+
+def test_what_cannot_exist_is_refused_by_name_before_anything_runs():
+    with pytest.raises(ValueError, match=r"negative_binomial does not exist for seed \d+: .*leave"):
+        challengers("quick", latents=("quantum", "negative_binomial"), num_seeds=40)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"latents": ("quantum", "gausian")}, "'gausian': choose among quantum"),
+        ({"data_sets": ("bits",)}, "'bits': choose among quantum, bernoulli"),
+        ({"num_seeds": 0}, "at least one run"),
+    ],
+)
+def test_mistakes_are_named(settings, said):
+    with pytest.raises(ValueError, match=said):
+        challengers("smoke", **settings)
