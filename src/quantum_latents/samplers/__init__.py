@@ -10,6 +10,7 @@ from quantum_latents.samplers.distinguishable import (
     DistinguishableSampler,
     sample_distinguishable,
 )
+from quantum_latents.samplers.fermions import FermionSampler, fermion_law
 from quantum_latents.samplers.gram import gram_law
 from quantum_latents.samplers.marginals import (
     binned_law,
@@ -18,6 +19,7 @@ from quantum_latents.samplers.marginals import (
     noisy_outcome_probability,
     silence_probability,
 )
+from quantum_latents.samplers.mean_field import MeanFieldSampler, mean_field_law
 from quantum_latents.samplers.noise import Noise
 from quantum_latents.samplers.noisy import NoisySampler, check_noise, noisy_path, sample_noisy
 from quantum_latents.samplers.noisy_law import noisy_law
@@ -35,13 +37,17 @@ from quantum_latents.samplers.probabilities import (
     outcome_probability,
     pair_correlators,
 )
+from quantum_latents.samplers.thermal import ThermalSampler, thermal_probability
 
 __all__ = [
     "SAMPLER_VERSION",
     "BosonSampler",
     "DistinguishableSampler",
+    "FermionSampler",
+    "MeanFieldSampler",
     "Noise",
     "NoisySampler",
+    "ThermalSampler",
     "binned_law",
     "boson_law",
     "bunching_probability",
@@ -49,8 +55,10 @@ __all__ = [
     "covariance",
     "distinguishable_law",
     "fano_factors",
+    "fermion_law",
     "gram_law",
     "marginal_law",
+    "mean_field_law",
     "mean_occupancy",
     "noisy_covariance",
     "noisy_law",
@@ -65,4 +73,5 @@ __all__ = [
     "sample_noisy",
     "sampling_path",
     "silence_probability",
+    "thermal_probability",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "MAX_PHOTONS",
     "Occupation",
     "check_boson_photons",
+    "check_fermions",
     "check_photons",
     "checked_occupation",
     "input_columns",
@@ -84,6 +85,20 @@ def check_boson_photons(occupation: tuple[int, ...]) -> None:
             f"exact interference of {sum(occupation)} photons is beyond double precision and "
             f"patience: use at most {MAX_BOSON_PHOTONS} indistinguishable photons"
         )
+
+
+def check_fermions(occupation: tuple[int, ...]) -> None:
+    """Refuse what Pauli's exclusion principle forbids: two fermions in one input mode.
+
+    Raises:
+        ValueError: a bunched input, its first mode named.
+    """
+    for mode, number in enumerate(occupation):
+        if number > 1:
+            raise ValueError(
+                f"Pauli's exclusion principle: input mode {mode} takes at most one fermion, "
+                f"not {number}; spread them one a mode"
+            )
 
 
 def input_columns(occupation: tuple[int, ...]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Exact laws and moments of the counts.
 
 Notation: m modes, n photons, `U` (m, m), occupation t of the inputs, counts n_i of the
-outputs; ``P_ik = |U_ik|**2`` and ``M_ij = sum_k t_k U_ik conj(U_jk)``.
+outputs; ``P_ik = |U_ik|**2`` and ``M_ij = sum_k t_k U_ik conj(U_jk)``, so ``<n_i> = M_ii``.
 
 The laws enumerate ``C(m + n - 1, n)`` outcomes and serve small systems; the moments are
 closed forms and serve any.
@@ -10,7 +10,7 @@ closed forms and serve any.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from quantum_latents.samplers.enumeration import (
 from quantum_latents.samplers.occupation import (
     Occupation,
     check_boson_photons,
+    check_fermions,
     checked_occupation,
     input_columns,
 )
@@ -31,6 +32,7 @@ from quantum_latents.samplers.permanent import MAX_PERMANENT, glynn
 
 __all__ = [
     "MAX_LAW_OUTCOMES",
+    "CountStatistics",
     "Law",
     "Statistics",
     "boson_law",
@@ -47,6 +49,9 @@ Law = tuple[np.ndarray, np.ndarray]
 
 Statistics = Literal["boson", "distinguishable"]
 """Indistinguishable photons, which interfere, or distinguishable ones, which do not."""
+
+CountStatistics = Literal["boson", "distinguishable", "mean_field", "fermion", "thermal"]
+"""Whatever has a sampler here: photons, and their cheap rivals in the same interferometer."""
 
 MAX_LAW_OUTCOMES = 3_000_000
 """Most outcomes of a law that is written out."""
@@ -116,7 +121,7 @@ def outcome_probability(
     >>> round(outcome_probability(splitter, [1, 1], [2, 0]), 12)
     0.5
     """
-    _check_statistics(statistics)
+    _check_statistics(statistics, get_args(Statistics))
     t = checked_occupation(occupation, interferometer.num_modes)
     s = checked_occupation(outcome, interferometer.num_modes)
     if sum(s) != sum(t):
@@ -135,7 +140,7 @@ def outcome_probability(
 
 
 def mean_occupancy(interferometer: Interferometer, occupation: Occupation) -> np.ndarray:
-    """Return ``<n_i> = sum_k t_k P_ik``, float64 (m,): the same for both statistics.
+    """Return ``<n_i> = sum_k t_k P_ik``, float64 (m,): the same for all statistics.
 
     >>> from quantum_latents.circuits import from_unitary
     >>> splitter = from_unitary(np.array([[1, 1], [1, -1]]) / np.sqrt(2))
@@ -147,7 +152,7 @@ def mean_occupancy(interferometer: Interferometer, occupation: Occupation) -> np
 
 
 def covariance(
-    interferometer: Interferometer, occupation: Occupation, statistics: Statistics = "boson"
+    interferometer: Interferometer, occupation: Occupation, statistics: CountStatistics = "boson"
 ) -> np.ndarray:
     """Return the covariance of the counts, float64 (m, m), at any size.
 
@@ -155,36 +160,55 @@ def covariance(
 
         bosons:           delta_ij <n_i> + |M_ij|**2 - sum_k t_k (t_k + 1) P_ik P_jk
         distinguishable:  delta_ij <n_i> - sum_k t_k P_ik P_jk
+        mean field:       delta_ij <n_i> - <n_i> <n_j> / n
+                              + (1 - 1/n) (|M_ij|**2 - sum_k t_k**2 P_ik P_jk)
+        fermions:         delta_ij <n_i> - |M_ij|**2
+        thermal light:    delta_ij <n_i> + |M_ij|**2
 
-    from Wick's contractions of ``a_i^dagger a_j^dagger a_j a_i`` in a Fock state. Rows sum to
-    zero: the photons are conserved.
+    from Wick's contractions of ``a_i^dagger a_j^dagger a_j a_i``; for the mean field from the
+    average over its phases. Rows sum to zero where the number of particles is fixed: for all but
+    thermal light.
 
     Args:
         interferometer: m modes.
-        occupation: photons in each input mode, (m,); bunched inputs are fine.
-        statistics: ``"boson"`` or ``"distinguishable"``.
+        occupation: photons in each input mode, (m,); bunched inputs are fine but for fermions.
+            For thermal light the mean numbers.
+        statistics: ``"boson"``, ``"distinguishable"``, ``"mean_field"``, ``"fermion"`` or
+            ``"thermal"``.
 
     Raises:
-        ValueError: a bad occupation, or unknown statistics.
+        ValueError: a bad occupation, unknown statistics, or fermions that share an input mode.
 
     >>> from quantum_latents.circuits import from_unitary
     >>> splitter = from_unitary(np.array([[1, 1], [1, -1]]) / np.sqrt(2))
     >>> covariance(splitter, [1, 1]).round(12).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
+    >>> covariance(splitter, [1, 1], "mean_field").round(12).tolist()
+    [[0.75, -0.75], [-0.75, 0.75]]
     """
-    _check_statistics(statistics)
-    t = np.array(checked_occupation(occupation, interferometer.num_modes), dtype=np.float64)
+    _check_statistics(statistics, get_args(CountStatistics))
+    values = checked_occupation(occupation, interferometer.num_modes)
+    t = np.array(values, dtype=np.float64)
     U = interferometer.unitary
     P = np.abs(U) ** 2
-    diagonal = np.diag(P @ t)
+    mean = P @ t
+    diagonal = np.diag(mean)
     if statistics == "distinguishable":
         return diagonal - (P * t) @ P.T
-    M = (U * t) @ U.conj().T
-    return diagonal + np.abs(M) ** 2 - (P * (t * (t + 1))) @ P.T
+    exchange = np.abs((U * t) @ U.conj().T) ** 2
+    if statistics == "boson":
+        return diagonal + exchange - (P * (t * (t + 1))) @ P.T
+    if statistics == "thermal":
+        return diagonal + exchange
+    if statistics == "fermion":
+        check_fermions(values)
+        return diagonal - exchange
+    n = max(sum(values), 1)  # without photons all is zero
+    return diagonal - np.outer(mean, mean) / n + (1 - 1 / n) * (exchange - (P * t**2) @ P.T)
 
 
 def pair_correlators(
-    interferometer: Interferometer, occupation: Occupation, statistics: Statistics = "boson"
+    interferometer: Interferometer, occupation: Occupation, statistics: CountStatistics = "boson"
 ) -> np.ndarray:
     """Return ``<n_i n_j>``, float64 (m, m): `covariance` plus the product of the means.
 
@@ -198,7 +222,7 @@ def pair_correlators(
 
 
 def fano_factors(
-    interferometer: Interferometer, occupation: Occupation, statistics: Statistics = "boson"
+    interferometer: Interferometer, occupation: Occupation, statistics: CountStatistics = "boson"
 ) -> np.ndarray:
     """Return ``var(n_i) / <n_i>``, float64 (m,); NaN in a mode that no photon reaches.
 
@@ -223,6 +247,8 @@ def _enumerable(interferometer: Interferometer, occupation: Occupation) -> tuple
     return t
 
 
-def _check_statistics(statistics: str) -> None:
-    if statistics not in ("boson", "distinguishable"):
-        raise ValueError(f"statistics is 'boson' or 'distinguishable', not {statistics!r}")
+def _check_statistics(statistics: str, known: tuple[str, ...]) -> None:
+    if statistics not in known:
+        raise ValueError(
+            f"statistics is {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, not {statistics!r}"
+        )

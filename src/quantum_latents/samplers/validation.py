@@ -14,7 +14,12 @@ from scipy import stats
 
 from quantum_latents.circuits import Interferometer
 from quantum_latents.samplers.occupation import Occupation
-from quantum_latents.samplers.probabilities import Law, Statistics, covariance, mean_occupancy
+from quantum_latents.samplers.probabilities import (
+    CountStatistics,
+    Law,
+    covariance,
+    mean_occupancy,
+)
 
 __all__ = [
     "ChiSquareTest",
@@ -139,18 +144,18 @@ def mean_occupancy_test(
     counts: np.ndarray,
     interferometer: Interferometer,
     occupation: Occupation,
-    statistics: Statistics = "boson",
+    statistics: CountStatistics = "boson",
 ) -> MeanOccupancyTest:
     """Test the mean photon number of every mode, at any size.
 
-    The means and variances are closed forms; both statistics share the means, not the
+    The means and variances are closed forms; all statistics share the means, not the
     variances. By the central limit theorem, so for at least some hundred shots.
 
     Args:
         counts: (N, m), one row a shot.
         interferometer: m modes.
         occupation: photons in each input mode, (m,).
-        statistics: ``"boson"`` or ``"distinguishable"``.
+        statistics: one of those of `covariance`.
 
     Raises:
         ValueError: counts whose shape does not fit, or a bad occupation.
