@@ -55,7 +55,6 @@ _PARAMETERS = {
     "rounded_gaussian": 1.0,
     "poisson": 0.5,
 }
-_OTHER_LIGHT = {"mean_field", "fermions", "thermal"}
 LATENTS: dict[str, LatentSpec | None] = {
     "quantum": _PHOTONIC,
     "quantum, time-bin": replace(_PHOTONIC, interferometer="time-bin:1,1"),
@@ -71,7 +70,7 @@ LATENTS: dict[str, LatentSpec | None] = {
     ),
     "bernoulli": BernoulliSpec(**_SHARED),
     "gaussian": GaussianSpec(**_SHARED),
-    **{name: replace(_RIVAL, name=name) for name in RIVALS if name not in _OTHER_LIGHT},
+    **{name: replace(_RIVAL, name=name) for name in RIVALS},
     **{name: replace(_PRIOR, name=name, parameter=_PARAMETERS.get(name)) for name in PRIORS},
     "bank": None,  # made from a folder, below
 }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from quantum_latents.circuits import Interferometer
 from quantum_latents.latents.sources import Card
 from quantum_latents.random import Stream
+from quantum_latents.samplers import FermionSampler, MeanFieldSampler, ThermalSampler
 from quantum_latents.samplers.occupation import Occupation, checked_occupation
-from quantum_latents.samplers.probabilities import covariance, mean_occupancy
+from quantum_latents.samplers.probabilities import CountStatistics, covariance, mean_occupancy
 
 __all__ = ["OTHER_LIGHT_CARDS", "OtherLight", "OtherLightSource"]
 
@@ -39,7 +40,11 @@ OTHER_LIGHT_CARDS: dict[str, Card] = {
 }
 """Cards by name, for rivals that share the quantum latent's interferometer and input."""
 
-_STATISTICS = {"mean_field": "mean_field", "fermions": "fermion", "thermal": "thermal"}
+_LAWS: dict[str, tuple[type, CountStatistics]] = {
+    "mean_field": (MeanFieldSampler, "mean_field"),
+    "fermions": (FermionSampler, "fermion"),
+    "thermal": (ThermalSampler, "thermal"),
+}
 
 
 class OtherLightSource:
@@ -69,27 +74,12 @@ class OtherLightSource:
         t = checked_occupation(occupation, interferometer.num_modes)
         self.card = OTHER_LIGHT_CARDS[name]
         self.dim = interferometer.num_modes
-        self._sampler = _sampler(name)(interferometer, t)
+        sampler, statistics = _LAWS[name]
+        self._sampler = sampler(interferometer, t)
         self.mean = mean_occupancy(interferometer, t)
-        statistics: Any = _STATISTICS[name]
         self.covariance = covariance(interferometer, t, statistics=statistics)
         self.variance = np.diag(self.covariance).copy()
 
     def draw(self, num_samples: int, stream: Stream) -> np.ndarray:
         """Return uint8 (num_samples, m)."""
         return self._sampler.sample(num_samples, stream)
-
-
-def _sampler(name: str) -> Any:
-    # Imported when asked for: only these three rivals need them.
-    if name == "mean_field":
-        from quantum_latents.samplers import MeanFieldSampler  # pyright: ignore
-
-        return MeanFieldSampler
-    if name == "fermions":
-        from quantum_latents.samplers import FermionSampler  # pyright: ignore
-
-        return FermionSampler
-    from quantum_latents.samplers import ThermalSampler  # pyright: ignore
-
-    return ThermalSampler
