@@ -88,5 +88,5 @@ def interference(
         notes=(*notes, SAME_FAMILY) if "quantum" in data_sets else notes,
         sources=DISCRETE_SOURCES | _SOURCES | changed,
         doses={noisy_name(dose): dose for dose in chosen if dose != 1} | {"quantum": 1.0},
-        dose_label="overlap x of the photons (0: distinguishable, 1: full interference)",
+        dose_label="overlap x of the photons",
     )
