@@ -56,10 +56,11 @@ def test_links_between_pages_lead_somewhere(page):
 
 
 def test_the_readme_names_every_command_and_recipe():
-    from quantum_latents.cli import _RECIPES, _RUN
+    from quantum_latents.cli import COMMANDS
+    from quantum_latents.cli.run import RECIPES
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for command in _RUN:
-        assert f"qlat {command.__name__.lower()}" in readme
-    for recipe in _RECIPES:
+    for command in COMMANDS:
+        assert f"qlat {command}" in readme
+    for recipe in RECIPES:
         assert f"qlat run {recipe}" in readme

@@ -9,8 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from quantum_latents import __version__, cli
+from quantum_latents import __version__
 from quantum_latents.cli import main
+from quantum_latents.cli import progress as shown
 from quantum_latents.execution.local import Progress
 
 
@@ -293,8 +294,8 @@ def test_a_full_disk_is_a_failure_and_not_a_mistake(monkeypatch, capsys):
 
 def test_a_line_that_changes_between_two_prints_is_still_printed(monkeypatch, capsys):
     clock = [100.0]
-    monkeypatch.setattr(cli.time, "monotonic", lambda: clock[0])
-    show = cli._Show(quiet=False)
+    monkeypatch.setattr(shown.time, "monotonic", lambda: clock[0])
+    show = shown.StudyLine(quiet=False)
     progress = Progress(num_runs=4, num_finished=0, num_steps=400)
     show(progress)
     for clock[0] in (102.0, 111.0, 122.0):

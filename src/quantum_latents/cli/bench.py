@@ -1,0 +1,91 @@
+"""`qlat bench`: speed beside peers."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from quantum_latents.cli.words import check_folder
+
+__all__ = ["COMMANDS", "Bench"]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Measure speed side by side with peers, as ratios within one run."""
+
+    what: Annotated[Literal["samplers", "training"], tyro.conf.Positional]
+    """samplers: exact boson samplers; training: a GAN's iterations beside plain PyTorch."""
+    network: Literal["table1", "mixture", "molgan"] | None = None
+    """training: which networks (molgan by default, batch 256)."""
+    seconds: float | None = None
+    """Length of a round. samplers: 2 CPU seconds by default, a quarter of it for a cost curve;
+    training: 5 seconds by default, and a step begun is ended."""
+    rounds: int = 3
+    """Undisturbed rounds wanted of each contender; at most twice as many are tried."""
+    budget: float | None = None
+    """samplers: CPU seconds that one shot may take, 20 by default; a slower one is stopped."""
+    figure: Path | None = None
+    """samplers: also draw the cost against the number of photons: an SVG file to write."""
+    rows: Path | None = None
+    """Tell the rows of an earlier run, what --json printed, and measure nothing."""
+    json: bool = False
+    """Print the rows and what follows from them alone."""
+
+
+def _bench(command: Bench, arguments: Sequence[str]) -> int:
+    from quantum_latents.bench import markdown, read_measurement, summary
+
+    _check_bench(command)
+    if command.figure is not None:
+        check_folder(command.figure)
+    if command.rows is not None:
+        measurement = read_measurement(command.rows, command.what)
+    else:
+        measurement = _measured(command)
+    if command.figure is not None:
+        from quantum_latents.bench.figure import write_cost_figure
+
+        write_cost_figure(measurement, command.figure)
+    if command.json:
+        print(json.dumps({**measurement, "summary": summary(measurement)}, indent=1))
+        return 0
+    print(markdown(measurement), end="")
+    if command.figure is not None:
+        print(f"\nfigure: {command.figure}")
+    return 0
+
+
+def _check_bench(command: Bench) -> None:
+    owner = {"network": "training", "budget": "samplers", "figure": "samplers"}
+    for name, what in owner.items():
+        if getattr(command, name) is not None and command.what != what:
+            raise ValueError(f"--{name} belongs to qlat bench {what}: leave it out")
+    if command.rows is not None and command.network is not None:
+        raise ValueError("--rows holds the rows of one network: leave --network out")
+
+
+def _measured(command: Bench) -> dict[str, Any]:
+    """Measure what a call of `qlat bench` asks for."""
+    from quantum_latents.bench import Settings, TrainingSettings, measure, measure_training
+
+    started = time.monotonic()
+
+    def note(text: str) -> None:
+        print(f"{time.monotonic() - started:5.0f} s  {text}", file=sys.stderr, flush=True)
+
+    given = {"network": command.network, "seconds": command.seconds, "budget": command.budget}
+    settings: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
+    if command.what == "training":
+        return measure_training(TrainingSettings(rounds=command.rounds, **settings), note)
+    return measure(Settings(rounds=command.rounds, **settings), note)
+
+
+COMMANDS = {"bench": (Bench, _bench)}

@@ -1,0 +1,337 @@
+"""`qlat recipes` and `qlat run`: studies."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from quantum_latents.cli.progress import Line, StudyLine
+from quantum_latents.cli.rows import made_table
+from quantum_latents.cli.words import names_in, near_miss
+
+if TYPE_CHECKING:
+    from quantum_latents.recipes import Study
+
+__all__ = ["COMMANDS", "RECIPES", "Recipes", "Run"]
+
+RECIPES = {
+    "table1": "Table I of the paper: photon counts and bits, four latents",
+    "table2": "Table II of the paper: molecules (--data qm9 or FILE), four latents",
+    "hyperparameters": "Appendix H: initialisation and learning rate as factors, on molecules",
+    "mixture": "Figure 2 of the paper: seven blobs on a circle, four latents",
+    "challengers": "the ladder of classical challengers of the quantum latent, on photon counts",
+    "interference": "the interference dial: dose and response, from no interference to full",
+    "compare": "your own data (--data FILE), four latents",
+}
+
+
+_MOLECULAR = ("table2", "hyperparameters")
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """List what can be run, with its cost."""
+
+    json: bool = False
+    """Print machine-readable output alone."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
+
+    recipe: Annotated[str, tyro.conf.Positional]
+    """table1, table2, hyperparameters, mixture, challengers, interference or compare."""
+    preset: Literal["smoke", "quick", "paper"] = "quick"
+    """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
+    full."""
+    seeds: int | None = None
+    """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
+    latents: str | None = None
+    """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default). table2 takes
+    bank:FOLDER too, the shots of a bank; challengers take any classical rival or prior, such as
+    pairwise or student_t."""
+    data: str | None = None
+    """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
+    interference: quantum,bernoulli.
+    Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
+    num_steps: int | None = None
+    """Generator steps instead of the preset's; stated on the page."""
+    bank: str | None = None
+    """Draws of every latent that are kept and re-used, such as 1000000, or fresh for none."""
+    latent_dim: str | None = None
+    """compare and molecules: length of z, the modes of the interferometer (16 by default);
+    molecules take several, such as 16,32,48."""
+    interferometer: str | None = None
+    """Molecules: haar (by default), 1-1 or 1-3-9; or several, such as haar,1-1."""
+    setup: str | None = None
+    """table2: paper (by default), or tuned: another initialisation, batch and learning rate."""
+    doses: str | None = None
+    """interference: overlaps of the photons in [0, 1], such as 0,0.5,1 (0,0.25,0.5,0.75,1)."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where to train."""
+    workers: int | None = None
+    """Processes (one a core by default); frozen when the study starts."""
+    time_budget: str | None = None
+    """Stop cleanly after this long, such as 90s, 9m or 2h; the same call goes on."""
+    out: Path | None = None
+    """Directory of the study (studies/RECIPE-PRESET by default)."""
+    json: bool = False
+    """Print machine-readable output alone: the table."""
+
+
+def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
+    from quantum_latents.recipes import PRESETS
+    from quantum_latents.training import flop_of
+
+    entries = []
+    for name, what in RECIPES.items():
+        for preset in PRESETS:
+            if name == "compare":
+                entries.append({"recipe": name, "preset": preset, "what": what})
+                continue
+            study = _example(name, preset)
+            entries.append(
+                {
+                    "recipe": name,
+                    "preset": preset,
+                    "what": what,
+                    "runs": len(study.runs),
+                    "generator_steps": study.runs[0].training.num_steps,
+                    "teraflop": round(sum(flop_of(run) for run in study.runs) / 1e12, 1),
+                }
+            )
+    if command.json:
+        print(json.dumps(entries, indent=1))
+        return 0
+    for name, what in RECIPES.items():
+        print(f"{name:10} {what}")
+        for entry in (e for e in entries if e["recipe"] == name):
+            cost = (
+                f"{entry['runs']} runs of {entry['generator_steps']} steps, "
+                f"{entry['teraflop']:,g} TFLOP of matrix products"
+                if "runs" in entry
+                else "depends on your data"
+            )
+            print(f"  --preset {entry['preset']:6} {cost}")
+    return 0
+
+
+def _example(name: str, preset: str) -> Study:
+    """Return a recipe's study, to count its cost; of molecules, on a set shaped like QM9."""
+    if name not in _MOLECULAR:
+        return _study(Run(recipe=name, preset=preset))  # type: ignore[arg-type]
+    from quantum_latents import recipes
+    from quantum_latents.data import MoleculesSpec
+
+    elements = ("C", "N", "O", "F")
+    shape = MoleculesSpec(name="qm9", sha256="0" * 64, num_atoms=9, elements=elements)
+    return getattr(recipes, name)(shape, preset)
+
+
+def _run(command: Run, arguments: Sequence[str]) -> int:
+    _check_recipe(command.recipe)
+    budget = None if command.time_budget is None else _seconds(command.time_budget)
+    directory = command.out or Path("studies") / f"{command.recipe}-{command.preset}"
+    study = _study(command)
+    if command.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ValueError("--device cuda: this machine's torch sees no GPU; use --device cpu")
+    from quantum_latents.execution import run_study
+    from quantum_latents.report import write_report
+
+    note = print if not command.json else (lambda *_: None)
+    num_runs, num_steps = len(study.runs), study.runs[0].training.num_steps
+    note(f"{study.title}: {num_runs} runs of {num_steps} generator steps in {directory}")
+    for line in study.notes:
+        note(f"  {line}")
+    show = StudyLine(quiet=command.json)
+    finished = run_study(
+        study,
+        directory,
+        command=shlex.join(["qlat", *arguments]),
+        device=command.device,
+        num_workers=command.workers,
+        time_budget=budget,
+        on_progress=show,
+    )
+    show.close()
+    rows = directory / "rows.jsonl"
+    if rows.exists() and rows.stat().st_size:
+        page = write_report(directory)
+        if command.json:
+            print(made_table(directory).render("json"))
+        else:
+            print(made_table(directory).brief(study.primary_metrics).render("text"))
+            print(f"all differences: qlat table {shlex.quote(str(directory))}")
+            print(f"page: {page}")
+    if not finished:
+        print("qlat: the time budget is spent; the same call goes on", file=sys.stderr)
+        return 3
+    return 0
+
+
+def _study(command: Run) -> Study:
+    """Return the study that a call asks for; a mistake raises before anything is written."""
+    from quantum_latents import recipes
+
+    wanted, banks = _latents(command)
+    is_ladder = command.recipe == "challengers"
+    known = recipes.CHALLENGERS if is_ladder else recipes.LATENTS
+    latents = names_in(wanted, known, "latent") or (recipes.LADDER if is_ladder else known)
+    settings: dict[str, Any] = {"num_seeds": command.seeds, "latents": latents}
+    if command.seeds is not None and command.seeds < 1:
+        raise ValueError(f"--seeds is at least 1, not {command.seeds}")
+    if command.num_steps is not None and command.num_steps < 1:
+        raise ValueError(f"--num-steps is at least 1, not {command.num_steps}")
+    for option, wanted_by in _BELONGS_TO.items():
+        if command.recipe not in wanted_by and getattr(command, option) is not None:
+            raise ValueError(
+                f"--{option.replace('_', '-')} belongs to {' and '.join(wanted_by)}; "
+                f"{command.recipe} is as in the paper"
+            )
+    dims = _lengths(command.latent_dim)
+    if command.recipe == "compare":
+        if command.data is None:
+            raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
+        dim, *more = dims
+        if more:
+            raise ValueError(f"compare takes one --latent-dim, not {command.latent_dim}")
+        study = recipes.compare(command.data, command.preset, latent_dim=dim, **settings)
+    elif command.recipe == "table1":
+        chosen = names_in(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
+        study = recipes.table1(command.preset, data_sets=chosen, **settings)
+    elif is_ladder:
+        chosen = names_in(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
+        study = recipes.challengers(command.preset, data_sets=chosen, **settings)
+    elif command.recipe == "interference":
+        if wanted is not None:
+            raise ValueError("interference has latents of its own: name --doses, not --latents")
+        chosen = names_in(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
+        study = recipes.interference(
+            command.preset,
+            num_seeds=command.seeds,
+            doses=_doses(command.doses) or recipes.DOSES,
+            data_sets=chosen,
+        )
+    elif command.recipe in _MOLECULAR:
+        study = _molecular(command, dims, banks, settings)
+    else:
+        if command.data is not None:
+            raise ValueError("mixture draws its own data: leave --data out, or run compare")
+        study = recipes.mixture(command.preset, **settings)
+    if command.num_steps is not None:
+        study = recipes.with_num_steps(study, command.num_steps)
+    if command.bank is not None and not banks:
+        study = recipes.with_bank_size(study, _bank_size(command.bank))
+    return study
+
+
+_BELONGS_TO = {
+    "latent_dim": ("compare", "table2", "hyperparameters"),
+    "interferometer": ("table2", "hyperparameters"),
+    "setup": ("table2",),
+    "doses": ("interference",),
+}
+"""Options of `qlat run` that only some recipes take."""
+
+
+def _lengths(text: str | None) -> tuple[int, ...]:
+    """Return lengths of z from `--latent-dim`."""
+    words = (text or "16").split(",")
+    if not all(word.isdecimal() and int(word) >= 1 for word in words):
+        raise ValueError(f"--latent-dim is a length of z such as 16, or 16,32,48, not {text!r}")
+    if len(set(words)) != len(words):
+        raise ValueError(f"--latent-dim names a length twice: {text!r}")
+    return tuple(int(word) for word in words)
+
+
+def _doses(text: str | None) -> tuple[float, ...]:
+    """Return overlaps from `--doses`."""
+    try:
+        doses = tuple(float(word) for word in (text or "").split(",") if word)
+    except ValueError:
+        doses = (-1.0,)
+    if not all(0 <= dose <= 1 for dose in doses):
+        raise ValueError(f"--doses are numbers in [0, 1] such as 0,0.5,1, not {text!r}")
+    return doses
+
+
+def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:
+    """Return the latents named in a call, and the folders of banks among them."""
+    names = (command.latents or "").split(",")
+    banks = tuple(name.removeprefix("bank:") for name in names if name.startswith("bank:"))
+    if banks and command.recipe != "table2":
+        raise ValueError(f"--latents bank:FOLDER belongs to table2, not to {command.recipe}")
+    if banks and command.bank == "fresh":
+        raise ValueError("--latents bank:FOLDER cannot be drawn afresh: leave --bank fresh out")
+    named = [name for name in names if name and not name.startswith("bank:")]
+    return ",".join(named) or None, banks
+
+
+def _molecular(
+    command: Run, dims: tuple[int, ...], banks: tuple[str, ...], settings: dict[str, Any]
+) -> Study:
+    from quantum_latents import recipes
+    from quantum_latents.data import molecules_spec
+    from quantum_latents.execution import default_cache
+
+    known = tuple(recipes.INTERFEROMETERS)
+    interferometers = names_in(command.interferometer, known, "interferometer") or ("haar",)
+    (setup,) = names_in(command.setup, tuple(recipes.SETUPS), "set-up") or ("paper",)
+    line = Line(quiet=command.json)
+    data = molecules_spec(
+        command.data or "qm9",
+        default_cache(),
+        on_progress=lambda what, done, total: line.show(f"{what}: {done:,} of {total:,}"),
+    )
+    line.close()
+    settings |= {"latent_dims": dims, "interferometers": interferometers}
+    if command.recipe == "hyperparameters":
+        return recipes.hyperparameters(data, command.preset, **settings)
+    return recipes.table2(
+        data,
+        command.preset,
+        setup=setup,
+        bank_folders=banks,
+        bank_size=_bank_size(command.bank) if banks and command.bank else None,
+        cache=default_cache(),
+        **settings,
+    )
+
+
+def _check_recipe(name: str) -> None:
+    if name not in RECIPES:
+        raise ValueError(f"no recipe is called {name!r}; {near_miss(name, RECIPES)}")
+
+
+def _bank_size(text: str) -> int | None:
+    if text == "fresh":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"--bank is a number of draws such as 1000000, or fresh, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        seconds = float(number) * units[unit]
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"--time-budget is a length of time such as 90s, 9m or 2h, not {text!r}")
+    return seconds
+
+
+COMMANDS = {"recipes": (Recipes, _recipes), "run": (Run, _run)}

@@ -1,0 +1,172 @@
+"""`qlat sample`: banks of photon counts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from quantum_latents.cli.progress import ShotsLine, duration
+
+if TYPE_CHECKING:
+    from quantum_latents.samplers import Noise
+
+__all__ = ["COMMANDS", "Sample"]
+
+_LONGEST_UNASKED = 86_400.0
+"""Seconds of drawing beyond which `qlat sample` wants --yes."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw a bank of photon counts; the same call resumes it."""
+
+    interferometer: str
+    """haar:MODES, time-bin:MODES:1,3,9 or FILE.npy (a unitary)."""
+    num_samples: int
+    """Shots."""
+    out: Path
+    """Folder of the bank."""
+    photons: int | None = None
+    """Photons, spread evenly over the input modes; or give --input or --fill."""
+    input: str | None = None
+    """Photons in each input mode, such as 1,0,1,0."""
+    fill: Literal["all"] | None = None
+    """all: one photon in every input mode."""
+    seed: int = 0
+    """Names the interferometer and the shots."""
+    distinguishable: bool = False
+    """Photons that do not interfere, the paper's control."""
+    interference: float = 1.0
+    """Overlap of two photons' states, 0 to 1; they dip by its square (Hong, Ou and Mandel)."""
+    g2: float = 0.0
+    """g2(0) of the sources, 0 to 0.5: some emit two photons, the second interfering with none."""
+    transmission: float = 1.0
+    """Probability that a photon gets from its source to the detectors, 0 to 1."""
+    detector_efficiency: float = 1.0
+    """Probability that a detector sees a photon that reaches it, 0 to 1."""
+    dark_counts: float = 0.0
+    """Mean number of dark counts in a mode and shot (Poisson)."""
+    threshold: bool = False
+    """Detectors that click or not: counts are 0 or 1."""
+    postselect: str | None = None
+    """Keep the shots with at least N counts in all (N), or with exactly N (=N)."""
+    path: str | None = None
+    """enumeration, clifford-clifford or progressive; left out, the cheapest by estimate."""
+    precision: Literal["float64", "float32"] = "float64"
+    """Of Clifford-Clifford's permanents; float32 is about twice as fast."""
+    yes: bool = False
+    """Draw also what takes longer than a day."""
+    json: bool = False
+    """Print the manifest alone."""
+
+
+def _sample(command: Sample, arguments: Sequence[str]) -> int:
+    from quantum_latents.banks import BankRecipe, build_bank
+    from quantum_latents.circuits import parse
+    from quantum_latents.circuits.occupation import evenly_spread
+    from quantum_latents.random import stream
+    from quantum_latents.samplers.boson import PATHS, compile_path
+
+    if command.num_samples < 1:
+        raise ValueError(f"--num-samples is at least 1, not {command.num_samples}")
+    interferometer = parse(command.interferometer, stream(command.seed, "interferometer"))
+    if sum(value is not None for value in (command.photons, command.input, command.fill)) != 1:
+        raise ValueError("give the photons once: --photons 8, --input 1,0,1,0 or --fill all")
+    noise = _noise(command)
+    if command.fill is not None:
+        occupation = (1,) * interferometer.num_modes
+    elif command.photons is not None:
+        occupation = evenly_spread(interferometer.num_modes, command.photons)
+    else:
+        assert command.input is not None
+        try:
+            occupation = tuple(int(word) for word in command.input.split(","))
+        except ValueError:
+            raise ValueError(
+                f"--input is whole numbers such as 1,0,1,0, not {command.input!r}"
+            ) from None
+    recipe = BankRecipe(
+        interferometer=interferometer.recipe,
+        occupation=occupation,
+        statistics="distinguishable" if command.distinguishable and noise is None else "boson",
+        num_samples=command.num_samples,
+        stream=stream(command.seed, "shots"),
+        noise=noise,
+        forced_path=command.path,
+        precision=command.precision,
+    )
+    _check_room(command.out, command.num_samples * interferometer.num_modes)
+    seconds = recipe.estimated_seconds()
+    if seconds > _LONGEST_UNASKED and not command.yes:
+        raise ValueError(
+            f"{command.num_samples:,} shots by {recipe.path} take about {duration(seconds)} here: "
+            "draw fewer, use fewer photons, or add --yes"
+        )
+    show = ShotsLine(quiet=command.json)
+    show.announce(f"{command.num_samples:,} shots by {recipe.path}, about {duration(seconds)}")
+    if recipe.path in PATHS:
+        note = "compiling, once for each installation (half a minute)"
+        announcement = threading.Timer(2.0, show.announce, [note])
+        announcement.start()
+        try:
+            compile_path(recipe.path, command.precision)
+        finally:
+            announcement.cancel()
+    bank = build_bank(recipe, command.out, progress=show)
+    show.close()
+    if command.json:
+        print(json.dumps(bank.manifest, indent=1))
+    else:
+        kept = "" if noise is None else f", {bank.counts.sum() / len(bank):.4g} counts a shot"
+        print(f"{len(bank)} shots of {sum(occupation)} photons in {bank.num_modes} modes{kept}")
+        print(f"bank: {command.out}")
+    return 0
+
+
+def _noise(command: Sample) -> Noise | None:
+    """Return the noise that a call asks for, None for an ideal device."""
+    from quantum_latents.samplers import Noise
+
+    if command.distinguishable and command.interference != 1:
+        raise ValueError("--distinguishable is --interference 0: give one of them")
+    selection = {}
+    if command.postselect is not None:
+        word = command.postselect
+        number = word.removeprefix("=")
+        if not (number.isascii() and number.isdecimal()):
+            raise ValueError(
+                f"--postselect is N (at least) or =N (exactly), such as 4 or =4, not {word!r}"
+            )
+        selection["exactly" if word.startswith("=") else "at_least"] = int(number)
+    noise = Noise(
+        interference=command.interference,
+        g2=command.g2,
+        input_transmission=command.transmission,
+        detector_efficiency=command.detector_efficiency,
+        dark_counts=command.dark_counts,
+        threshold=command.threshold,
+        **selection,
+    )
+    if noise.is_ideal:
+        return None
+    return replace(noise, interference=0.0) if command.distinguishable else noise
+
+
+def _check_room(folder: Path, num_bytes: int) -> None:
+    """Refuse what the disk cannot hold, before anything is drawn."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if folder.exists():
+        return  # a bank to go on with has its full size already
+    if num_bytes > (free := shutil.disk_usage(there).free):
+        raise ValueError(
+            f"the bank takes {num_bytes / 2**30:,.1f} GiB and {there} has {free / 2**30:,.1f}: "
+            "draw fewer shots or choose another --out"
+        )
+
+
+COMMANDS = {"sample": (Sample, _sample)}
