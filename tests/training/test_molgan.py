@@ -1,5 +1,6 @@
 """Training molecules: the compiled sweeps against autograd, stacks, threads and resume."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -91,6 +92,50 @@ def test_a_run_is_the_same_alone_and_in_any_stack():
         many, one = getattr(stacked, network), getattr(alone, network)
         for name, view in one.views(one.flat.detach()).items():
             assert torch.equal(many.views(many.flat.detach())[name][1], view[0])
+
+
+def test_no_bit_depends_on_the_number_of_threads():
+    single = replace(TRAINING, precision="float32")
+    alone, helped = stack_of((1,), training=single), None
+    try:
+        torch.set_num_threads(3)
+        helped = stack_of((1,), training=single)
+        several = stack_of((0, 1), training=single)  # two places: one has a second thread
+    finally:
+        torch.set_num_threads(1)
+    for stack in (alone, helped, several):
+        trained(stack)
+    assert torch.equal(alone.losses, helped.losses)
+    assert torch.equal(alone.losses[:, 0], several.losses[:, 1])
+    assert torch.equal(alone.generator.flat, helped.generator.flat)
+    assert torch.equal(alone.critic.flat, helped.critic.flat)
+
+
+def test_threads_of_a_team_take_shares_at_once():
+    from quantum_latents.training.kernels.molgan import MolGANSettings, Team
+
+    stack = stack_of((0,))
+    team = Team(stack.critic, stack.generator, MolGANSettings(37, 2, 10.0, 1.0, False), 2)
+    met = threading.Barrier(2, timeout=60)
+    places = []
+
+    def work(place: int, item: int) -> None:
+        places.append(place)
+        met.wait()  # broken, an error, unless two are here at a time
+
+    team.each(work, range(4))
+    assert set(places) == {0, 1}
+
+
+@pytest.mark.parametrize("num_rows", [1, 15, 16, 17, 64, 100, 256, 1536])
+def test_shares_are_whole_slots_and_cover_every_row(num_rows):
+    from quantum_latents.models.kernels.relational import SLOT_MOLECULES
+    from quantum_latents.training.kernels.molgan import MOST_SHARES, shares_of
+
+    shares = shares_of(num_rows)
+    assert [start for start, _ in shares] == [0, *(stop for _, stop in shares[:-1])]
+    assert shares[-1][1] == num_rows and len(shares) <= MOST_SHARES
+    assert all(start < stop and start % SLOT_MOLECULES == 0 for start, stop in shares)
 
 
 def test_float32_stays_near_float64():

@@ -115,19 +115,19 @@ def load_or_make_plan(
     if num_workers is not None and num_workers < 1:
         raise ValueError(f"a study needs at least 1 worker, not {num_workers}")
     workers = default if num_workers is None else num_workers
-    plan = Plan(_stacks(runs, device, workers, max(1, cores // workers)), workers)
+    plan = Plan(_stacks(runs, device, workers, cores), workers)
     write_atomically(path, json.dumps(plan.to_json(), indent=1).encode())
     return plan
 
 
 def _stacks(
-    runs: Sequence[RunSpec], device: str, num_workers: int, num_threads: int
+    runs: Sequence[RunSpec], device: str, num_workers: int, num_cores: int
 ) -> tuple[StackPlan, ...]:
     groups: dict[Any, list[RunSpec]] = {}
     for run in runs:
         key = (run.model, run.training, run.evaluation, run.latent.dim, _data_dim(run))
         groups.setdefault(key, []).append(run)
-    stacks: list[StackPlan] = []
+    stacks: list[tuple[str, ...]] = []
     for group in groups.values():
         most = _runs_that_fit(group[0]) if device == "cpu" else len(group)
         # Whole rounds over the workers: none waits while another trains a last large stack.
@@ -136,9 +136,12 @@ def _stacks(
         for part in range(num_stacks):
             first = part * len(group) // num_stacks
             last = (part + 1) * len(group) // num_stacks
-            digests = tuple(run.digest for run in group[first:last])
-            stacks.append(StackPlan(len(stacks), digests, device, num_threads))
-    return tuple(stacks)
+            stacks.append(tuple(run.digest for run in group[first:last]))
+    # Fewer stacks than workers leave cores to each: a single run has them all.
+    num_threads = max(1, num_cores // min(num_workers, len(stacks)))
+    return tuple(
+        StackPlan(index, digests, device, num_threads) for index, digests in enumerate(stacks)
+    )
 
 
 def _data_dim(run: RunSpec) -> Any:

@@ -20,6 +20,7 @@ __all__ = [
     "Perceptron",
     "activations",
     "cotangents",
+    "layer_gradients",
     "layer_rows",
     "parameters_of",
     "perceptron",
@@ -171,20 +172,26 @@ def tangents(net, run, start, stop):
 
 
 @numba.njit(error_model="numpy")
+def layer_gradients(net, run, layer, start, stop, bias_stop):
+    """Write what `weight_gradients` does, of the map from a_layer to the next alone."""
+    v = layer_rows(net, net.back, layer + 1, start, stop)
+    by_weight = _weight(net, net.gradient, run, layer, 0)
+    by_weight[:] = 0
+    add_product(by_weight, v.T, layer_rows(net, net.forward, layer, start, stop), net.product)
+    by_injection = _weight(net, net.gradient, run, layer, 2)
+    if by_injection.size:
+        by_injection[:] = 0
+        x = layer_rows(net, net.forward, 0, start, stop)
+        add_product(by_injection, v.T, x, net.product)
+    by_bias = parameters_of(net, net.gradient, run, layer, 1)
+    by_bias[:] = 0
+    for row in range(bias_stop - start):
+        for i in range(v.shape[1]):
+            by_bias[i] += v[row, i]
+
+
+@numba.njit(error_model="numpy")
 def weight_gradients(net, run, start, stop, bias_stop):
     """Write the gradient v_l r_{l-1}^T of the rows; those before `bias_stop` act on biases."""
-    x = layer_rows(net, net.forward, 0, start, stop)
     for layer in range(len(net.widths) - 1):
-        v = layer_rows(net, net.back, layer + 1, start, stop)
-        by_weight = _weight(net, net.gradient, run, layer, 0)
-        by_weight[:] = 0
-        add_product(by_weight, v.T, layer_rows(net, net.forward, layer, start, stop), net.product)
-        by_injection = _weight(net, net.gradient, run, layer, 2)
-        if by_injection.size:
-            by_injection[:] = 0
-            add_product(by_injection, v.T, x, net.product)
-        by_bias = parameters_of(net, net.gradient, run, layer, 1)
-        by_bias[:] = 0
-        for row in range(bias_stop - start):
-            for i in range(v.shape[1]):
-                by_bias[i] += v[row, i]
+        layer_gradients(net, run, layer, start, stop, bias_stop)

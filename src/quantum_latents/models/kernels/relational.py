@@ -35,6 +35,7 @@ from quantum_latents.models.molgan import StackedRelationalCritic, pairs_of
 from quantum_latents.molecules import BOND_CLASSES
 
 __all__ = [
+    "SLOT_MOLECULES",
     "RelationalCritic",
     "adjoints",
     "input_gradients",
@@ -48,7 +49,7 @@ __all__ = [
 
 _RELATIONS = BOND_CLASSES - 1
 _PLAIN, _AGGREGATES_FIRST, _CONVOLUTION, _GATE = 0, 1, 2, 3
-_CAPACITY = 16
+SLOT_MOLECULES = 16
 """Molecules of a slot: their activations fit the second cache, their products fill tiles."""
 
 
@@ -98,7 +99,7 @@ def relational_critic(critic: StackedRelationalCritic) -> RelationalCritic:
     """
     assert critic.flat.grad is not None
     flat, gradient = critic.flat.detach().numpy(), critic.flat.grad.numpy()
-    layers, n, m = critic.layers, critic.num_atoms, _CAPACITY
+    layers, n, m = critic.layers, critic.num_atoms, SLOT_MOLECULES
     blocks = np.zeros((len(layers), 2, 2), dtype=np.int64)
     start = 0
     for place, block in enumerate(critic.blocks):

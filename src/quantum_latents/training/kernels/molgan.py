@@ -1,14 +1,23 @@
-"""Steps of one MolGAN, compiled, on one core.
+"""Steps of one MolGAN, compiled, on one core or on several.
 
 Notation, formulas and layout of a step: `quantum_latents.training.wgan`; the generator makes
 logits that are relaxed to probabilities y (`quantum_latents.models.molgan.relax`), and the
 critic's sweeps are those of `quantum_latents.models.kernels.relational`. The penalty's norm is one
 a molecule, over the full tensors A (R, n, n), without its diagonal, and X (n, F).
+
+A batch is cut into shares (`shares_of`), by its size alone. Each has a gradient of its own, and
+these are summed in their order, so that the threads of a `Team` that work on shares at once
+change no bit of a result.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
+from queue import SimpleQueue
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -16,30 +25,36 @@ import numpy as np
 from quantum_latents.models.kernels import elementwise, mlp, product, relational
 from quantum_latents.models.kernels.elementwise import exp
 from quantum_latents.models.kernels.mlp import (
-    Perceptron,
     activations,
     cotangents,
+    layer_gradients,
     layer_rows,
     parameters_of,
+    perceptron,
 )
-from quantum_latents.models.kernels.mlp import weight_gradients as mlp_weight_gradients
 from quantum_latents.models.kernels.relational import (
-    RelationalCritic,
+    SLOT_MOLECULES,
     adjoints,
     input_gradients,
     place_molecules,
+    relational_critic,
     second_adjoints,
     tangents,
     values,
     weight_gradients,
 )
+from quantum_latents.models.molgan import StackedRelationalCritic
+from quantum_latents.models.nn import StackedMLP
 from quantum_latents.molecules import BOND_CLASSES
 from quantum_latents.simd import vectors
 from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers
-from quantum_latents.training.kernels.optimisers import Optimiser, update
+from quantum_latents.training.kernels.optimisers import Optimiser, update, update_layer
 
-__all__ = ["MolGANSettings", "Molecules", "train_run"]
+__all__ = ["MOST_SHARES", "MolGANSettings", "Molecules", "Team", "shares_of"]
+
+MOST_SHARES = 4
+"""Of a batch; part of every result, because a sum depends on its order."""
 
 _FIRST = np.intp
 
@@ -61,7 +76,7 @@ class MolGANSettings(NamedTuple):
 
 
 class Molecules(NamedTuple):
-    """Memory of one thread.
+    """Memory of one run in training.
 
     Attributes:
         soft: ((c + 1) B, K P + F n), relaxed probabilities.
@@ -87,9 +102,10 @@ def _num_atoms(width, num_nodes):
 
 
 @numba.njit(error_model="numpy")
-def _relax(memory, logits, noise, settings, num_nodes):
-    """Write what `relax` defines, of every row; `noise` has no rows where there is none."""
-    soft, seen, width = memory.soft, memory.seen, logits.shape[1]
+def _relax(memory, first, logits, noise, settings, num_nodes):
+    """Write what `relax` defines, of the rows from `first` on; `noise` may have no rows."""
+    width = logits.shape[1]
+    soft, seen = memory.soft[first:], memory.seen[first:]
     cut, is_hard = width - num_nodes * _num_atoms(width, num_nodes), settings.is_hard
     per_temperature = soft.dtype.type(1 / settings.temperature)
     for row in range(logits.shape[0]):
@@ -100,7 +116,7 @@ def _relax(memory, logits, noise, settings, num_nodes):
             for i in range(start, stop):
                 score = logits[row, i]
                 if len(noise):
-                    score += noise[row, i]
+                    score += noise[first + row, i]
                 soft[row, i] = score * per_temperature
                 if soft[row, i] > soft[row, best]:
                     best = i
@@ -182,32 +198,36 @@ def _directions(critic, count, batch, weight):
 
 
 @numba.njit(error_model="numpy")
-def _sweep_molecules(critic, memory, run, first, seeds, weight, for_generator, losses):
-    """Make all sweeps over a batch, a few molecules at a time.
+def _sweep_molecules(
+    critic, memory, run, first, start, stop, batch, seeds, weight, for_generator, losses
+):
+    """Make all sweeps over the molecules [start, stop) of a batch, a few at a time.
 
     Args:
         critic: `RelationalCritic`.
         memory: `Molecules`.
         run: place of the run in the stack.
-        first: row of `memory.seen` where the generated molecules start.
+        first: row of `memory.seen` where the batch's generated molecules start.
+        start: first molecule of the share.
+        stop: behind its last.
+        batch: B.
         seeds: of the slots.
         weight: lambda.
         for_generator: write only the gradient by the generated molecules.
         losses: (3,), added to.
     """
-    batch = len(memory.real)
     fake = memory.seen[first : first + batch]
-    for start in range(0, batch, critic.capacity):
-        count = min(critic.capacity, batch - start)
+    for begin in range(start, stop, critic.capacity):
+        count = min(critic.capacity, stop - begin)
         of_mixed = fake if for_generator else memory.mixed
-        place_molecules(critic, of_mixed, start, count, _FIRST(0))
+        place_molecules(critic, of_mixed, begin, count, _FIRST(0))
         if not for_generator:
-            place_molecules(critic, memory.real, start, count, _FIRST(1))
-            place_molecules(critic, fake, start, count, _FIRST(2))
+            place_molecules(critic, memory.real, begin, count, _FIRST(1))
+            place_molecules(critic, fake, begin, count, _FIRST(2))
         values(critic, run, count, _FIRST(0), count if for_generator else 3 * count)
         adjoints(critic, run, count, 3 * count if for_generator else count, seeds)
         if for_generator:
-            input_gradients(critic, start, count, memory.by_seen)
+            input_gradients(critic, begin, count, memory.by_seen)
             continue
         penalty = _directions(critic, count, batch, weight)
         scores = critic.values[critic.output_at[len(critic.kinds) - 1] + count :]
@@ -226,30 +246,30 @@ def _compiled(sources: str):
     """Compile a step's parts under a key that changes with the files they are built from."""
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
-    def generate(generator, memory, settings, run, latents, noise, num_node_classes):
-        """Write what the critic sees of the step's molecules to `memory`."""
-        num_points, num_maps = len(latents), len(generator.widths) - 1
-        z = layer_rows(generator, generator.forward, 0, 0, num_points)
-        for row in range(num_points):
+    def generate(generator, memory, settings, run, start, stop, latents, noise, num_node_classes):
+        """Write what the critic sees of the step's molecules [start, stop) to `memory`."""
+        num_maps = len(generator.widths) - 1
+        z = layer_rows(generator, generator.forward, 0, start, stop)
+        for row in range(stop - start):
             for i in range(z.shape[1]):
-                z[row, i] = latents[row, i]
-        activations(generator, run, _FIRST(0), num_points, num_maps)
-        logits = layer_rows(generator, generator.forward, num_maps, 0, num_points)
+                z[row, i] = latents[start + row, i]
+        activations(generator, run, start, stop, num_maps)
+        logits = layer_rows(generator, generator.forward, num_maps, start, stop)
         if sources:
-            _relax(memory, logits, noise, settings, num_node_classes)
+            _relax(memory, start, logits, noise, settings, num_node_classes)
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
     def sweep(
-        critic, memory, settings, run, first, real, mix, for_generator, rule, count, rate, losses
-    ):
-        """Make critic step number `count`, or write the gradient by the generated molecules."""
+        critic, memory, settings, run, first, start, stop, real, mix, for_generator, losses
+    ):  # fmt: skip
+        """Write a share's gradient by the parameters, or by its generated molecules."""
         batch = settings.batch_size
         seeds = np.zeros(4, dtype=critic.flat.dtype)
         if for_generator:
             seeds[3] = -1 / batch
         else:
             seeds[1], seeds[2], seeds[3] = -1 / batch, 1 / batch, 1
-            for row in range(batch):
+            for row in range(start, stop):
                 for i in range(memory.real.shape[1]):
                     y = memory.seen[first + row, i]
                     x = memory.real.dtype.type(real[row, i])
@@ -261,79 +281,190 @@ def _compiled(sources: str):
                     for i in range(len(g)):
                         g[i] = 0
         weight = settings.gradient_penalty
-        _sweep_molecules(critic, memory, run, first, seeds, weight, for_generator, losses)
-        if sources and not for_generator:
+        if sources:
+            _sweep_molecules(
+                critic, memory, run, first, start, stop, batch, seeds, weight, for_generator,
+                losses,
+            )  # fmt: skip
+
+    @numba.njit(nogil=True, cache=True, error_model="numpy")
+    def descend(critic, gradients, run, rule, count, rate):
+        """Make critic step number `count` from the sum of the shares' gradients, in order."""
+        for layer in range(len(critic.kinds)):
+            for kind in range(2):
+                total = parameters_of(critic, critic.gradient, run, layer, kind)
+                for share in range(len(gradients)):
+                    g = parameters_of(critic, gradients[share], run, layer, kind)
+                    for i in range(len(g)):
+                        total[i] = total[i] + g[i] if share else g[i]
+        if sources:
             update(rule, critic, run, count, rate)
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
-    def learn(generator, memory, settings, run, num_node_classes, rule, count, rate):
-        """Make generator step number `count` from the gradient in `memory`."""
-        num_points, num_maps = len(memory.soft), len(generator.widths) - 1
-        last = num_points - settings.batch_size
-        by_logits = layer_rows(generator, generator.back, num_maps, last, num_points)
-        soft = memory.soft[last:]
-        _relax_cotangents(by_logits, memory.by_seen, soft, settings, num_node_classes)
-        cotangents(generator, run, last, num_points, num_points)
-        mlp_weight_gradients(generator, run, last, num_points, num_points)
+    def trace(generator, memory, settings, run, start, stop, num_node_classes):
+        """Write the cotangents of the last batch's molecules [start, stop)."""
+        last = len(memory.soft) - settings.batch_size
+        first, end, num_maps = last + start, last + stop, len(generator.widths) - 1
+        by_logits = layer_rows(generator, generator.back, num_maps, first, end)
+        soft, by_seen = memory.soft[first:end], memory.by_seen[start:stop]
+        _relax_cotangents(by_logits, by_seen, soft, settings, num_node_classes)
         if sources:
-            update(rule, generator, run, count, rate)
+            cotangents(generator, run, first, end, end)
 
-    return generate, sweep, learn
+    @numba.njit(nogil=True, cache=True, error_model="numpy")
+    def learn(generator, settings, run, layer, rule, count, rate):
+        """Make generator step number `count` of one layer, from the last batch's cotangents."""
+        stop = generator.capacity
+        layer_gradients(generator, run, layer, stop - settings.batch_size, stop, stop)
+        if sources:
+            update_layer(rule, generator, run, layer, count, rate)
+
+    return generate, sweep, descend, trace, learn
 
 
-_generate, _sweep, _learn = _compiled(
+_generate, _sweep, _descend, _trace, _learn = _compiled(
     fingerprint(vectors, product, mlp, elementwise, relational, optimisers)
 )
 
 
-def train_run(
-    critic: RelationalCritic,
-    generator: Perceptron,
-    memory: Molecules,
-    critic_rule: Optimiser,
-    generator_rule: Optimiser,
-    settings: MolGANSettings,
-    run: int,
-    done: int,
-    rates: np.ndarray,
-    draws: tuple[np.ndarray, ...],
-    losses: np.ndarray,
-) -> None:
-    """Make len(losses) generator steps of one run.
+def shares_of(num_rows: int) -> list[tuple[int, int]]:
+    """Cut rows into at most `MOST_SHARES` shares of whole slots of the critic.
 
-    A step takes a tenth of a second, so its parts are compiled by themselves, which takes half
-    the time, and called from here; they let other threads run.
+    >>> shares_of(64), shares_of(40), shares_of(3)
+    ([(0, 16), (16, 32), (32, 48), (48, 64)], [(0, 16), (16, 32), (32, 40)], [(0, 3)])
+    """
+    slots = -(-num_rows // SLOT_MOLECULES)
+    num = min(MOST_SHARES, slots)
+    cuts = [slots * share // num * SLOT_MOLECULES for share in range(num)] + [num_rows]
+    return list(pairwise(cuts))
+
+
+class Team:
+    """The threads that train one run, and their memory.
 
     Args:
-        critic: of one thread, like the next two.
-        generator: with (c + 1) B rows.
-        memory: see `Molecules`.
-        critic_rule: the critic's optimiser and its state.
-        generator_rule: the generator's.
+        critic, generator: the networks, each with a gradient in place, on the CPU.
         settings: of a step.
-        run: place of the run in the stack.
-        done: generator steps made before.
-        rates: (T,), learning rates.
-        draws: x (T, S, c B, d_x) uint8, z (T, S, (c + 1) B, d_z), e (T, S, c B, 1) and Gumbel
-            noise (T, S, (c + 1) B, d_x), or (T, S, 0, d_x) without.
-        losses: (T, 3) float64, written: those of `GANStack.losses`.
+        num_threads: at least 1; more than there are shares do nothing.
     """
-    batch, num_critic = settings.batch_size, settings.critic_steps
-    num_nodes, nothing = critic.num_nodes, np.zeros(3)
-    for t in range(len(losses)):
-        real, z, mix, noise = (draw[t, run] for draw in draws)
-        _generate(generator, memory, settings, run, z, noise, num_nodes)
-        for k in range(num_critic):
-            rows = slice(k * batch, (k + 1) * batch)
-            count = (done + t) * num_critic + k + 1
-            step_losses = np.zeros(3)
+
+    def __init__(
+        self,
+        critic: StackedRelationalCritic,
+        generator: StackedMLP,
+        settings: MolGANSettings,
+        num_threads: int,
+    ):
+        batch, width = settings.batch_size, generator.widths[-1]
+        num_points = (settings.critic_steps + 1) * batch
+        self.settings = settings
+        self.shares = shares_of(batch)
+        num_threads = min(num_threads, len(self.shares))
+        self.critics = [relational_critic(critic) for _ in range(num_threads)]
+        # Rows of the generator are shared, not the workspace of its products.
+        first = perceptron(generator, num_points)
+        dtype = first.flat.dtype
+        self.generators = [
+            first._replace(product=np.zeros_like(first.product)) for _ in range(num_threads)
+        ]
+        self.gradients = np.zeros((len(self.shares), self.critics[0].flat.size), dtype)
+        soft = np.zeros((num_points, width), dtype)
+        seen = np.zeros_like(soft) if settings.is_hard else soft
+        self.memory = Molecules(soft, seen, *(np.zeros((batch, width), dtype) for _ in range(3)))
+        self._places: SimpleQueue[int] = SimpleQueue()
+        for place in range(num_threads):
+            self._places.put(place)
+        self._pool = ThreadPoolExecutor(num_threads) if num_threads > 1 else None
+
+    def each(self, work: Callable[[int, Any], None], items: Iterable[Any]) -> None:
+        """Call work(place, item) for all items, no two with one place at a time."""
+        if self._pool is None:
+            for item in items:
+                work(0, item)
+            return
+
+        def placed(item: Any) -> None:
+            place = self._places.get()
+            try:
+                work(place, item)
+            finally:
+                self._places.put(place)
+
+        list(self._pool.map(placed, items))
+
+    def train_run(
+        self,
+        critic_rule: Optimiser,
+        generator_rule: Optimiser,
+        run: int,
+        done: int,
+        rates: np.ndarray,
+        draws: tuple[np.ndarray, ...],
+        losses: np.ndarray,
+    ) -> None:
+        """Make len(losses) generator steps of one run.
+
+        A step takes a tenth of a second, so its parts are compiled by themselves, which takes
+        half the time, and called from here; they let other threads run.
+
+        Args:
+            critic_rule: the critic's optimiser and its state.
+            generator_rule: the generator's.
+            run: place of the run in the stack.
+            done: generator steps made before.
+            rates: (T,), learning rates.
+            draws: x (T, S, c B, d_x) uint8, z (T, S, (c + 1) B, d_z), e (T, S, c B, 1) and
+                Gumbel noise (T, S, (c + 1) B, d_x), or (T, S, 0, d_x) without.
+            losses: (T, 3) float64, written: those of `GANStack.losses`.
+        """
+        for t in range(len(losses)):
+            of_step = tuple(draw[t, run] for draw in draws)
+            rules, count, rate = (critic_rule, generator_rule), done + t, float(rates[t])
+            losses[t] = self._step(rules, run, count, rate, of_step)
+
+    def _step(
+        self,
+        rules: tuple[Optimiser, Optimiser],
+        run: int,
+        done: int,
+        rate: float,
+        draws: tuple[np.ndarray, ...],
+    ) -> np.ndarray:
+        """Make one generator step and return its losses (3,)."""
+        memory, settings, num_nodes = self.memory, self.settings, self.critics[0].num_nodes
+        real, z, mix, noise = draws
+        batch, num_critic = settings.batch_size, settings.critic_steps
+        share_losses = np.zeros((len(self.shares), 3))
+
+        def generate(place: int, rows: tuple[int, int]) -> None:
+            generator = self.generators[place]
+            _generate(generator, memory, settings, run, *rows, z, noise, num_nodes)
+
+        def sweep(step: int, place: int, share: int) -> None:
+            for_generator = step == num_critic
+            rows = slice(0, batch) if for_generator else slice(step * batch, (step + 1) * batch)
+            critic = self.critics[place]._replace(gradient=self.gradients[share])
             _sweep(
-                critic, memory, settings, run, rows.start, real[rows], mix[rows], False,
-                critic_rule, count, rates[t], step_losses,
+                critic, memory, settings, run, step * batch, *self.shares[share], real[rows],
+                mix[rows], for_generator, share_losses[share],
             )  # fmt: skip
-            losses[t] = step_losses
-        _sweep(
-            critic, memory, settings, run, num_critic * batch, real[:batch], mix[:batch], True,
-            critic_rule, done + t + 1, rates[t], nothing,
-        )  # fmt: skip
-        _learn(generator, memory, settings, run, num_nodes, generator_rule, done + t + 1, rates[t])
+
+        def trace(place: int, rows: tuple[int, int]) -> None:
+            _trace(self.generators[place], memory, settings, run, *rows, num_nodes)
+
+        def learn(place: int, layer: int) -> None:
+            _learn(self.generators[place], settings, run, layer, rules[1], done + 1, rate)
+
+        self.each(generate, shares_of(len(memory.soft)))
+        losses = np.zeros(3)
+        for step in range(num_critic + 1):
+            share_losses[:] = 0
+            self.each(partial(sweep, step), range(len(self.shares)))
+            if step < num_critic:
+                count = done * num_critic + step + 1
+                _descend(self.critics[0], self.gradients, run, rules[0], count, rate)
+                losses = share_losses.sum(0)
+        self.each(trace, self.shares)
+        # The last layers are the largest: they come first, so that no thread waits for one.
+        self.each(learn, range(len(self.generators[0].widths) - 2, -1, -1))
+        return losses

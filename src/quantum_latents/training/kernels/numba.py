@@ -1,7 +1,8 @@
-"""Steps of a stack on the CPU: every run by itself, one core each, compiled with numba."""
+"""Steps of a stack on the CPU, compiled with numba: runs side by side, then threads in a run."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +21,10 @@ __all__ = ["NumbaKernel"]
 
 
 class NumbaKernel:
-    """Makes steps of a stack of GANs; `torch.get_num_threads()` runs at a time.
+    """Makes steps of a stack of GANs on `torch.get_num_threads()` cores.
+
+    As many runs as there are cores train at a time. A MolGAN takes the cores that are left, too,
+    and its result does not depend on how many; a perceptron has one.
 
     Args:
         generator, critic: the networks, each with a gradient in place, on the CPU.
@@ -41,15 +45,17 @@ class NumbaKernel:
         self.training = training
         self.generator, self.generator_optimiser = generator, generator_optimiser
         self.critic, self.critic_optimiser = critic, critic_optimiser
-        # Threads share the parameters and have activations of their own.
-        self._workplaces: list[tuple[Any, ...]] = []
-        for _ in range(min(critic.stack, torch.get_num_threads())):
+        # Runs go side by side first; threads that are left help within a run, where they can.
+        num_threads = torch.get_num_threads()
+        num_places = min(critic.stack, num_threads)
+        self._train_run: list[Callable[..., None]] = []
+        for place in range(num_places):
+            of_place = len(range(place, num_threads, num_places))
             if isinstance(model, MolGANSpec):
-                made = _molecules(model, generator, critic, training)
+                made = _molecules(model, generator, critic, training, of_place)
             else:
                 made = _perceptrons(generator, critic, training)
-            self._train_run, self.settings, networks = made
-            self._workplaces.append(networks)
+            self._train_run.append(made)
 
     def train(self, draws: tuple[Tensor, ...], done: int, running: list[int]) -> Tensor:
         """Make T generator steps of the running runs and return their losses (T, S, 3).
@@ -71,15 +77,15 @@ class NumbaKernel:
         rates = self.training.learning_rates(done, steps)
 
         def work(place: int) -> None:
-            for run in running[place :: len(self._workplaces)]:
-                fixed = *self._workplaces[place], *rules, self.settings
-                self._train_run(*fixed, run, done, rates, arrays, losses[run])
+            for run in running[place::num_places]:
+                self._train_run[place](*rules, run, done, rates, arrays, losses[run])
 
-        if len(self._workplaces) == 1:
+        num_places = len(self._train_run)
+        if num_places == 1:
             work(0)
         else:
-            with ThreadPoolExecutor(len(self._workplaces)) as pool:
-                list(pool.map(work, range(len(self._workplaces))))
+            with ThreadPoolExecutor(num_places) as pool:
+                list(pool.map(work, range(num_places)))
         self.generator_optimiser.state[self.generator.flat]["step"].fill_(steps)
         self.critic_optimiser.state[self.critic.flat]["step"].fill_(
             steps * self.training.critic_steps
@@ -87,36 +93,35 @@ class NumbaKernel:
         return torch.from_numpy(losses).transpose(0, 1)
 
 
-def _perceptrons(generator: StackedMLP, critic: Any, training: WGANSpec) -> tuple:
-    """Return the compiled step, its settings and one thread's view of the networks."""
+def _perceptrons(generator: StackedMLP, critic: Any, training: WGANSpec) -> Callable[..., None]:
+    """Return the steps of one run at a time, on one core."""
     # Loading a compiled step takes a second: only the one that is used.
     from quantum_latents.training.kernels.wgan import WGANSettings, train_run
 
     batch, num_critic = training.batch_size, training.critic_steps
     settings = WGANSettings(batch, num_critic, float(training.gradient_penalty))
     networks = perceptron(critic, 3 * batch), perceptron(generator, (num_critic + 1) * batch)
-    return train_run, settings, networks
+
+    def train(critic_rule: Optimiser, generator_rule: Optimiser, *what: Any) -> None:
+        train_run(*networks, critic_rule, generator_rule, settings, *what)
+
+    return train
 
 
-def _molecules(model: MolGANSpec, generator: StackedMLP, critic: Any, training: WGANSpec) -> tuple:
-    """Return the compiled step, its settings and one thread's view of the networks."""
-    from quantum_latents.models.kernels.relational import relational_critic
-    from quantum_latents.training.kernels.molgan import Molecules, MolGANSettings, train_run
+def _molecules(
+    model: MolGANSpec, generator: StackedMLP, critic: Any, training: WGANSpec, num_threads: int
+) -> Callable[..., None]:
+    """Return the steps of one run at a time, on `num_threads` cores."""
+    from quantum_latents.training.kernels.molgan import MolGANSettings, Team
 
-    batch, num_critic = training.batch_size, training.critic_steps
     settings = MolGANSettings(
-        batch,
-        num_critic,
+        training.batch_size,
+        training.critic_steps,
         float(training.gradient_penalty),
         float(model.temperature),
         model.relaxation == "straight_through",
     )
-    generators = perceptron(generator, (num_critic + 1) * batch)
-    width, dtype = generator.widths[-1], generators.flat.dtype
-    soft = np.zeros(((num_critic + 1) * batch, width), dtype)
-    seen = np.zeros_like(soft) if settings.is_hard else soft
-    memory = Molecules(soft, seen, *(np.zeros((batch, width), dtype) for _ in range(3)))
-    return train_run, settings, (relational_critic(critic), generators, memory)
+    return Team(critic, generator, settings, num_threads).train_run
 
 
 def _rule(spec: OptimiserSpec, network: Any, optimiser: torch.optim.Optimizer) -> Optimiser:

@@ -16,7 +16,7 @@ import numpy as np
 
 from quantum_latents.models.kernels.mlp import parameters_of
 
-__all__ = ["Optimiser", "update"]
+__all__ = ["Optimiser", "update", "update_layer"]
 
 
 class Optimiser(NamedTuple):
@@ -55,8 +55,8 @@ def _rmsprop(w, g, u, constants):
 
 
 @numba.njit(error_model="numpy")
-def update(optimiser, net, run, count, learning_rate):
-    """Make update number `count` (from 1) of one run's parameters from its gradient."""
+def update_layer(optimiser, net, run, layer, count, learning_rate):
+    """Make update number `count` (from 1) of one layer of a run from its gradient."""
     b1, b2 = optimiser.b1, optimiser.b2
     # In the parameters' own type: a float64 constant would make all of it float64.
     constants = np.empty(7, dtype=net.flat.dtype)
@@ -67,13 +67,19 @@ def update(optimiser, net, run, count, learning_rate):
     if optimiser.is_adam:
         constants[0] /= 1 - b1**count
         constants[5] = 1 / np.sqrt(1 - b2**count)
+    for kind in range(net.blocks.shape[1]):
+        w = parameters_of(net, net.flat, run, layer, kind)
+        g = parameters_of(net, net.gradient, run, layer, kind)
+        u = parameters_of(net, optimiser.second, run, layer, kind)
+        if optimiser.is_adam:
+            m = parameters_of(net, optimiser.first, run, layer, kind)
+            _adam(w, g, m, u, constants)
+        else:
+            _rmsprop(w, g, u, constants)
+
+
+@numba.njit(error_model="numpy")
+def update(optimiser, net, run, count, learning_rate):
+    """Make update number `count` (from 1) of one run's parameters from its gradient."""
     for layer in range(net.blocks.shape[0]):
-        for kind in range(net.blocks.shape[1]):
-            w = parameters_of(net, net.flat, run, layer, kind)
-            g = parameters_of(net, net.gradient, run, layer, kind)
-            u = parameters_of(net, optimiser.second, run, layer, kind)
-            if optimiser.is_adam:
-                m = parameters_of(net, optimiser.first, run, layer, kind)
-                _adam(w, g, m, u, constants)
-            else:
-                _rmsprop(w, g, u, constants)
+        update_layer(optimiser, net, run, layer, count, learning_rate)
