@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from quantum_latents.results import read_rows
+from quantum_latents.report import table
+from quantum_latents.results import read_rows, read_study
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,3 +20,17 @@ def test_the_share_of_aromatic_molecules_predicts_the_fcd():
     assert f"{np.corrcoef(shares, distances)[0, 1]:.2f}" == "-0.96"
     assert (f"{min(shares):.1%}", f"{max(shares):.1%}") == ("2.5%", "8.1%")
     assert "correlation is −0.96" in (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+
+
+def test_the_papers_gap_to_distinguishable_photons_needs_so_many_seeds():
+    folder = ROOT / "results" / "table2-two-convolutions"
+    (section,) = table(read_rows(folder), read_study(folder)).sections
+    (needed,) = [
+        entry.found
+        for entry in section.needed
+        if (entry.latent, entry.metric) == ("distinguishable", "fcd_unique")
+    ]
+    assert f"{needed.gap:.2f}" == "0.17"
+    assert (needed.num_seeds, needed.range) == (62, (29, 557))
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert "would need 62 seeds" in text and "(29 to 557; the paper has 20)" in text

@@ -8,8 +8,9 @@ import pytest
 
 from quantum_latents.report import table, write_report
 from quantum_latents.report.figures import distribution_figure, styles
+from quantum_latents.report.needed import NEEDED_HEADER
 from quantum_latents.report.pictures import inline_svg, read_pictures
-from quantum_latents.results import read_study
+from quantum_latents.results import read_study, seeds_needed
 
 VOID = {"meta", "br", "link", "img", "hr"}
 
@@ -74,11 +75,32 @@ def test_primary_metrics_are_columns_and_the_others_lines(molecular, study):
     section = table(molecular.make_molecular_rows(2), study).sections[0]
     assert [facts.name for facts in section.columns] == study["primary_metrics"]
     assert len(section.lines) == len(molecular.METRICS) - 4
-    leading, others, published = section.grids()
+    leading, others, published, needed = section.grids()
     assert len(leading.header) == 5
     assert others.header == ["metric", *section.latents, "floor", "random valence"]
     assert [line[0] for line in leading.body][-2:] == ["floor", "random valence"]
     assert len(published.body) == 4
+    assert needed.header == ["metric", "latent", *NEEDED_HEADER[2:]]
+    for line, found in zip(needed.body, section.needed, strict=True):
+        figures = {(f.latent, f.metric): f.mean for f in section.published}
+        gap = figures[found.latent, found.metric] - figures["quantum", found.metric]
+        assert found.found.gap == gap
+        (comparison,) = [c for c in section.comparisons[found.metric] if c.other == found.latent]
+        assert found.found == seeds_needed(
+            comparison.differences, gap, family_size=len(section.latents) - 1
+        )
+        assert line[-1] == "2"
+
+
+def test_a_gap_needs_both_published_figures_and_a_known_spread(molecular, study):
+    (section,) = table(molecular.make_molecular_rows(1), study).sections
+    assert section.needed == ()  # one seed has no spread
+    rows = molecular.make_molecular_rows(2)
+    of = {needed.metric for needed in table(rows, study).sections[0].needed}
+    dropped = study["paper"]["figures"].pop(0)
+    assert dropped["latent"] == "quantum"
+    left = {needed.metric for needed in table(rows, study).sections[0].needed}
+    assert left == of - {dropped["metric"]} != of
 
 
 def test_a_study_that_declares_nothing_primary_leads_with_its_first_metrics(molecular):

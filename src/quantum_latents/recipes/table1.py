@@ -19,7 +19,14 @@ from quantum_latents.recipes.discrete import (
     discrete_size,
 )
 from quantum_latents.recipes.presets import stated
-from quantum_latents.recipes.study import LATENTS, Study, four_latents, reference_of
+from quantum_latents.recipes.study import (
+    LATENTS,
+    PaperFigure,
+    PaperFigures,
+    Study,
+    four_latents,
+    reference_of,
+)
 
 __all__ = ["table1"]
 
@@ -65,4 +72,25 @@ def table1(
         notes=(*notes, SAME_FAMILY) if "quantum" in data_sets else notes,
         sources=DISCRETE_SOURCES | changed,
         reference=reference_of(latents),
+        paper=_PAPER if preset == "paper" else None,
     )
+
+
+# Data set, latent: L1 to the nearest integer and its standard error over 12 runs.
+_PAPER_FIGURES = {
+    ("quantum", "quantum"): (0.036, 0.001),
+    ("quantum", "distinguishable"): (0.041, 0.002),
+    ("quantum", "bernoulli"): (0.065, 0.001),
+    ("quantum", "gaussian"): (0.061, 0.001),
+    ("bernoulli", "quantum"): (0.015, 0.002),
+    ("bernoulli", "distinguishable"): (0.017, 0.002),
+    ("bernoulli", "bernoulli"): (0.020, 0.013),
+    ("bernoulli", "gaussian"): (0.012, 0.002),
+}
+_PAPER = PaperFigures(
+    source="arXiv 2508.19857, Table I (12 runs, 40,000 steps)",
+    figures=tuple(
+        PaperFigure(data=data, latent=latent, metric="l1_to_integer", mean=mean, standard_error=se)
+        for (data, latent), (mean, se) in _PAPER_FIGURES.items()
+    ),
+)

@@ -20,6 +20,7 @@ import jinja2
 from markupsafe import Markup
 
 from quantum_latents import __version__
+from quantum_latents.report.needed import NEEDED_FOOTNOTE
 from quantum_latents.report.pictures import Picture, read_pictures
 from quantum_latents.report.tables import (
     ARROWS,
@@ -168,6 +169,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
         "responses": _responses(numbers),
         "response_header": RESPONSE_HEADER,
         "response_note": RESPONSE_FOOTNOTE,
+        "needed_note": NEEDED_FOOTNOTE,
         "curves": _curves(rows, numbers, style),
         "previews": _previews(rows, numbers, style, directory),
         "diverged": [row for row in written if row["status"] == "diverged"],

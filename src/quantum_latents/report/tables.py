@@ -16,6 +16,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from quantum_latents.report.needed import (
+    NEEDED_FOOTNOTE,
+    NEEDED_HEADER,
+    Needed,
+    needed_seeds,
+)
 from quantum_latents.results import (
     MIN_DOSES,
     Comparison,
@@ -183,6 +189,7 @@ class Section:
             where they say so.
         missing: finished runs without a value of a metric, and why.
         published: somebody's figures for these cells.
+        needed: the seeds that the published gaps would need here.
         responses: metric -> its response to the study's doses; empty where none are declared or
             no seed has a value at all of them.
         dose_label: what is dosed.
@@ -200,6 +207,7 @@ class Section:
     trivial_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     published: tuple[Published, ...] = ()
+    needed: tuple[Needed, ...] = ()
     responses: dict[str, DoseResponse] = field(default_factory=dict)
     dose_label: str = ""
 
@@ -281,6 +289,9 @@ class Section:
                 for p in self.published
             ]
             grids.append(Grid("Beside published figures", [*_PUBLISHED_HEADER], lines))
+        if self.needed:
+            lines = [needed.line for needed in self.needed]
+            grids.append(Grid("Seeds that the published gaps need", [*NEEDED_HEADER], lines))
         if self.responses:
             title = f"Response to {self.dose_label}"
             grids.append(Grid(title, [*RESPONSE_HEADER], self.response_lines()))
@@ -364,6 +375,8 @@ class Table:
             notes.append(_SIZES_FOOTNOTE)
         if any(section.published for section in self.sections):
             notes.append(_PUBLISHED_FOOTNOTE.format(source=self.paper))
+        if any(section.needed for section in self.sections):
+            notes.append(NEEDED_FOOTNOTE)
         if any(section.responses for section in self.sections):
             notes.append(RESPONSE_FOOTNOTE)
         return " ".join(notes)
@@ -543,6 +556,7 @@ _OPTIONAL = frozenset(
         "trivial_sizes",
         "missing",
         "published",
+        "needed",
         "responses",
         "dose_label",
         "sizes",
@@ -579,24 +593,27 @@ def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any])
     trivial_sizes = {name: _sizes(rows, name, "trivial") for name in names}
     margins, reference = study["equivalence_margins"], study["reference"]
     num_declared = len(study["latents"])
+    comparisons = {
+        name: tuple(family(rows, data, name, reference, margins=margins, num_declared=num_declared))
+        for name in names
+    }
+    published = _published(data, study["paper"], facts, cells)
+    means = {(figure.latent, figure.metric): figure.mean for figure in published}
+    num_others = max(num_declared, len(present)) - 1
     return Section(
         data=data,
         latents=tuple(present),
         metrics=tuple(facts.values()),
         floors={name: _mean_of(rows, name, "floor") for name in names},
         cells=cells,
-        comparisons={
-            name: tuple(
-                family(rows, data, name, reference, margins=margins, num_declared=num_declared)
-            )
-            for name in names
-        },
+        comparisons=comparisons,
         leading=_leading(names, study["primary_metrics"]),
         trivials={name: value for name, value in trivials.items() if value is not None},
         floor_sizes={name: sizes for name, sizes in floor_sizes.items() if sizes},
         trivial_sizes={name: sizes for name, sizes in trivial_sizes.items() if sizes},
         missing=tuple(missing_values(rows, data)),
-        published=_published(data, study["paper"], facts, cells),
+        published=published,
+        needed=needed_seeds(means, reference, comparisons, facts, num_others),
         responses=_responses(rows, data, study["doses"], facts),
         dose_label=(study["doses"] or {}).get("label", ""),
     )

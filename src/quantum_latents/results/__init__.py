@@ -1,6 +1,13 @@
 """Rows of finished runs, and honest paired statistics made from them alone."""
 
 from quantum_latents.results.doses import MIN_DOSES, DoseResponse, dose_response
+from quantum_latents.results.power import (
+    SeedsNeeded,
+    detectable_effect,
+    power,
+    seeds_for_effect,
+    seeds_needed,
+)
 from quantum_latents.results.selection import (
     MetricFacts,
     Missing,
@@ -49,10 +56,12 @@ __all__ = [
     "MetricFacts",
     "Missing",
     "RowStore",
+    "SeedsNeeded",
     "Verdict",
     "bca_interval",
     "check_study",
     "data_sets",
+    "detectable_effect",
     "deterministic_part",
     "dose_response",
     "effect_size",
@@ -70,8 +79,11 @@ __all__ = [
     "missing_values",
     "ordered",
     "paired_comparison",
+    "power",
     "read_rows",
     "read_study",
+    "seeds_for_effect",
+    "seeds_needed",
     "select",
     "sizes_by_seed",
     "to_frame",
