@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_share_of_aromatic_molecules_predicts_the_fcd():
-    rows = read_rows(ROOT / "results" / "table2-two-convolutions")
+    rows = read_rows(ROOT / "results" / "table2-tuned")
     shares, distances = [], []
     for row in rows:
         rings = {d["name"]: d for d in row["preview"]["distributions"]}["rings"]
@@ -23,7 +23,7 @@ def test_the_share_of_aromatic_molecules_predicts_the_fcd():
 
 
 def test_the_papers_gap_to_distinguishable_photons_needs_so_many_seeds():
-    folder = ROOT / "results" / "table2-two-convolutions"
+    folder = ROOT / "results" / "table2-tuned"
     (section,) = table(read_rows(folder), read_study(folder)).sections
     (needed,) = [
         entry.found

@@ -1,7 +1,5 @@
 """The molecular recipes: which runs, in which comparisons, and where settings come from."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -47,9 +45,7 @@ def test_the_set_ups_differ_in_what_they_say_and_alike_for_every_latent():
     paper, tuned = (table2(QM9, "paper", num_seeds=1, setup=name) for name in ("paper", "tuned"))
     first, second = paper.runs[0], tuned.runs[0]
     assert second.model.generator.initialisation == "orthogonal"
-    two, four = first.model.critic, second.model.critic
-    assert (two.convolutions, four.convolutions) == ((128, 64), (128, 64, 64, 64))
-    assert replace(four, convolutions=two.convolutions) == two
+    assert first.model.critic == second.model.critic
     for study in (paper, tuned):
         alike = {(run.model, run.training, run.latent.scaling) for run in study.runs}
         assert len(alike) == 1
