@@ -58,6 +58,8 @@ MISTAKES = [
     (["run", "mixture", "--num-steps", "0"], "--num-steps is at least 1"),
     (["run", "mixture", "--workers", "0"], "at least 1"),
     (["run", "mixture", "--bank", "many"], "or fresh"),
+    (["run", "mixture", "--curve", "half"], "shares of the training in (0, 1)"),
+    (["run", "mixture", "--curve", "0.5,1"], "shares of the training in (0, 1)"),
     (["run", "mixture", "--time-budget", "9x"], "90s, 9m or 2h"),
     (["run", "mixture", "--data", "good.npy"], "leave --data out"),
     (["run", "mixture", "--latent-dim", "8"], "belongs to compare"),

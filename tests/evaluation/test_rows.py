@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from quantum_latents.data import BitsSpec, DataSet, MixtureSpec, PhotonCountsSpec, load
-from quantum_latents.evaluation import evaluate, make_row, read_samples, write_run
+from quantum_latents.evaluation import (
+    evaluate,
+    make_row,
+    read_milestones,
+    read_samples,
+    remake_row,
+    write_run,
+)
 from quantum_latents.evaluation.stored import run_folder
 from quantum_latents.metrics import lookup
 from quantum_latents.random import stream
@@ -197,3 +204,30 @@ def test_what_was_not_stored_or_is_damaged_is_named(data, tmp_path):
     path.write_bytes(b"half a file")
     with pytest.raises(ValueError, match=r"samples.safetensors is damaged"):
         read_samples(tmp_path, digest)
+
+
+def test_milestones_are_measured_like_the_end_and_read_back(data, tmp_path):
+    on_the_way = {16: noisy(data), 48: data.held_out[:NUM_SAMPLES].astype(np.float32)}
+    outcome = replace(outcome_of(data, noisy(data)), milestones=on_the_way)
+    row = row_of(outcome, data)
+    assert row["budget"]["step"] == [16, 48]
+    for name, entry in row["metrics"].items():
+        first, last = row["budget"]["metrics"][name]
+        assert first == entry["value"]
+        assert last == evaluate(on_the_way[48], data, outcome.spec.seed)[name]["value"]
+    write_run(tmp_path, outcome)
+    stored = read_milestones(tmp_path, outcome.spec.digest)
+    assert list(stored) == [16, 48]
+    assert all(np.array_equal(stored[step], on_the_way[step]) for step in stored)
+    assert np.array_equal(read_samples(tmp_path, outcome.spec.digest), outcome.samples)
+    again = remake_row(row, outcome.samples, data, milestones=stored, provenance={})
+    assert again["budget"] == row["budget"]
+    assert "budget" not in row_of(outcome_of(data, noisy(data)), data)
+
+
+def test_a_milestone_that_is_no_number_has_no_value(data):
+    lost = np.full((NUM_SAMPLES, data.dim), np.nan, dtype=np.float32)
+    outcome = replace(outcome_of(data, noisy(data)), milestones={16: lost, 32: noisy(data)})
+    for name, (first, second) in row_of(outcome, data)["budget"]["metrics"].items():
+        assert first is None, name
+        assert second is not None

@@ -16,6 +16,7 @@ from quantum_latents.training import (
     RunSpec,
     WGANSpec,
     data_of,
+    milestone_steps,
     train_stack,
 )
 
@@ -96,6 +97,65 @@ def test_checkpoints_are_written_while_training(tmp_path):
     steps = []
     assert_same(train(RUNS[:1], tmp_path, on_progress=steps.append), whole)
     assert steps == [40]
+
+
+MILESTONES = replace(RUN.evaluation, milestones=(0.01, 0.5, 0.8))
+ON_THE_WAY = [replace(run, evaluation=MILESTONES) for run in RUNS]
+
+
+def test_milestones_lie_at_the_ends_of_blocks():
+    # 0.4, 20 and 32 of 40 steps, in blocks of 16: at least one, and the nearest.
+    assert milestone_steps(ON_THE_WAY[0]) == (16, 32)
+    long = replace(ON_THE_WAY[0], training=replace(RUN.training, num_steps=4000))
+    assert milestone_steps(long) == (48, 2000, 3200)
+    short = replace(ON_THE_WAY[0], training=replace(RUN.training, num_steps=16))
+    assert milestone_steps(short) == milestone_steps(RUN) == ()
+
+
+def test_a_milestone_is_where_a_shorter_training_ends(tmp_path):
+    outcomes = train(ON_THE_WAY, tmp_path)
+    for steps in (16, 32):
+        shorter = [replace(run, training=replace(run.training, num_steps=steps)) for run in RUNS]
+        for outcome, ended in zip(outcomes, train(shorter, tmp_path), strict=True):
+            assert np.array_equal(outcome.milestones[steps], ended.samples)
+            assert not np.array_equal(outcome.milestones[steps], outcome.samples)
+    assert_same(
+        [replace(o, spec=r) for o, r in zip(outcomes, RUNS, strict=True)], train(RUNS, tmp_path)
+    )
+
+
+@pytest.mark.parametrize("stop_at", [1, 2])
+def test_milestones_survive_a_stop(stop_at, tmp_path):
+    (tmp_path / "whole").mkdir()
+    whole = train(ON_THE_WAY, tmp_path / "whole")
+    answers = iter([False] * stop_at + [True])
+    assert train(ON_THE_WAY, tmp_path, should_stop=lambda: next(answers)) is None
+    resumed = train(ON_THE_WAY, tmp_path)
+    assert_same(resumed, whole)
+    for ours, theirs in zip(resumed, whole, strict=True):
+        assert ours.milestones.keys() == theirs.milestones.keys() == {16, 32}
+        assert all(np.array_equal(ours.milestones[k], v) for k, v in theirs.milestones.items())
+
+
+@pytest.mark.parametrize(
+    ("milestones", "error", "said"),
+    [
+        ((0.5, 0.5), ValueError, "ascending shares"),
+        ((0.5, 0.1), ValueError, "ascending shares"),
+        ((0.0,), ValueError, r"in \(0, 1\), not \(0.0,\)"),
+        ((1.0,), ValueError, "ascending shares"),
+        ([0.5], TypeError, "a tuple such as"),
+    ],
+)
+def test_bad_milestones_are_refused(milestones, error, said):
+    with pytest.raises(error, match=said):
+        EvaluationSpec(num_samples=50, milestones=milestones)
+
+
+def test_a_run_without_milestones_keeps_its_name():
+    assert "milestones" not in RUN.to_json()["evaluation"]
+    assert ON_THE_WAY[0].digest != RUN.digest
+    assert RunSpec.from_json(ON_THE_WAY[0].to_json()) == ON_THE_WAY[0]
 
 
 def test_another_stacks_checkpoint_is_refused(tmp_path):

@@ -64,6 +64,9 @@ class Run:
     Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
+    curve: str | None = None
+    """Shares of the training, such as 0.1,0.25,0.5, after which the metrics are taken too: the gap
+    between latents against the budget."""
     bank: str | None = None
     """Draws of every latent that are kept and re-used, such as 1000000, or fresh for none."""
     latent_dim: str | None = None
@@ -231,6 +234,8 @@ def _study(command: Run) -> Study:
         study = recipes.mixture(command.preset, **settings)
     if command.num_steps is not None:
         study = recipes.with_num_steps(study, command.num_steps)
+    if command.curve is not None:
+        study = recipes.with_milestones(study, _shares(command.curve))
     if command.bank is not None and not banks:
         study = recipes.with_bank_size(study, _bank_size(command.bank))
     return study
@@ -253,6 +258,19 @@ def _lengths(text: str | None) -> tuple[int, ...]:
     if len(set(words)) != len(words):
         raise ValueError(f"--latent-dim names a length twice: {text!r}")
     return tuple(int(word) for word in words)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    """Return shares of the training from `--curve`."""
+    try:
+        shares = tuple(sorted({float(word) for word in text.split(",") if word}))
+    except ValueError:
+        shares = ()
+    if not shares or not all(0 < share < 1 for share in shares):
+        raise ValueError(
+            f"--curve is shares of the training in (0, 1) such as 0.1,0.25,0.5, not {text!r}"
+        )
+    return shares
 
 
 def _doses(text: str | None) -> tuple[float, ...]:

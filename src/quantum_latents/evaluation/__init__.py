@@ -1,11 +1,17 @@
 """Stored samples to metrics by name, and metrics to rows."""
 
 from quantum_latents.evaluation.rows import evaluate, make_row, remake_row
-from quantum_latents.evaluation.stored import read_samples, write_pictures, write_run
+from quantum_latents.evaluation.stored import (
+    read_milestones,
+    read_samples,
+    write_pictures,
+    write_run,
+)
 
 __all__ = [
     "evaluate",
     "make_row",
+    "read_milestones",
     "read_samples",
     "remake_row",
     "write_pictures",

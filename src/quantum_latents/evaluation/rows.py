@@ -78,8 +78,9 @@ def make_row(
     if samples is not None and not np.isfinite(samples).all():
         samples, detail = None, "generated samples are not finite"
     metrics, preview = {}, None
+    on_the_way: dict[int, np.ndarray] = {}
     if samples is not None:
-        spec = outcome.spec
+        spec, on_the_way = outcome.spec, outcome.milestones
         metrics, preview = _measured(samples, data, spec.seed, spec.digest, directory)
     return {
         "schema": ROW_SCHEMA,
@@ -89,6 +90,7 @@ def make_row(
         "status": "diverged" if detail else "finished",
         "status_detail": detail,
         "metrics": metrics,
+        **_budget(on_the_way, data, outcome.spec.seed),
         "curves": outcome.curves,
         "preview": preview,
         "notes": list(data.notes),
@@ -102,6 +104,7 @@ def remake_row(
     samples: np.ndarray,
     data: DataSet,
     *,
+    milestones: Mapping[int, np.ndarray] | None = None,
     provenance: Mapping[str, Any],
     directory: Path | None = None,
 ) -> dict[str, Any]:
@@ -110,6 +113,7 @@ def remake_row(
     Args:
         row: as it was.
         samples: what the run stored.
+        milestones: what it stored on its way, by steps.
         data: the run's data set.
         provenance: put over the row's own: when, and with which version.
         directory: the study's, where pictures of molecules are written; None writes none.
@@ -121,10 +125,24 @@ def remake_row(
     return {
         **row,
         "metrics": metrics,
+        **_budget(milestones or {}, data, seed),
         "preview": preview,
         "notes": list(data.notes),
         "provenance": {**row.get("provenance", {}), **provenance},
     }
+
+
+def _budget(milestones: Mapping[int, np.ndarray], data: DataSet, seed: int) -> dict[str, Any]:
+    """Return the metrics' values at the milestones of a run; nothing where it has none."""
+    if not milestones:
+        return {}
+    values: dict[str, list[float | None]] = {name: [] for name in data.metrics}
+    for samples in milestones.values():
+        is_finite = bool(np.isfinite(samples).all())
+        found = evaluate(samples, data, seed) if is_finite else {}
+        for name, of_name in values.items():
+            of_name.append(found.get(name, {}).get("value"))
+    return {"budget": {"step": list(milestones), "metrics": values}}
 
 
 def _measured(

@@ -15,9 +15,10 @@ from quantum_latents.training import Outcome, RunSpec
 from quantum_latents.training.checkpoint import write_atomically
 from quantum_latents.training.generator import OFFSET, SCALE
 
-__all__ = ["read_samples", "run_folder", "write_pictures", "write_run"]
+__all__ = ["read_milestones", "read_samples", "run_folder", "write_pictures", "write_run"]
 
 _PICTURES_SCHEMA = 1
+_MILESTONE = "after {} steps"
 
 
 def run_folder(directory: Path, digest: str) -> Path:
@@ -26,13 +27,18 @@ def run_folder(directory: Path, digest: str) -> Path:
 
 
 def write_run(directory: Path, outcome: Outcome) -> None:
-    """Write `samples.safetensors` (unless diverged) and `generator.safetensors`, atomically."""
+    """Write `samples.safetensors` (unless diverged) and `generator.safetensors`, atomically.
+
+    Samples of milestones lie beside the final ones, named by their step.
+    """
     folder = run_folder(directory, outcome.spec.digest)
     folder.mkdir(parents=True, exist_ok=True)
     metadata = {"spec": json.dumps(outcome.spec.to_json())}
     if outcome.samples is not None:
-        content = save({"samples": np.ascontiguousarray(outcome.samples)}, metadata=metadata)
-        write_atomically(folder / "samples.safetensors", content)
+        tensors = {"samples": np.ascontiguousarray(outcome.samples)}
+        for step, samples in outcome.milestones.items():
+            tensors[_MILESTONE.format(step)] = np.ascontiguousarray(samples)
+        write_atomically(folder / "samples.safetensors", save(tensors, metadata=metadata))
     weights = {name: np.ascontiguousarray(w.numpy()) for name, w in outcome.weights.items()}
     if outcome.offset is not None and outcome.scale is not None:
         weights |= {OFFSET: outcome.offset, SCALE: outcome.scale}
@@ -67,17 +73,40 @@ def read_samples(directory: Path, digest: str) -> np.ndarray:
         FileNotFoundError: the run stored none (it diverged, or has not finished).
         ValueError: the file is damaged, or of another run.
     """
+    return _read(directory, digest)["samples"]
+
+
+def read_milestones(directory: Path, digest: str) -> dict[int, np.ndarray]:
+    """Return the samples that a run stored on its way, by the number of its steps, ascending.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_samples`.
+    """
+    before, after = _MILESTONE.split("{}")
+    found = {
+        int(name.removeprefix(before).removesuffix(after)): samples
+        for name, samples in _read(directory, digest).items()
+        if name.startswith(before)
+    }
+    return dict(sorted(found.items()))
+
+
+def _read(directory: Path, digest: str) -> dict[str, np.ndarray]:
+    """Return all samples of a run by their names."""
     path = run_folder(directory, digest) / "samples.safetensors"
     if not path.exists():
         raise FileNotFoundError(f"run {digest} stored no samples in {directory}")
     try:
         with safe_open(path, framework="np") as file:
-            samples, metadata = file.get_tensor("samples"), file.metadata() or {}
+            samples = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(
             f"{path} is damaged ({error}): delete the study's directory to train anew, "
             "or restore the file"
         ) from error
+    if "samples" not in samples:
+        raise ValueError(f"{path} holds no tensor 'samples': restore the file")
     if "spec" in metadata:
         made_by = RunSpec.from_json(json.loads(metadata["spec"])).digest
         if made_by != digest:

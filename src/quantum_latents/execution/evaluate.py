@@ -87,7 +87,7 @@ def _evaluate(
     cache: Path,
     on_progress: Callable[[int, int], None],
 ) -> Evaluated:
-    from quantum_latents.evaluation import read_samples, remake_row  # torch
+    from quantum_latents.evaluation import read_milestones, read_samples, remake_row  # torch
     from quantum_latents.training import RunSpec, data_of
 
     rows = store.read()
@@ -114,7 +114,14 @@ def _evaluate(
         samples, data = read_samples(directory, row["run"]), data_of(spec, cache)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         provenance = {"evaluated_at": time, "evaluated_with": versions}
-        new = remake_row(row, samples, data, provenance=provenance, directory=directory)
+        new = remake_row(
+            row,
+            samples,
+            data,
+            milestones=read_milestones(directory, row["run"]),
+            provenance=provenance,
+            directory=directory,
+        )
         # As it will be read: the comparison below must not see a tuple beside a list.
         new = json.loads(json.dumps(new, allow_nan=False))
         partial.append(new)

@@ -15,6 +15,7 @@ from quantum_latents.recipes.study import (
     Study,
     settings_of,
     with_bank_size,
+    with_milestones,
     with_num_steps,
 )
 from quantum_latents.recipes.table1 import table1
@@ -41,5 +42,6 @@ __all__ = [
     "table1",
     "table2",
     "with_bank_size",
+    "with_milestones",
     "with_num_steps",
 ]

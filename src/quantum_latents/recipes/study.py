@@ -18,6 +18,7 @@ __all__ = [
     "reference_of",
     "settings_of",
     "with_bank_size",
+    "with_milestones",
     "with_num_steps",
 ]
 
@@ -203,6 +204,20 @@ def with_bank_size(study: Study, bank_size: int | None) -> Study:
         notes=(*study.notes, f"Latents: {how}, whatever size of bank is named above."),
         sources=sources,
     )
+
+
+def with_milestones(study: Study, milestones: tuple[float, ...]) -> Study:
+    """Return the study that also measures after these shares of the training steps.
+
+    Raises:
+        ValueError: a share outside (0, 1), or not in ascending order.
+    """
+    runs = tuple(
+        replace(run, evaluation=replace(run.evaluation, milestones=milestones))
+        for run in study.runs
+    )
+    sources = {**study.sources, "evaluation.milestones": "asked for on the command line"}
+    return replace(study, runs=runs, sources=sources)
 
 
 def with_num_steps(study: Study, num_steps: int) -> Study:

@@ -29,6 +29,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from quantum_latents.results import (
+    BudgetCurve,
     Comparison,
     DoseResponse,
     mean_interval,
@@ -41,6 +42,7 @@ __all__ = [
     "LATENT_COLOURS",
     "MAX_SCATTER_POINTS",
     "Style",
+    "budget_figure",
     "correlation_figure",
     "curves_figure",
     "differences_figure",
@@ -334,6 +336,50 @@ def response_figure(
         axes.grid(axis="y")
         if count:
             axes.yaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
+        lines = textwrap.wrap(title, _TITLE_CHARACTERS) or [""]
+        axes.set_title("\n".join(lines))
+        _fit(figure, axes, above=0.16 * (len(lines) - 1))
+
+    return _svg(draw, (_PANEL[0], 2.8), title)
+
+
+def budget_figure(
+    curve: BudgetCurve, *, title: str, label: str, looks: Mapping[str, Style], count: bool = False
+) -> str:
+    """Draw the gap of each latent to the reference against the generator steps.
+
+    Args:
+        curve: from `results.budget_curve`.
+        title: what is shown.
+        label: of the vertical axis: the gap, its unit.
+        looks: style of each latent.
+        count: whether the metric counts things: thousands are separated.
+
+    Bars are the intervals of the paired gaps, where there are seeds enough for one; steps are
+    on a logarithmic axis, and latents a little apart on it.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.axhline(0.0, color=_MUTED, linewidth=0.8, linestyle="--", zorder=1)
+        for place, (latent, gaps) in enumerate(curve.gaps.items()):
+            look, apart = looks[latent], 1.0 + 0.03 * (place - (len(curve.gaps) - 1) / 2)
+            means = [np.nan if gap.mean_difference is None else gap.mean_difference for gap in gaps]
+            steps = [step * apart for step in curve.steps]
+            line = {"color": look.colour, "marker": look.marker, "linewidth": 1.2, "zorder": 3}
+            axes.plot(steps, means, markersize=5, markeredgecolor=_SURFACE, label=latent, **line)
+            for step, gap in zip(steps, gaps, strict=True):
+                if gap.interval is not None:
+                    axes.plot([step] * 2, gap.interval, color=look.colour, linewidth=1.6, zorder=2)
+        axes.set_xscale("log")
+        axes.set_xticks(curve.steps, [f"{step:,}" for step in curve.steps])
+        axes.minorticks_off()
+        axes.set_xlabel("generator steps")
+        axes.set_ylabel(label)
+        axes.grid(axis="y")
+        if count:
+            axes.yaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
+        axes.legend(frameon=False)
         lines = textwrap.wrap(title, _TITLE_CHARACTERS) or [""]
         axes.set_title("\n".join(lines))
         _fit(figure, axes, above=0.16 * (len(lines) - 1))

@@ -24,6 +24,7 @@ from quantum_latents.report.needed import NEEDED_FOOTNOTE
 from quantum_latents.report.pictures import Picture, read_pictures
 from quantum_latents.report.tables import (
     ARROWS,
+    BUDGET_FOOTNOTE,
     RESPONSE_FOOTNOTE,
     RESPONSE_HEADER,
     TRIVIAL,
@@ -167,6 +168,8 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
             for section in numbers.sections
         ],
         "responses": _responses(numbers),
+        "budgets": _budgets(numbers, style),
+        "budget_note": BUDGET_FOOTNOTE,
         "response_header": RESPONSE_HEADER,
         "response_note": RESPONSE_FOOTNOTE,
         "needed_note": NEEDED_FOOTNOTE,
@@ -279,6 +282,32 @@ def _responses(numbers: Table) -> list[dict[str, Any]]:
         if drawn:
             lines = section.response_lines()
             groups.append({"section": section, "figures": drawn, "lines": lines})
+    return groups
+
+
+def _budgets(numbers: Table, style: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return, of each data set with milestones, the figures and lines of the gaps."""
+    from quantum_latents.report import figures
+
+    groups = []
+    for section in numbers.sections:
+        if not section.budgets:
+            continue
+        facts = {fact.name: fact for fact in section.metrics}
+        drawn = [
+            Markup(
+                figures.budget_figure(
+                    curve,
+                    title=f"{facts[name].label}: gap to {curve.reference}",
+                    label=facts[name].unit or "gap",
+                    looks=style,
+                    count=facts[name].is_count,
+                )
+            )
+            for name, curve in section.budgets.items()
+        ]
+        header, lines = section.budget_lines()
+        groups.append({"section": section, "figures": drawn, "header": header, "lines": lines})
     return groups
 
 

@@ -24,10 +24,12 @@ from quantum_latents.report.needed import (
 )
 from quantum_latents.results import (
     MIN_DOSES,
+    BudgetCurve,
     Comparison,
     DoseResponse,
     MetricFacts,
     Missing,
+    budget_curve,
     check_study,
     data_sets,
     dose_response,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARROWS",
+    "BUDGET_FOOTNOTE",
     "FLOOR",
     "FORMATS",
     "MAX_COLUMNS",
@@ -193,6 +196,7 @@ class Section:
         responses: metric -> its response to the study's doses; empty where none are declared or
             no seed has a value at all of them.
         dose_label: what is dosed.
+        budgets: leading metric -> its curve against the training budget, where runs have one.
     """
 
     data: str
@@ -210,6 +214,7 @@ class Section:
     needed: tuple[Needed, ...] = ()
     responses: dict[str, DoseResponse] = field(default_factory=dict)
     dose_label: str = ""
+    budgets: dict[str, BudgetCurve] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[MetricFacts, ...]:
@@ -295,7 +300,26 @@ class Section:
         if self.responses:
             title = f"Response to {self.dose_label}"
             grids.append(Grid(title, [*RESPONSE_HEADER], self.response_lines()))
+        if self.budgets:
+            header, lines = self.budget_lines()
+            (reference,) = {curve.reference for curve in self.budgets.values()}
+            grids.append(Grid(f"Gap to {reference} against budget", header, lines))
         return grids
+
+    def budget_lines(self) -> tuple[list[str], list[list[str]]]:
+        """Return a header and, of each leading metric and latent, the gap after so many steps."""
+        steps = max((curve.steps for curve in self.budgets.values()), key=len)
+        header = ["metric", "latent", *(f"{step:,} steps" for step in steps)]
+        facts = {fact.name: fact for fact in self.metrics}
+        lines = []
+        for name, curve in self.budgets.items():
+            count = facts[name].is_count
+            for latent, gaps in curve.gaps.items():
+                of_step = dict(zip(curve.steps, gaps, strict=True))
+                texts = [_gap_text(of_step.get(step), count) for step in steps]
+                heading = f"{facts[name].heading} {ARROWS[facts[name].direction]}"
+                lines.append([heading, latent, *texts])
+        return header, lines
 
     def response_lines(self) -> list[list[str]]:
         """Return the response of each metric as text, under `RESPONSE_HEADER`."""
@@ -377,6 +401,8 @@ class Table:
             notes.append(_PUBLISHED_FOOTNOTE.format(source=self.paper))
         if any(section.needed for section in self.sections):
             notes.append(NEEDED_FOOTNOTE)
+        if any(section.budgets for section in self.sections):
+            notes.append(BUDGET_FOOTNOTE)
         if any(section.responses for section in self.sections):
             notes.append(RESPONSE_FOOTNOTE)
         return " ".join(notes)
@@ -541,6 +567,12 @@ _SIZES_FOOTNOTE = (
 _PUBLISHED_FOOTNOTE = (
     "Published: {source}; other code and other seeds, so that nothing is paired and nothing tested."
 )
+BUDGET_FOOTNOTE = (
+    "Against budget: latent − reference after so many generator steps of one training, with the 95 "
+    "% interval where there are seeds enough. The same runs at different times, so the columns are "
+    "not independent, no verdict is drawn from them, and a shorter training, whose learning rate "
+    "may fall earlier, could end elsewhere."
+)
 RESPONSE_FOOTNOTE = (
     "Slope: of a straight line through a seed's doses, in the metric's unit for a dose of 1, mean "
     "over the seeds; its interval and p are of the exact sign-flip test. The trends "
@@ -559,6 +591,7 @@ _OPTIONAL = frozenset(
         "needed",
         "responses",
         "dose_label",
+        "budgets",
         "sizes",
         "is_count",
         "paper",
@@ -616,6 +649,7 @@ def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any])
         needed=needed_seeds(means, reference, comparisons, facts, num_others),
         responses=_responses(rows, data, study["doses"], facts),
         dose_label=(study["doses"] or {}).get("label", ""),
+        budgets=_budgets(rows, data, reference, names, study["primary_metrics"]),
     )
 
 
@@ -625,6 +659,26 @@ def _leading(names: Sequence[str], primary: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in primary)[:MAX_COLUMNS] or tuple(
         names[:_NUM_LEADING]
     )
+
+
+def _budgets(
+    rows: Sequence[Mapping[str, Any]],
+    data: str,
+    reference: str,
+    names: Sequence[str],
+    primary: Sequence[str],
+) -> dict[str, BudgetCurve]:
+    """Return the curves of the primary metrics, or of the first where none is primary."""
+    wanted = [name for name in names if name in primary] or names[:_NUM_LEADING]
+    found = {name: budget_curve(rows, data, name, reference) for name in wanted}
+    return {name: curve for name, curve in found.items() if curve is not None and curve.gaps}
+
+
+def _gap_text(gap: Comparison | None, count: bool) -> str:
+    if gap is None or gap.mean_difference is None:
+        return "–"
+    text = number_text(gap.mean_difference, signed=True, count=count)
+    return text if gap.interval is None else f"{text} {interval_text(gap.interval, count=count)}"
 
 
 def _responses(

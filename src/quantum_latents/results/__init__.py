@@ -1,5 +1,6 @@
 """Rows of finished runs, and honest paired statistics made from them alone."""
 
+from quantum_latents.results.budget import BudgetCurve, budget_curve
 from quantum_latents.results.doses import MIN_DOSES, DoseResponse, dose_response
 from quantum_latents.results.power import (
     SeedsNeeded,
@@ -51,6 +52,7 @@ __all__ = [
     "MIN_SEEDS_VERDICT",
     "ROW_SCHEMA",
     "STUDY_SCHEMA",
+    "BudgetCurve",
     "Comparison",
     "DoseResponse",
     "MetricFacts",
@@ -59,6 +61,7 @@ __all__ = [
     "SeedsNeeded",
     "Verdict",
     "bca_interval",
+    "budget_curve",
     "check_study",
     "data_sets",
     "detectable_effect",

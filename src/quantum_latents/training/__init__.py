@@ -4,7 +4,13 @@ from quantum_latents.training.cost import flop_of
 from quantum_latents.training.generator import TrainedGenerator, load_generator
 from quantum_latents.training.settings import OptimiserSpec, WGANSpec
 from quantum_latents.training.spec import EvaluationSpec, RunSpec
-from quantum_latents.training.stack import Outcome, check_stackable, data_of, train_stack
+from quantum_latents.training.stack import (
+    Outcome,
+    check_stackable,
+    data_of,
+    milestone_steps,
+    train_stack,
+)
 from quantum_latents.training.wgan import GANStack, StackMember, compile_steps
 
 __all__ = [
@@ -21,5 +27,6 @@ __all__ = [
     "data_of",
     "flop_of",
     "load_generator",
+    "milestone_steps",
     "train_stack",
 ]

@@ -15,7 +15,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from quantum_latents.data import DataSpec
@@ -34,13 +34,24 @@ class EvaluationSpec:
 
     Attributes:
         num_samples: samples generated from held-out latents and stored.
+        milestones: shares of the training steps, ascending in (0, 1), after which as many samples
+            are generated from the same latents and stored too: the metrics against the budget.
     """
 
     num_samples: int
+    # Left out of a run's name where there are none: runs named before keep their names.
+    milestones: tuple[float, ...] = field(default=(), metadata={"omit_default": True})
 
     def __post_init__(self):
         if self.num_samples < 2:
             raise ValueError(f"num_samples is at least 2, not {self.num_samples}")
+        shares = self.milestones
+        if not isinstance(shares, tuple):
+            raise TypeError(f"milestones is a tuple such as (0.1, 0.5), not {shares!r}")
+        if not all(0 < share < 1 for share in shares) or list(shares) != sorted(set(shares)):
+            raise ValueError(
+                f"milestones are ascending shares of the steps in (0, 1), not {shares}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

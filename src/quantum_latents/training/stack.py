@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,11 +17,13 @@ from quantum_latents.latents import build_latent
 from quantum_latents.random import stream
 from quantum_latents.training.checkpoint import read_checkpoint, write_checkpoint
 from quantum_latents.training.spec import RunSpec
-from quantum_latents.training.wgan import GANStack, StackMember
+from quantum_latents.training.wgan import BLOCK_STEPS, GANStack, StackMember
 
-__all__ = ["Outcome", "check_stackable", "data_of", "train_stack"]
+__all__ = ["Outcome", "check_stackable", "data_of", "milestone_steps", "train_stack"]
 
 _MAX_CURVE_POINTS = 100
+_MILESTONE = "milestone.{}"
+"""Name in a checkpoint of the samples (S, num_samples, ..) after so many steps."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Outcome:
         weights: the generator's parameters by name, as `StackedMLP.views` names them.
         diverged_at: the generator step at which it was stopped, or None.
         curves: training losses, averaged over at most 100 windows of steps.
+        milestones: the samples after so many steps, as `samples`; none if the run diverged.
         kernel: what made the steps, see `GANStack`.
         seconds: wall-clock of the stack's training in this process, since the last resume.
         offset, scale: float64 (d_x,), from model units to data units; None if they are the same.
@@ -49,6 +52,19 @@ class Outcome:
     seconds: float
     offset: np.ndarray | None = None
     scale: np.ndarray | None = None
+    milestones: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+def milestone_steps(spec: RunSpec) -> tuple[int, ...]:
+    """Return the generator steps after which a run's milestones are taken, ascending.
+
+    Each is the end of the block of `BLOCK_STEPS` steps nearest to its share of the training, at
+    least one block and before the end; shares that meet there are taken once.
+    """
+    num_steps = spec.training.num_steps
+    shares = spec.evaluation.milestones
+    blocks = {max(1, int(share * num_steps / BLOCK_STEPS + 0.5)) for share in shares}
+    return tuple(step for b in sorted(blocks) if (step := b * BLOCK_STEPS) < num_steps)
 
 
 def check_stackable(specs: Sequence[RunSpec]) -> None:
@@ -114,22 +130,32 @@ def train_stack(
     ]
     stack = GANStack(members, specs[0].model, specs[0].training, device)
     facts = {"runs": [spec.digest for spec in specs]}
+    held_out = [
+        latents[spec.latent, spec.seed].held_out(spec.evaluation.num_samples) for spec in specs
+    ]
+    at, kept = set(milestone_steps(specs[0])), {}
     if checkpoint.exists():
-        stack.restore(read_checkpoint(checkpoint, facts))
+        state = read_checkpoint(checkpoint, facts)
+        stack.restore(state)
+        kept = {
+            name: tensor for name, tensor in state.items() if name.startswith(_MILESTONE.format(""))
+        }
     started = last_written = time.monotonic()
     while stack.step < specs[0].training.num_steps:
         on_progress(stack.step)
         if should_stop():
-            write_checkpoint(checkpoint, stack.state(), facts)
+            write_checkpoint(checkpoint, stack.state() | kept, facts)
             return None
         stack.train_block()
+        if stack.step in at:
+            pairs = zip(stack.generate(held_out), specs, strict=True)
+            made = [_stored(rows, sets[spec.data, spec.seed]) for rows, spec in pairs]
+            kept[_MILESTONE.format(stack.step)] = torch.from_numpy(np.stack(made))
         if time.monotonic() - last_written > seconds_between_checkpoints:
-            write_checkpoint(checkpoint, stack.state(), facts)
+            write_checkpoint(checkpoint, stack.state() | kept, facts)
             last_written = time.monotonic()
     on_progress(stack.step)
-    generated = stack.generate(
-        [latents[spec.latent, spec.seed].held_out(spec.evaluation.num_samples) for spec in specs]
-    )
+    generated = stack.generate(held_out)
     views = stack.generator.views(stack.weights())
     outcomes = []
     for run, spec in enumerate(specs):
@@ -139,7 +165,7 @@ def train_stack(
         if diverged_at is None and data.layout is not None and not _all_finite(generated[run]):
             diverged_at = stack.step  # argmax would make a molecule of what is not a number
         if diverged_at is None:
-            samples = _in_data_units(generated[run].numpy(), data)
+            samples = _stored(generated[run], data)
         outcomes.append(
             Outcome(
                 spec=spec,
@@ -151,6 +177,14 @@ def train_stack(
                 seconds=time.monotonic() - started,
                 offset=None if data.layout is not None else data.offset,
                 scale=None if data.layout is not None else data.scale,
+                milestones=(
+                    {
+                        step: kept[_MILESTONE.format(step)][run].numpy()
+                        for step in milestone_steps(spec)
+                    }
+                    if diverged_at is None
+                    else {}
+                ),
             )
         )
     return outcomes
@@ -160,11 +194,11 @@ def _all_finite(scores: Tensor) -> bool:
     return bool(scores.isfinite().all())
 
 
-def _in_data_units(generated: np.ndarray, data: DataSet) -> np.ndarray:
-    """Return samples as they are stored: float32, or codes of graphs."""
+def _stored(generated: Tensor, data: DataSet) -> np.ndarray:
+    """Return samples as they are stored: in data units, float32, or codes of graphs."""
     if data.layout is None:
-        return data.to_data_units(generated.astype(np.float64)).astype(np.float32)
-    return data.to_data_units(generated)
+        return data.to_data_units(generated.numpy().astype(np.float64)).astype(np.float32)
+    return data.to_data_units(generated.numpy())
 
 
 def _check_enough_held_out(spec: RunSpec, data: DataSet) -> None:
