@@ -114,6 +114,7 @@ class Limits:
         max_modes: most modes m.
         max_photons: most photons of a shot.
         max_shots_per_job: most shots of a job.
+        shots_per_second: a rule of thumb for what a job will take, by the service or by its users.
         queue: jobs that wait there now.
         answer: what the service answered, JSON-able, without secrets.
     """
@@ -121,6 +122,7 @@ class Limits:
     max_modes: int | None = None
     max_photons: int | None = None
     max_shots_per_job: int | None = None
+    shots_per_second: float | None = None
     queue: int | None = None
     answer: dict[str, Any] = field(default_factory=dict)
 
