@@ -147,9 +147,6 @@ class OrcaProcessor:
         num_modes, num_photons = program.num_modes, sum(occupation)
         if num_photons < 1:
             raise ValueError("no photon enters: fill at least one bin")
-        longest = max(program.loop_lengths)
-        if num_modes < longest + 1:
-            raise ValueError(f"a loop of {longest} bins needs at least {longest + 1}")
         stated = self._certificate or {}
         for name, value, what in (
             ("max_modes", num_modes, "time bins"),
@@ -286,8 +283,7 @@ class OrcaProcessor:
             # A gateway speaks: the service behind it may have taken the job.
             raise SubmissionLost(f"{self._service.name}: HTTP {answer.status} to a job")
         if answer.status not in (200, 201, 202):
-            error = self._service.refusal(answer, "to a job")
-            raise error
+            raise self._service.refusal(answer, "to a job")
 
 
 def _report(content: dict[str, Any]) -> JobReport:

@@ -60,13 +60,18 @@ class RestService:
         token_variable: the environment variable that a user sets the token with.
 
     Raises:
+        ImportError: requests is not installed.
         ValueError: an address with credentials, a query or a fragment, of another scheme, or
             without TLS while there is a token to be sent over a network.
     """
 
     def __init__(self, url: str, token: str | None, *, name: str, token_variable: str) -> None:
-        import requests
-
+        try:
+            import requests
+        except ImportError:
+            raise ImportError(
+                f"{name} is asked by requests: pip install 'quantum-latents[orca]'"
+            ) from None
         self.name, self._token_variable = name, token_variable
         self._token = _checked_token(token, token_variable)
         self.address = _checked_address(url, self._token is not None, token_variable)
