@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -38,7 +37,7 @@ class Fault:
         status, body, headers: the answer given instead; None for the true one.
         acts: whether the request takes effect all the same (a job is created, say).
         cut: the connection closes after half of the answer, or before any of it.
-        delay: seconds before the answer.
+        hold: the answer waits for this event.
         times: how many requests are hit.
     """
 
@@ -49,7 +48,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     acts: bool = False
     cut: str = ""
-    delay: float = 0.0
+    hold: threading.Event | None = None
     times: int = 1
 
 
@@ -257,7 +256,8 @@ def serve(cloud: Any) -> tuple[str, Callable[[], None]]:
             )
             if fault is not None:
                 fault.times -= 1
-                time.sleep(fault.delay)
+                if fault.hold is not None:
+                    fault.hold.wait(60)
             if fault is None or fault.acts or (fault.status is None and fault.body is None):
                 status, answer = cloud.handle(method, path, headers, body)
                 text = json.dumps(answer)

@@ -52,7 +52,7 @@ class Refused(ProcessorError):
         self.own_words = own_words
 
 
-class Answered(ProcessorError):
+class Answered(RetryLater):
     """The service answered, but not in its own format."""
 
 

@@ -3,7 +3,7 @@
 Notation: m modes, n photons, N shots. The *envelope* is the service's answer; its field
 ``results`` is a JSON text whose own field ``results`` holds the shots as perceval writes them.
 
-An answer that is not in this format is asked for again (`RetryLater`): the job is done, and its
+An answer that is not in this format is asked for again (`Answered`): the job is done, and its
 shots are there. One in the right format that holds something else will not change (`NotSamples`).
 """
 
@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from quantum_latents.processors.perceval_circuit import NotSamples, samples_to_counts
-from quantum_latents.processors.perceval_faults import plain, scrubbed
-from quantum_latents.processors.processor import RetryLater
+from quantum_latents.processors.perceval_faults import Answered, plain, scrubbed
 
 __all__ = ["Asked", "held_against", "read_counts"]
 
@@ -41,21 +40,21 @@ def read_counts(envelope: Any, details: dict[str, Any], *, what: str, token: str
         token: struck out of everything.
 
     Raises:
-        RetryLater: not in the service's format.
+        Answered: not in the service's format.
         NotSamples: something else than shots.
     """
     from perceval.serialization import deserialize
 
     text = envelope.get("results") if isinstance(envelope, dict) else None
     if not isinstance(text, str):
-        raise RetryLater(f"{what}: the answer has no 'results'")
+        raise Answered(f"{what}: the answer has no 'results'")
     for key in ("duration", "shots"):
         if isinstance(envelope.get(key), (int, float)):
             details[key] = plain(envelope[key], token)
     try:
         content = json.loads(text)
     except ValueError:
-        raise RetryLater(f"{what}: they are no JSON ({scrubbed(text[:80], token)})") from None
+        raise Answered(f"{what}: they are no JSON ({scrubbed(text[:80], token)})") from None
     if not isinstance(content, dict) or "results" not in content:
         details["received"] = scrubbed(text, token)
         raise NotSamples("the result holds no 'results'")

@@ -210,11 +210,9 @@ class QuandelaProcessor:
             if refusal.status in (400, 404) and refusal.own_words:
                 return JobReport(state=JobState.UNKNOWN, message=str(refusal))
             raise
-        except Answered as unread:
-            raise RetryLater(str(unread)) from None
         state = answer.get("status") if isinstance(answer, dict) else None
         if not isinstance(state, str):
-            raise RetryLater(f"asking for job {job_id}: the answer has no 'status'")
+            raise Answered(f"asking for job {job_id}: the answer has no 'status'")
         details = self._job_details(job_id, state, answer)
         if state == "completed":
             return self._finished(job_id, details)
@@ -311,7 +309,7 @@ class QuandelaProcessor:
         # What was measured before is paid for, and the service may still have it.
         try:
             counts = self._fetched(job_id, details)
-        except (NotSamples, Refused, RetryLater):
+        except (NotSamples, Refused, Answered):
             return JobReport(
                 state=JobState.FAILED, message=f"job {job_id} was canceled", details=details
             )
@@ -325,10 +323,7 @@ class QuandelaProcessor:
     def _fetched(self, job_id: str, details: dict[str, Any]) -> np.ndarray:
         """The shots of a job, held against what was asked for, if that is known here."""
         what = f"fetching the results of job {job_id}"
-        try:
-            envelope = self._named(lambda: self._service.results(job_id))
-        except Answered as unread:
-            raise RetryLater(str(unread)) from None
+        envelope = self._named(lambda: self._service.results(job_id))
         counts = read_counts(envelope, details, what=what, token=self._service.token)
         if job_id not in self._sent:
             return counts
