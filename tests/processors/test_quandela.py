@@ -266,7 +266,7 @@ def test_a_job_that_the_service_does_not_know(server):
     assert "Not found job" in report.message
     # A 404 of something that is not the service says nothing about the job.
     server.faults = [Fault(path="/api/job/status", status=404, body="<html>gateway</html>")]
-    with pytest.raises(ProcessorError, match="404"):
+    with pytest.raises(RetryLater, match="404"):
         connect(server).poll("7e2bd1c0-0000")
 
 

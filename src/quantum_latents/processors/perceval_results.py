@@ -51,10 +51,15 @@ def read_counts(envelope: Any, details: dict[str, Any], *, what: str, token: str
     for key in ("duration", "shots"):
         if isinstance(envelope.get(key), (int, float)):
             details[key] = plain(envelope[key], token)
+    # Exceptions of others hold the text they could not read, and whatever it repeats, so none may
+    # hang on ours: ours are raised after the except clause is left.
+    content, unread = None, False
     try:
         content = json.loads(text)
-    except ValueError:
-        raise Answered(f"{what}: they are no JSON ({scrubbed(text[:80], token)})") from None
+    except (ValueError, RecursionError):
+        unread = True
+    if unread:
+        raise Answered(f"{what}: they are no JSON ({scrubbed(text, token)[:80]})")
     if not isinstance(content, dict) or "results" not in content:
         details["received"] = scrubbed(text, token)
         raise NotSamples("the result holds no 'results'")
@@ -67,11 +72,14 @@ def read_counts(envelope: Any, details: dict[str, Any], *, what: str, token: str
     if isinstance(context, dict) and context.get("result_mapping"):
         # perceval would import and call whatever function the service names here.
         raise NotSamples("the service wants the result converted by a function of its choice")
+    samples, failure = None, ""
     try:
         samples = deserialize(content["results"], strict=False)
     except Exception as error:
+        failure = type(error).__name__
+    if failure:
         details["received"] = scrubbed(content["results"], token)
-        raise NotSamples(f"perceval cannot read the result ({type(error).__name__})") from None
+        raise NotSamples(f"perceval cannot read the result ({failure})")
     return samples_to_counts(samples)
 
 

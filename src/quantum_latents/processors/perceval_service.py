@@ -82,6 +82,7 @@ class Service:
         self.name = name
         self.token = token
         self._url = url
+        self._address: str | None = None
         self._project_id = project_id
         self._seconds = seconds
         self._handler: Any = None
@@ -94,10 +95,10 @@ class Service:
 
     @property
     def address(self) -> str:
-        """Where the service is."""
-        if self._handler is not None:
-            return str(self._handler.url)
-        return self._url or f"the {self.provider} cloud"
+        """Where the service is, as `platform` found it: its own address may be perceval's."""
+        if self._address is None:
+            self.fetch_platform()
+        return str(self._address)
 
     @property
     def platform(self) -> Platform:
@@ -117,7 +118,7 @@ class Service:
             return layer, _platform(layer.get_platform_details(), layer.get_specs(), self.token)
 
         self._layer, platform = self._ask(connect, f"asking for the platform {self.name}")
-        self._platform = platform
+        self._platform, self._address = platform, str(self._handler.url)
         return platform
 
     def availability(self) -> dict[str, Any] | None:

@@ -207,9 +207,12 @@ class QuandelaProcessor:
         try:
             answer = self._named(lambda: self._service.status(job_id))
         except Refused as refusal:
-            if refusal.status in (400, 404) and refusal.own_words:
-                return JobReport(state=JobState.UNKNOWN, message=str(refusal))
-            raise
+            if refusal.status not in (400, 404):
+                raise
+            if not refusal.own_words:
+                # A gateway without its service knows no page at all.
+                raise Answered(str(refusal)) from None
+            return JobReport(state=JobState.UNKNOWN, message=str(refusal))
         state = answer.get("status") if isinstance(answer, dict) else None
         if not isinstance(state, str):
             raise Answered(f"asking for job {job_id}: the answer has no 'status'")
