@@ -105,8 +105,10 @@ def held_against(
     >>> shots = np.array([[1, 1], [2, 1]], dtype=np.uint8)
     >>> details = {}
     >>> asked = Asked(num_modes=2, num_photons=2, num_shots=2)
-    >>> held_against(shots, asked, details, noisy=True).tolist(), details
-    ([[1, 1], [2, 1]], {'shots_with_more_photons_than_put_in': 1})
+    >>> len(held_against(shots, asked, details, noisy=True))
+    2
+    >>> details
+    {'shots_with_more_photons_than_put_in': 1}
     """
     num_shots, num_modes = counts.shape
     if num_modes != asked.num_modes:
