@@ -25,7 +25,9 @@ server_module = load("quandela_server")
 
 
 @pytest.fixture
-def server():
+def server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with server_module.QuandelaServer() as running:
         yield running
 

@@ -205,6 +205,10 @@ def test_too_many_shots_and_a_platform_without_single_shots_are_refused(server):
     server.commands = ["probs", "sample_count"]
     with pytest.raises(ValueError, match="probs, sample_count"):
         connect(server).submit(request())
+    server.commands = ["samples"]
+    server.constraints["accepted_state_kinds"] = ["NFS"]
+    with pytest.raises(ValueError, match="no plain photon numbers"):
+        connect(server).submit(request())
     assert not server.paths("POST")
 
 
@@ -294,6 +298,14 @@ def test_the_token_comes_from_the_environment(server, monkeypatch):
         open_quandela("sim:test", url=server.url)
     monkeypatch.setenv("PCVL_CLOUD_TOKEN", f"{server.token}\n")
     assert open_quandela("sim:test", url=server.url).limits().max_modes == 12
+
+
+def test_no_proxy_lies_between_this_machine_and_itself(server, monkeypatch):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert connect(server).limits().max_modes == 12
 
 
 def test_a_connection_is_not_written_down(server):

@@ -56,6 +56,8 @@ def everything_said(capfd, caplog, tmp_path, monkeypatch):
     for one in (channels.general, channels.user, channels.resources):
         logger.set_level(level.debug, one)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     said: list[str] = []
 
     def collected() -> str:

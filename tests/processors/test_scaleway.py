@@ -48,7 +48,10 @@ def compiled():
 
 
 @pytest.fixture
-def server():
+def server(monkeypatch):
+    # perceval's handler of Scaleway asks the environment for a proxy, even to this machine.
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with load("scaleway_server").ScalewayServer(core) as running:
         yield running
 
@@ -188,6 +191,11 @@ def test_perceval_waits_for_scaleway_without_a_limit_and_we_do_not(server):
     with pytest.raises(RetryLater, match="no answer within 4 s"):
         impatient.submit(request())
     held.set()
+    # The late answer is of no consequence: the same name gives the same session.
+    patient = connect(server)
+    assert patient.poll(patient.submit(request())).state is JobState.DONE
+    assert impatient.poll(impatient.submit(request())).state is JobState.DONE
+    assert len(server.sessions) == 1
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from quantum_latents.processors.processor import (
     RetryLater,
     SubmissionLost,
 )
+from quantum_latents.processors.quandela import QuandelaProcessor, open_quandela
 from quantum_latents.processors.simulate import SimulatedProcessor
 
 __all__ = [
@@ -32,9 +33,11 @@ __all__ = [
     "Patience",
     "Processor",
     "ProcessorError",
+    "QuandelaProcessor",
     "RetryLater",
     "SimulatedProcessor",
     "SubmissionLost",
     "collect",
     "collection_of",
+    "open_quandela",
 ]

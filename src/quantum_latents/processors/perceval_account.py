@@ -18,6 +18,7 @@ __all__ = [
     "checked_address",
     "checked_project",
     "checked_token",
+    "is_this_machine",
 ]
 
 TOKEN_VARIABLES: dict[str, tuple[str, ...]] = {
@@ -92,7 +93,7 @@ def checked_address(url: str | None) -> str | None:
             f"the address of {host} holds a user, a password or a query: leave them out; the "
             "token has a variable of its own"
         )
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if parts.scheme == "http" and not is_this_machine(host):
         raise ValueError(f"the token would go to {host} in the clear: use https")
     return url.rstrip("/")
 
@@ -113,7 +114,12 @@ def check_perceval() -> None:
         raise ImportError(f"perceval {version} is too old for Quandela's processors: {wanted}")
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether a host is the machine itself, which nothing need leave to reach.
+
+    >>> is_this_machine("127.0.0.1"), is_this_machine("example.com")
+    (True, False)
+    """
     if host == "localhost":
         return True
     try:

@@ -16,9 +16,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
+from quantum_latents.processors.perceval_account import is_this_machine
 from quantum_latents.processors.perceval_faults import Answered, Refused, ask, plain
-from quantum_latents.processors.processor import RetryLater
+from quantum_latents.processors.processor import ProcessorError, RetryLater
 
 __all__ = ["Platform", "Provider", "Service"]
 
@@ -202,14 +204,19 @@ class Service:
             self._drop_session()
             self._connected()
         # The same name gives the same session, so a lost answer costs nothing.
-        self._ask(
-            lambda: self._handler.create_session(
-                deduplication_id=f"quantum-latents {self.name}",
-                max_duration_s=SESSION_SECONDS,
-                max_idle_duration_s=IDLE_SECONDS,
-            ),
-            "opening a session",
-        )
+        try:
+            self._ask(
+                lambda: self._handler.create_session(
+                    deduplication_id=f"quantum-latents {self.name}",
+                    max_duration_s=SESSION_SECONDS,
+                    max_idle_duration_s=IDLE_SECONDS,
+                ),
+                "opening a session",
+            )
+        except ProcessorError:
+            # The answer may still arrive, and bind this handler to a session behind our back.
+            self._drop_session()
+            raise
         self._session_since = time.monotonic()
         return True
 
@@ -232,15 +239,18 @@ def _quandela_handler() -> type[Any]:
             return self._answer("POST", endpoint, payload)
 
         def _answer(self, method: str, endpoint: str, payload: dict | None) -> Any:
-            response = requests.request(
-                method,
-                endpoint,
-                json=payload,
-                auth=self._authorise,
-                timeout=self.request_timeout,
-                proxies=self.proxies,
-                allow_redirects=False,
-            )
+            with requests.Session() as session:
+                # No proxy lies between this machine and itself.
+                session.trust_env = not is_this_machine(urlsplit(endpoint).hostname or "")
+                response = session.request(
+                    method,
+                    endpoint,
+                    json=payload,
+                    auth=self._authorise,
+                    timeout=self.request_timeout,
+                    proxies=self.proxies,
+                    allow_redirects=False,
+                )
             if response.status_code != 200:
                 raise requests.HTTPError(f"HTTP {response.status_code}", response=response)
             return response.json()

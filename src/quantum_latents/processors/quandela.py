@@ -161,6 +161,9 @@ class QuandelaProcessor:
             raise ValueError(
                 f"{self.name} takes at most one photon in each mode, not {max(occupation)}"
             )
+        kinds = platform.constraints.get("accepted_state_kinds")
+        if isinstance(kinds, list) and "FS" not in kinds:
+            raise ValueError(f"{self.name} takes no plain photon numbers as input, but {kinds}")
         if "samples" not in platform.commands:
             raise ValueError(
                 f"{self.name} does not give single shots: its commands are "
