@@ -65,11 +65,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class SampleBank:
-    """An open bank. Get one from `build_bank`, `open_bank` or `import_bank`.
+    """An open bank. Get one from `build_bank`, `open_bank`, `import_bank` or `collect_bank`.
 
     Attributes:
         folder: where the bank lies.
         manifest: what it is: recipe, path and sampler version, or provenance; checksums.
+            Its kind is simulated, imported or collected (from a processor).
         counts: uint8 (N, m), memory-mapped, read-only.
     """
 
@@ -87,7 +88,7 @@ class SampleBank:
 
     @property
     def recipe(self) -> BankRecipe | None:
-        """The recipe of a simulated bank, None for an imported one."""
+        """The recipe of a simulated bank, None for any other."""
         content = self.manifest["recipe"]
         return None if content is None else BankRecipe.from_json(content)
 
@@ -296,7 +297,10 @@ def _new_manifest(recipe: BankRecipe) -> dict[str, Any]:
 def _matching_manifest(folder: Path, recipe: BankRecipe) -> dict[str, Any]:
     manifest = read_manifest(folder)
     if manifest["kind"] != "simulated":
-        raise BankError(f"{folder} holds an imported bank; choose another folder")
+        raise BankError(
+            f"{folder} holds a bank that was not simulated ({manifest['kind']}); choose another "
+            "folder"
+        )
     if manifest["recipe"] != recipe.to_json():
         wanted = recipe.to_json()
         found = manifest["recipe"]
@@ -385,7 +389,12 @@ def _repair(folder: Path, manifest: Mapping[str, Any], num_threads: int | None) 
         if manifest["kind"] != "simulated":
             raise BankError(
                 f"{folder} is damaged in chunk {named} and cannot be drawn again: "
-                "import the counts anew"
+                + (
+                    "make the call that drew it once more, which takes it from the shots that "
+                    "were kept beside it"
+                    if manifest["kind"] == "collected"
+                    else "import the counts anew"
+                )
             )
         recipe = BankRecipe.from_json(manifest["recipe"])
         if manifest["digest"] != recipe.digest:

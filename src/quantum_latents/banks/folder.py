@@ -24,6 +24,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from quantum_latents.processors.ledger import JOBS
+
 __all__ = [
     "COUNTS",
     "FORMAT_VERSION",
@@ -97,6 +99,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
+        if (folder / JOBS).exists():
+            raise BankError(
+                f"{folder} is not complete: the call that began to draw it from a processor goes on"
+            ) from None
         raise BankError(f"{folder} is not a bank: it holds no {MANIFEST}") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BankError(f"{path} is damaged: {error}") from error
