@@ -6,6 +6,8 @@ in which they were drawn.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import math
 import os
@@ -79,6 +81,15 @@ class SampleBank:
     def num_modes(self) -> int:
         """Number of modes m."""
         return self.counts.shape[1]
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the content: the size and the checksums of the chunks."""
+        content = {
+            name: self.manifest[name]
+            for name in ("num_samples", "num_modes", "chunk_rows", "checksums")
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
     def recipe(self) -> BankRecipe | None:

@@ -105,7 +105,7 @@ def _register(data: Any, register: str | None) -> Any:
                 f"the circuit has {len(names)} classical registers ({', '.join(names) or 'none'}): "
                 "name the one that is meant, register=NAME"
             )
-        register = names[0]
+        return _register(data, names[0])
     if register not in names:
         raise ValueError(f"no register is called {register!r}: there is {', '.join(names)}")
     bits = data[register] if hasattr(data, "__getitem__") else getattr(data, register)

@@ -167,7 +167,8 @@ def counts_header(num_samples: int, num_modes: int) -> bytes:
 def map_counts(folder: Path, num_samples: int, num_modes: int) -> np.ndarray | None:
     """Return the memory-mapped counts, read-only, or None if the file is not what it should be."""
     try:
-        mapped = np.load(folder / COUNTS, mmap_mode="r", allow_pickle=False)
+        # Unlike np.load it opens nothing but a plain array: no archive and no pickle.
+        mapped = np.lib.format.open_memmap(folder / COUNTS, mode="r")
     except (OSError, ValueError):
         return None
     if mapped.dtype != np.uint8 or mapped.shape != (num_samples, num_modes):
