@@ -280,6 +280,13 @@ def test_every_block_is_of_one_width_and_the_interferometers(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy"]
 
 
+def test_what_the_disk_cannot_hold_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "a.json").write_text('{"01": 1000000000000000}')
+    with pytest.raises(ValueError, match="takes 2,000,000,000,000,000 bytes"):
+        import_file(tmp_path / "a.json", tmp_path / "a")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json"]
+
+
 def test_a_callers_array_may_be_filled_again(tmp_path):
     def blocks():
         block = np.zeros((3, 2), np.uint8)

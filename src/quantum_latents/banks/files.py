@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def import_file(
     ...     bank.counts.tolist()
     [[0, 1, 1, 0], [2, 0, 0, 1]]
     """
-    check_new_folder(folder)
+    target = check_new_folder(folder)
     opened = read_counts(file, header=header, reverse=reverse)
     said = {
         "source": _facts(Path(file)),
@@ -85,7 +86,7 @@ def import_file(
         "notes": list(opened.notes),
         **(provenance or {}),
     }
-    return import_bank(_followed(file, opened, num_modes, progress), folder, said)
+    return import_bank(_followed(file, opened, target, num_modes, progress), folder, said)
 
 
 def read_counts(
@@ -190,6 +191,7 @@ def _facts(path: Path) -> dict[str, Any]:
 def _followed(
     file: str | os.PathLike[str],
     opened: RecordedFile,
+    target: Path,
     num_modes: int | None,
     progress: Progress | None,
 ) -> Iterator[np.ndarray]:
@@ -200,10 +202,19 @@ def _followed(
                 f"{str(file)!r} holds shots of {block.shape[1]} modes, and the interferometer has "
                 f"{num_modes}"
             )
+        if done == 0 and opened.num_samples is not None:
+            _check_room(target, opened.num_samples * block.shape[1])
         yield block
         done += len(block)
         if progress is not None:
             progress(done, opened.num_samples)
+
+
+def _check_room(folder: Path, num_bytes: int) -> None:
+    """Refuse what the disk cannot hold, before anything is written."""
+    there = next(parent for parent in folder.parents if parent.exists())
+    if num_bytes > (free := shutil.disk_usage(there).free):
+        raise ValueError(f"the bank takes {num_bytes:,} bytes and {there} has {free:,}")
 
 
 def _blocks(bank: SampleBank, progress: Progress | None) -> Iterator[np.ndarray]:
