@@ -44,8 +44,17 @@ def test_what_the_photons_went_through_is_kept(counts, folder, capsys):
         assert main([*call, *option, "--out", out]) == 0
         said = json.loads(capsys.readouterr().out)["provenance"]
         assert said["occupation"] == occupation
+        assert "postselection" not in said
         # The interferometer of `qlat sample` with the same words.
         assert rebuild(said["interferometer"]) == parse("haar:4", stream(7, "interferometer"))
+
+
+@pytest.mark.parametrize(("word", "kept"), [("3", {"at_least": 3}), ("=3", {"exactly": 3})])
+def test_which_shots_were_kept_is_kept(word, kept, counts, folder, capsys):
+    np.save("a.npy", counts)
+    call = "import a.npy --out b --interferometer haar:4 --fill all --json --postselect".split()
+    assert main([*call, word]) == 0
+    assert json.loads(capsys.readouterr().out)["provenance"]["postselection"] == kept
 
 
 def test_machine_readable_output_is_alone(counts, folder, capsys):
@@ -77,6 +86,8 @@ MISTAKES = [
     ("import there.npy --out b --interferometer haar:5 --photons 2", "interferometer has 5"),
     ("import there.npy --out b --interferometer haar:4 --input 1,x", "1,x"),
     ("import there.npy --out b --interferometer haar:4 --input 1,1", "4"),
+    ("import there.npy --out b --interferometer haar:4 --fill all --postselect x", "not 'x'"),
+    ("import there.npy --out b --postselect 3", "--interferometer haar:16"),
     ("import hub:a/b --out b --photons 2", "leave --photons out"),
 ]
 

@@ -58,6 +58,9 @@ class Import:
     """Photons in each input mode, such as 1,0,1,0."""
     fill: Literal["all"] | None = None
     """all: one photon in every input mode."""
+    postselect: str | None = None
+    """With --interferometer: the shots were kept for at least N counts in all (N), or exactly N
+    (=N)."""
     seed: int = 0
     """Names the interferometer, as for qlat sample."""
     header: Literal["yes", "no"] | None = None
@@ -126,6 +129,8 @@ def _import(command: Import, arguments: Sequence[str]) -> int:
     known: dict[str, Any] = {}
     if device is not None:
         known = {"interferometer": device.recipe, "occupation": list(occupation)}
+        if command.postselect is not None:
+            known["postselection"] = _selection(command.postselect)
     line = Line(quiet=command.json)
     bank = import_file(
         command.source,
@@ -153,7 +158,7 @@ def _device(command: Import) -> tuple[Interferometer | None, tuple[int, ...]]:
     """Return the interferometer that a call names, and the photons in its input modes."""
     given = sum(value is not None for value in (command.photons, command.input, command.fill))
     if command.interferometer is None:
-        if given:
+        if given or command.postselect is not None:
             raise ValueError("photons go into an interferometer: name it, --interferometer haar:16")
         return None, ()
     if given != 1:
@@ -178,8 +183,18 @@ def _device(command: Import) -> tuple[Interferometer | None, tuple[int, ...]]:
     return device, checked_occupation(occupation, device.num_modes)
 
 
+def _selection(word: str) -> dict[str, int]:
+    """Return what `--postselect` says, as manifests write it."""
+    number = word.removeprefix("=")
+    if not (number.isascii() and number.isdecimal()):
+        raise ValueError(
+            f"--postselect is N (at least) or =N (exactly), such as 4 or =4, not {word!r}"
+        )
+    return {"exactly" if word.startswith("=") else "at_least": int(number)}
+
+
 def _fetch(command: Import) -> int:
-    for name in ("interferometer", "photons", "input", "fill", "header"):
+    for name in ("interferometer", "photons", "input", "fill", "postselect", "header"):
         if getattr(command, name) is not None:
             raise ValueError(f"a published bank says itself what it is: leave --{name} out")
     if command.reverse:
