@@ -26,6 +26,9 @@ HEAVY = (
     "rdkit",
     "perceval",
     "piquasso",
+    "huggingface_hub",
+    "qiskit",
+    "merlin",
 )
 
 
@@ -123,7 +126,10 @@ def test_the_question_what_is_loaded_can_be_answered_with_something() -> None:
     "room", ["random", "circuits", "samplers", "banks", "metrics", "results", "report", "bench"]
 )
 def test_rooms_without_torch_do_not_load_it(room: str) -> None:
-    assert loaded_by(f"import quantum_latents.{room}", ("torch", "ray", "rdkit")) == set()
+    assert (
+        loaded_by(f"import quantum_latents.{room}", ("torch", "ray", "rdkit", "huggingface_hub"))
+        == set()
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])

@@ -6,11 +6,11 @@ in which they were drawn.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,6 @@ from quantum_latents.banks.folder import (
     read_checksums,
     read_ledger,
     read_manifest,
-    sync_folder,
     write_lock,
     write_manifest,
     write_rows,
@@ -45,7 +44,7 @@ from quantum_latents.samplers import (
 )
 from quantum_latents.samplers.cost import OPERATIONS_PER_SECOND
 
-__all__ = ["SampleBank", "build_bank", "import_bank", "open_bank"]
+__all__ = ["SampleBank", "build_bank", "open_bank"]
 
 _CHUNK_SECONDS = 5.0
 """What a kill may lose, in seconds of one core by the recipe's estimate. No count depends on it."""
@@ -54,8 +53,6 @@ _MOST_CHUNK_ROWS = 65536
 
 _SELECTED_CHUNK_ROWS = 2048
 """Most shots a chunk where most attempts may be discarded."""
-
-_IMPORTED_CHUNK_ROWS = 65536
 
 Progress = Callable[[int, int], None]
 """Called with (shots on disk, shots in all) after every chunk."""
@@ -85,6 +82,15 @@ class SampleBank:
     def num_modes(self) -> int:
         """Number of modes m."""
         return self.counts.shape[1]
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the content: the size and the checksums of the chunks."""
+        content = {
+            name: self.manifest[name]
+            for name in ("num_samples", "num_modes", "chunk_rows", "checksums")
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
     def recipe(self) -> BankRecipe | None:
@@ -202,72 +208,6 @@ def open_bank(path: str | os.PathLike[str], *, num_threads: int | None = None) -
     if counts is None:
         raise BankError(f"{folder}: the counts were removed while the bank was opened")
     return SampleBank(folder, manifest, counts)
-
-
-def import_bank(
-    counts: np.ndarray, path: str | os.PathLike[str], provenance: Mapping[str, Any]
-) -> SampleBank:
-    """Write a user's own counts as a bank and open it.
-
-    Args:
-        counts: whole numbers in [0, 255], (N, m), one row a shot.
-        path: the new bank's folder; it must not exist, or be empty.
-        provenance: where the counts come from, JSON-able.
-
-    Raises:
-        TypeError: the counts or the provenance are not what they should be.
-        ValueError: the counts are not a table of whole numbers in [0, 255].
-        BankError: the folder already holds something.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     bank = import_bank(np.array([[1, 0], [0, 1]]), f"{folder}/mine", {"from": "me"})
-    ...     bank.counts.tolist()
-    [[1, 0], [0, 1]]
-    """
-    table = _checked_counts(counts)
-    if not isinstance(provenance, Mapping):
-        raise TypeError(f"provenance is a dict that says whence the counts, not {provenance!r}")
-    try:
-        said = json.loads(json.dumps(dict(provenance), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"provenance is written as JSON: {error}") from error
-    folder = Path(path).absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BankError(f"{folder} already exists and is not empty; import into a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    ranges = chunk_ranges(len(table), _IMPORTED_CHUNK_ROWS)
-    manifest = {
-        "format_version": FORMAT_VERSION,
-        "kind": "imported",
-        "complete": True,
-        "num_samples": table.shape[0],
-        "num_modes": table.shape[1],
-        "chunk_rows": _IMPORTED_CHUNK_ROWS,
-        "checksums": [chunk_checksum(table[start:stop]) for start, stop in ranges],
-        "recipe": None,
-        "digest": None,
-        "path": None,
-        "sampler_version": None,
-        "provenance": said,
-    }
-    # The bank appears under its name only when it is whole.
-    temporary = folder.with_name(f".{folder.name}.new-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        create_counts(temporary, *table.shape)
-        write_rows(temporary, 0, table)
-        write_manifest(temporary, manifest)
-        try:
-            os.rename(temporary, folder)
-        except OSError as error:
-            raise BankError(f"{folder} cannot be created: {error}") from error
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_folder(folder.parent)
-    return open_bank(folder)
 
 
 def _chunk_rows(recipe: BankRecipe) -> int:
@@ -416,21 +356,3 @@ def _repair(folder: Path, manifest: Mapping[str, Any], num_threads: int | None) 
                     "recorded (another machine's rounding?): build the bank anew in another folder"
                 )
             write_rows(folder, start, rows)
-
-
-def _checked_counts(counts: np.ndarray) -> np.ndarray:
-    array = np.asarray(counts)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"counts are whole numbers, not an array of {array.dtype}")
-    if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(
-            f"counts are a table (num_samples, num_modes) with at least one of each, "
-            f"not of shape {array.shape}"
-        )
-    if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.floor(array))).all():
-        raise ValueError("counts are whole numbers: no fractions, NaN or infinities")
-    if array.min() < 0 or array.max() > 255:
-        raise ValueError(
-            f"counts are stored as uint8, 0 to 255; these span {array.min()} to {array.max()}"
-        )
-    return np.ascontiguousarray(array, dtype=np.uint8)

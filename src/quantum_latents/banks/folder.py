@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import io
 import json
 import logging
 import os
@@ -35,6 +36,7 @@ __all__ = [
     "append_to_ledger",
     "chunk_checksum",
     "chunk_ranges",
+    "counts_header",
     "create_counts",
     "map_counts",
     "read_checksums",
@@ -156,15 +158,23 @@ def sync_folder(folder: Path) -> None:
 def create_counts(folder: Path, num_samples: int, num_modes: int) -> None:
     """Create ``counts.npy`` of full size, all zeros, in one step."""
     with _replacing(folder / COUNTS) as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": (num_samples, num_modes)}
-        np.lib.format.write_array_header_1_0(file, header)
+        file.write(counts_header(num_samples, num_modes))
         file.truncate(file.tell() + num_samples * num_modes)
+
+
+def counts_header(num_samples: int, num_modes: int) -> bytes:
+    """Return the header of ``counts.npy``; its length does not depend on the number of samples."""
+    file = io.BytesIO()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (num_samples, num_modes)}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
 
 
 def map_counts(folder: Path, num_samples: int, num_modes: int) -> np.ndarray | None:
     """Return the memory-mapped counts, read-only, or None if the file is not what it should be."""
     try:
-        mapped = np.load(folder / COUNTS, mmap_mode="r", allow_pickle=False)
+        # Unlike np.load it opens nothing but a plain array: no archive and no pickle.
+        mapped = np.lib.format.open_memmap(folder / COUNTS, mode="r")
     except (OSError, ValueError):
         return None
     if mapped.dtype != np.uint8 or mapped.shape != (num_samples, num_modes):

@@ -55,9 +55,9 @@ class Run:
     seeds: int | None = None
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None
-    """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default). table2 takes
-    bank:FOLDER too, the shots of a bank; challengers take any classical rival or prior, such as
-    pairwise or student_t."""
+    """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default); also
+    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers take any classical
+    rival or prior too, such as pairwise or student_t."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
     interference: quantum,bernoulli.
@@ -70,8 +70,8 @@ class Run:
     bank: str | None = None
     """Draws of every latent that are kept and re-used, such as 1000000, or fresh for none."""
     latent_dim: str | None = None
-    """compare and molecules: length of z, the modes of the interferometer (16 by default);
-    molecules take several, such as 16,32,48."""
+    """Length of z, the modes of the interferometer (16 by default); molecules take several, such as
+    16,32,48."""
     interferometer: str | None = None
     """Molecules: haar (by default), 1-1 or 1-3-9; or several, such as haar,1-1."""
     setup: str | None = None
@@ -186,6 +186,7 @@ def _run(command: Run, arguments: Sequence[str]) -> int:
 def _study(command: Run) -> Study:
     """Return the study that a call asks for; a mistake raises before anything is written."""
     from quantum_latents import recipes
+    from quantum_latents.execution import default_cache
 
     wanted, banks = _latents(command)
     is_ladder = command.recipe == "challengers"
@@ -203,13 +204,18 @@ def _study(command: Run) -> Study:
                 f"{command.recipe} is as in the paper"
             )
     dims = _lengths(command.latent_dim)
+    dim, *more = dims
+    if command.recipe not in _MOLECULAR and more:
+        raise ValueError(f"{command.recipe} takes one --latent-dim, not {command.latent_dim}")
+    if banks:
+        settings |= {"bank_folders": banks, "cache": default_cache()}
+        settings["bank_size"] = _bank_size(command.bank) if command.bank else None
+    if command.recipe in ("compare", "table1", "mixture", "challengers"):
+        settings["latent_dim"] = dim
     if command.recipe == "compare":
         if command.data is None:
             raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
-        dim, *more = dims
-        if more:
-            raise ValueError(f"compare takes one --latent-dim, not {command.latent_dim}")
-        study = recipes.compare(command.data, command.preset, latent_dim=dim, **settings)
+        study = recipes.compare(command.data, command.preset, **settings)
     elif command.recipe == "table1":
         chosen = names_in(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
@@ -227,7 +233,7 @@ def _study(command: Run) -> Study:
             data_sets=chosen,
         )
     elif command.recipe in _MOLECULAR:
-        study = _molecular(command, dims, banks, settings)
+        study = _molecular(command, dims, settings)
     else:
         if command.data is not None:
             raise ValueError("mixture draws its own data: leave --data out, or run compare")
@@ -242,7 +248,7 @@ def _study(command: Run) -> Study:
 
 
 _BELONGS_TO = {
-    "latent_dim": ("compare", "table2", "hyperparameters"),
+    "latent_dim": (*("compare", "table1", "mixture", "challengers", "table2", "hyperparameters"),),
     "interferometer": ("table2", "hyperparameters"),
     "setup": ("table2",),
     "doses": ("interference",),
@@ -286,19 +292,17 @@ def _doses(text: str | None) -> tuple[float, ...]:
 
 def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:
     """Return the latents named in a call, and the folders of banks among them."""
-    names = (command.latents or "").split(",")
-    banks = tuple(name.removeprefix("bank:") for name in names if name.startswith("bank:"))
-    if banks and command.recipe != "table2":
-        raise ValueError(f"--latents bank:FOLDER belongs to table2, not to {command.recipe}")
+    from quantum_latents.recipes import split_latents
+
+    named, banks = split_latents([name for name in (command.latents or "").split(",") if name])
+    if banks and command.recipe in ("hyperparameters", "interference"):
+        raise ValueError(f"{command.recipe} takes no bank:FOLDER: its latents are its own")
     if banks and command.bank == "fresh":
         raise ValueError("--latents bank:FOLDER cannot be drawn afresh: leave --bank fresh out")
-    named = [name for name in names if name and not name.startswith("bank:")]
     return ",".join(named) or None, banks
 
 
-def _molecular(
-    command: Run, dims: tuple[int, ...], banks: tuple[str, ...], settings: dict[str, Any]
-) -> Study:
+def _molecular(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> Study:
     from quantum_latents import recipes
     from quantum_latents.data import molecules_spec
     from quantum_latents.execution import default_cache
@@ -320,9 +324,6 @@ def _molecular(
         data,
         command.preset,
         setup=setup,
-        bank_folders=banks,
-        bank_size=_bank_size(command.bank) if banks and command.bank else None,
-        cache=default_cache(),
         **settings,
     )
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from quantum_latents.execution.local import run_study
-from quantum_latents.recipes import LATENTS, compare
+from quantum_latents.execution.local import default_cache, run_study
+from quantum_latents.recipes import LATENTS, compare, split_latents
 from quantum_latents.results import read_rows
 
 __all__ = ["compare_latents"]
@@ -25,6 +25,7 @@ def compare_latents(
     num_seeds: int | None = None,
     latents: Sequence[str] = LATENTS,
     latent_dim: int = 16,
+    bank_size: int | None = None,
     num_workers: int | None = None,
 ) -> list[dict[str, Any]]:
     """Train the same GAN on one's own data under each latent; return the rows.
@@ -38,8 +39,9 @@ def compare_latents(
         directory: where the study lives.
         preset: `smoke`, `quick` or `paper`.
         num_seeds: None takes the preset's; below 10 there is no verdict.
-        latents: which of the four.
+        latents: which of the four, and `bank:FOLDER` for the shots of a bank.
         latent_dim: d_z, the modes of the interferometer; half as many photons.
+        bank_size: kept draws of every latent; None takes the preset's.
         num_workers: processes; None is one a core.
 
     Raises:
@@ -47,6 +49,7 @@ def compare_latents(
         StudyError: a stack of runs failed.
     """
     directory = Path(directory)
+    drawn, folders = split_latents(latents)
     array = data if isinstance(data, np.ndarray) else None
     file = Path(data) if not isinstance(data, np.ndarray) else directory / "data.npy"
     is_written = array is not None and not file.exists()
@@ -57,7 +60,14 @@ def compare_latents(
         elif array is not None and not np.array_equal(np.load(file), array):
             raise ValueError(f"{directory} holds a study of another array: choose another one")
         study = compare(
-            str(file), preset, num_seeds=num_seeds, latents=latents, latent_dim=latent_dim
+            str(file),
+            preset,
+            num_seeds=num_seeds,
+            latents=drawn,
+            latent_dim=latent_dim,
+            bank_size=bank_size,
+            bank_folders=folders,
+            cache=default_cache(),
         )
     except (TypeError, ValueError):
         if is_written:  # an array that cannot be used must not stand in a better one's way
@@ -66,6 +76,7 @@ def compare_latents(
     command = ["qlat", "run", "compare", "--data", str(file), "--preset", preset]
     command += ["--seeds", str(len({run.seed for run in study.runs}))]
     command += ["--latents", ",".join(latents), "--latent-dim", str(latent_dim)]
+    command += [] if bank_size is None else ["--bank", str(bank_size)]
     command += ["--out", str(directory)]
     run_study(study, directory, command=shlex.join(command), num_workers=num_workers)
     return read_rows(directory)

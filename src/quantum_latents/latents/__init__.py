@@ -3,6 +3,7 @@
 from quantum_latents.latents.build import build_latent, card_of, interferometer_of, quantum_latent
 from quantum_latents.latents.copula import CopulaSource
 from quantum_latents.latents.dirichlet_multinomial import DirichletMultinomialSource
+from quantum_latents.latents.distribution import LatentDistribution, as_distribution
 from quantum_latents.latents.independent import (
     IndependentCounts,
     dispersed,
@@ -11,11 +12,14 @@ from quantum_latents.latents.independent import (
     shuffled,
 )
 from quantum_latents.latents.latent import Latent, Moments
+from quantum_latents.latents.loader import as_data_loader, as_dataset
+from quantum_latents.latents.merlin import as_merlin
 from quantum_latents.latents.mode_laws import mode_laws
 from quantum_latents.latents.other_light import OtherLightSource
 from quantum_latents.latents.pairwise import PairwiseSource
 from quantum_latents.latents.priors import PRIORS, prior_source
 from quantum_latents.latents.rivals import RIVALS, rival_source
+from quantum_latents.latents.rows import LatentRows, latent_of
 from quantum_latents.latents.sources import (
     BernoulliSource,
     Card,
@@ -51,6 +55,8 @@ __all__ = [
     "GaussianSpec",
     "IndependentCounts",
     "Latent",
+    "LatentDistribution",
+    "LatentRows",
     "LatentSpec",
     "Moments",
     "NoisyPhotonicSource",
@@ -63,12 +69,17 @@ __all__ = [
     "RivalSpec",
     "Scaling",
     "Source",
+    "as_data_loader",
+    "as_dataset",
+    "as_distribution",
+    "as_merlin",
     "bank_spec",
     "build_latent",
     "card_of",
     "dispersed",
     "fitted_bernoulli",
     "interferometer_of",
+    "latent_of",
     "mode_laws",
     "negative_binomial",
     "noisy_name",

@@ -6,11 +6,9 @@ that workers and later calls find it again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -86,7 +84,7 @@ def bank_spec(
             f"held out are asked for: draw more, or ask for a smaller bank (--bank "
             f"{max(1, len(bank) - num_held_out)})"
         )
-    checksum = _checksum(bank)
+    checksum = bank.checksum
     path = Path(folder).absolute()
     note = _note(cache, checksum)
     note.parent.mkdir(parents=True, exist_ok=True)
@@ -117,19 +115,10 @@ def find_bank(spec: BankSpec, cache: Path) -> SampleBank:
     if not Path(folder).is_dir():
         raise ValueError(f"the bank was in {folder} and is there no more: {again}")
     bank = open_bank(folder)
-    if _checksum(bank) != spec.checksum:
+    if bank.checksum != spec.checksum:
         raise ValueError(f"the bank in {folder} is not the one that the study began with: {again}")
     return bank
 
 
 def _note(cache: Path, checksum: str) -> Path:
     return cache / "named-banks" / f"{checksum}.json"
-
-
-def _checksum(bank: SampleBank) -> str:
-    """Return the SHA-256 of a bank's size and of the checksums of its chunks."""
-    content: dict[str, Any] = {
-        name: bank.manifest[name]
-        for name in ("num_samples", "num_modes", "chunk_rows", "checksums")
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

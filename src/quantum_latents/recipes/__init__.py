@@ -1,5 +1,6 @@
 """The paper's tables and ours, as functions that return studies."""
 
+from quantum_latents.recipes.banks import split_latents
 from quantum_latents.recipes.challengers import CHALLENGERS, LADDER, challengers
 from quantum_latents.recipes.compare import compare
 from quantum_latents.recipes.discrete import DATA_SETS
@@ -39,6 +40,7 @@ __all__ = [
     "interference",
     "mixture",
     "settings_of",
+    "split_latents",
     "table1",
     "table2",
     "with_bank_size",

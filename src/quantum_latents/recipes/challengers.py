@@ -9,6 +9,7 @@ to which they do as well as the quantum latent is what of that latent helped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from quantum_latents.circuits.occupation import evenly_spread
@@ -24,18 +25,18 @@ from quantum_latents.latents import (
     interferometer_of,
     rival_source,
 )
+from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
 from quantum_latents.recipes.discrete import (
     DIM,
     DISCRETE_PRESETS,
     DISCRETE_SOURCES,
-    NUM_PHOTONS,
     SAME_FAMILY,
     discrete_data,
     discrete_runs,
     discrete_size,
 )
 from quantum_latents.recipes.presets import stated
-from quantum_latents.recipes.study import LATENTS, Study, reference_of
+from quantum_latents.recipes.study import LATENTS, Study, length_of_z, reference_of
 
 __all__ = ["CHALLENGERS", "LADDER", "challengers"]
 
@@ -73,6 +74,10 @@ def challengers(
     num_seeds: int | None = None,
     latents: Sequence[str] = LADDER,
     data_sets: Sequence[str] = ("quantum",),
+    latent_dim: int = DIM,
+    bank_size: int | None = None,
+    bank_folders: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> Study:
     """Return the study of the ladder.
 
@@ -81,43 +86,60 @@ def challengers(
         num_seeds: None takes the preset's.
         latents: which of `CHALLENGERS`.
         data_sets: `quantum`, `bernoulli` or both.
+        latent_dim: d_z, the modes of every latent; half as many photons.
+        bank_size: kept draws of every latent; None takes the preset's.
+        bank_folders: banks that are latents too.
+        cache: where banks are found again; needed with `bank_folders`.
 
     Raises:
-        ValueError: an unknown preset, latent or data set, no seed, or a challenger that cannot be
-            made for the interferometer of a seed, named with the reason.
+        ValueError: an unknown preset, latent or data set, no seed, a challenger that cannot be
+            made for the interferometer of a seed, named with the reason, or a bank that cannot be
+            used or has another number of modes.
     """
-    size = discrete_size(preset, num_seeds=num_seeds)
+    size = discrete_size(preset, num_seeds=num_seeds, bank_size=bank_size)
     shared: dict[str, Any] = {
-        "dim": DIM,
+        "dim": latent_dim,
         "scaling": "centred",
         "bank_size": size.bank_size,
         "num_held_out": size.num_samples,
     }
     specs = tuple(_spec(name, shared) for name in latents)
+    banks = bank_latents(
+        bank_folders,
+        cache,
+        latent_dims=(latent_dim,),
+        scaling="centred",
+        bank_size=size.bank_size,
+        num_held_out=size.num_samples,
+    )
     for spec in specs:
         if isinstance(spec, RivalSpec) and spec.name in _MAY_BE_MISSING:
             _check_exists(spec, size.num_seeds)
     sources = dict(_SOURCES)
     if not any(isinstance(spec, PriorSpec) for spec in specs):
         del sources["latent.parameter"]
+    if banks:
+        sources |= BANK_SOURCES
     changed, notes = stated(preset, size, DISCRETE_PRESETS["paper"])
+    other_length, length_note = length_of_z(latent_dim)
+    notes = (*notes, *length_note)
     return Study(
         name="challengers",
         title="Classical challengers of the quantum latent",
         question="Which classical latents do as well as the quantum one, and what do they share?",
         preset=preset,
-        runs=discrete_runs(discrete_data(data_sets, size), specs, size),
+        runs=discrete_runs(discrete_data(data_sets, size), (*specs, *banks), size),
         primary_metrics=("l1_to_integer", "energy_distance"),
         equivalence_margins={"l1_to_integer": 0.005},
         notes=(*notes, SAME_FAMILY) if "quantum" in data_sets else notes,
-        sources=DISCRETE_SOURCES | sources | changed,
-        reference=reference_of(latents),
+        sources=DISCRETE_SOURCES | sources | changed | other_length,
+        reference=reference_of([*latents, *(bank.name for bank in banks)]),
     )
 
 
 def _spec(name: str, shared: dict[str, Any]) -> LatentSpec:
     photonic: dict[str, Any] = {
-        "num_photons": NUM_PHOTONS,
+        "num_photons": max(1, shared["dim"] // 2),
         "interferometer": "haar",
         "sharing": "shared",
     }
@@ -130,17 +152,17 @@ def _spec(name: str, shared: dict[str, Any]) -> LatentSpec:
     if name in RIVALS:
         return RivalSpec(name=name, **photonic, **shared)  # type: ignore[arg-type]
     if name in PRIORS:
-        return PriorSpec(name=name, parameter=_usual(name), **shared)  # type: ignore[arg-type]
+        return PriorSpec(name=name, parameter=_usual(name, shared), **shared)  # type: ignore[arg-type]
     raise ValueError(f"no latent is called {name!r}: choose among {', '.join(CHALLENGERS)}")
 
 
-def _usual(name: str) -> float | None:
+def _usual(name: str, shared: dict[str, Any]) -> float | None:
     """Return the parameter that a prior is compared with."""
     return {
         "student_t": 3.0,
         "gaussian_mixture": 3.0,
         "rounded_gaussian": 1.0,
-        "poisson": NUM_PHOTONS / DIM,
+        "poisson": max(1, shared["dim"] // 2) / shared["dim"],
     }.get(name)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from quantum_latents.data import array_spec, load
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.random import stream
+from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
 from quantum_latents.recipes.study import LATENTS, Study, four_latents, reference_of
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
@@ -60,6 +61,9 @@ def compare(
     num_seeds: int | None = None,
     latents: Sequence[str] = LATENTS,
     latent_dim: int = 16,
+    bank_size: int | None = None,
+    bank_folders: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> Study:
     """Return a study of the four latents on the user's own array.
 
@@ -69,14 +73,19 @@ def compare(
         num_seeds: None takes the preset's.
         latents: which of the four.
         latent_dim: d_z, the modes of the interferometer; half as many photons.
+        bank_size: kept draws of every latent; None takes the preset's.
+        bank_folders: banks that are latents too.
+        cache: where banks are found again; needed with `bank_folders`.
 
     Raises:
-        ValueError: the file cannot be read or used, an unknown preset or latent, or no seed;
-            nothing has been written then.
+        ValueError: the file cannot be read or used, an unknown preset or latent, no seed, or a
+            bank that cannot be used or has another number of modes; nothing has been written then.
     """
     size = size_of(_PRESETS, preset)
     if num_seeds is not None:
         size = replace(size, num_seeds=num_seeds)
+    if bank_size is not None:
+        size = replace(size, bank_size=bank_size)
     data = array_spec(file)
     with tempfile.TemporaryDirectory() as unused_cache:
         loaded = load(data, stream(0, "data"), Path(unused_cache))
@@ -106,6 +115,14 @@ def compare(
         bank_size=size.bank_size,
         num_held_out=size.num_samples,
     )
+    banks = bank_latents(
+        bank_folders,
+        cache,
+        latent_dims=(latent_dim,),
+        scaling="centred",
+        bank_size=size.bank_size,
+        num_held_out=size.num_samples,
+    )
     runs = tuple(
         RunSpec(
             data=data,
@@ -116,7 +133,7 @@ def compare(
             seed=seed,
         )
         for seed in range(size.num_seeds)
-        for latent in specs
+        for latent in (*specs, *banks)
     )
     changed, notes = stated(preset, size, full)
     return Study(
@@ -128,6 +145,6 @@ def compare(
         primary_metrics=("energy_distance", "sliced_wasserstein"),
         equivalence_margins={},
         notes=(*notes, *loaded.notes, _ONE_SPLIT),
-        sources=_SOURCES | changed,
-        reference=reference_of(latents),
+        sources=_SOURCES | changed | (BANK_SOURCES if banks else {}),
+        reference=reference_of([*latents, *(bank.name for bank in banks)]),
     )

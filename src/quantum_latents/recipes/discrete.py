@@ -84,14 +84,18 @@ DISCRETE_SOURCES = {
 }
 
 
-def discrete_size(preset: str, *, num_seeds: int | None) -> ShrunkenGAN:
-    """Return a preset's sizes, with as many seeds as the user wants.
+def discrete_size(
+    preset: str, *, num_seeds: int | None, bank_size: int | None = None
+) -> ShrunkenGAN:
+    """Return a preset's sizes, with what the user changed.
 
     Raises:
         ValueError: there is no such preset.
     """
     size = size_of(DISCRETE_PRESETS, preset)
-    return size if num_seeds is None else replace(size, num_seeds=num_seeds)
+    if num_seeds is not None:
+        size = replace(size, num_seeds=num_seeds)
+    return size if bank_size is None else replace(size, bank_size=bank_size)
 
 
 def discrete_data(names: Sequence[str], size: ShrunkenGAN) -> tuple[DataSpec, ...]:

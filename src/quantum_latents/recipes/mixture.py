@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from quantum_latents.data import MixtureSpec
 from quantum_latents.models import GANSpec, MLPSpec
+from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
-from quantum_latents.recipes.study import LATENTS, Study, four_latents, reference_of
+from quantum_latents.recipes.study import (
+    LATENTS,
+    Study,
+    four_latents,
+    length_of_z,
+    reference_of,
+)
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
 __all__ = ["mixture"]
@@ -64,7 +72,14 @@ _SOURCES = {
 
 
 def mixture(
-    preset: str, *, num_seeds: int | None = None, latents: Sequence[str] = LATENTS
+    preset: str,
+    *,
+    num_seeds: int | None = None,
+    latents: Sequence[str] = LATENTS,
+    latent_dim: int = 16,
+    bank_size: int | None = None,
+    bank_folders: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> Study:
     """Return the study behind Figure 2.
 
@@ -72,13 +87,20 @@ def mixture(
         preset: `smoke`, `quick` or `paper`.
         num_seeds: None takes the preset's.
         latents: which of the four.
+        latent_dim: d_z, the modes of every latent; half as many photons.
+        bank_size: kept draws of every latent; None takes the preset's.
+        bank_folders: banks that are latents too.
+        cache: where banks are found again; needed with `bank_folders`.
 
     Raises:
-        ValueError: an unknown preset or latent, or no seed.
+        ValueError: an unknown preset or latent, no seed, or a bank that cannot be used or has
+            another number of modes.
     """
     size = size_of(_PRESETS, preset)
     if num_seeds is not None:
         size = replace(size, num_seeds=num_seeds)
+    if bank_size is not None:
+        size = replace(size, bank_size=bank_size)
     network = MLPSpec(
         hidden=size.hidden,
         activation="leaky_relu",
@@ -94,10 +116,18 @@ def mixture(
     )
     specs = four_latents(
         tuple(latents),
-        dim=16,
-        num_photons=8,
+        dim=latent_dim,
+        num_photons=max(1, latent_dim // 2),
         interferometer="time-bin:1,3,9",
         sharing="shared",
+        scaling="centred",
+        bank_size=size.bank_size,
+        num_held_out=size.num_samples,
+    )
+    banks = bank_latents(
+        bank_folders,
+        cache,
+        latent_dims=(latent_dim,),
         scaling="centred",
         bank_size=size.bank_size,
         num_held_out=size.num_samples,
@@ -112,9 +142,10 @@ def mixture(
             seed=seed,
         )
         for seed in range(size.num_seeds)
-        for latent in specs
+        for latent in (*specs, *banks)
     )
     changed, notes = stated(preset, size, _PRESETS["paper"])
+    other_length, length_note = length_of_z(latent_dim)
     return Study(
         name="mixture",
         title="Figure 2: seven blobs on a circle",
@@ -123,7 +154,7 @@ def mixture(
         runs=runs,
         primary_metrics=("share_outside", "energy_distance"),
         equivalence_margins={"share_outside": 0.02},
-        notes=notes,
-        sources=_SOURCES | changed,
-        reference=reference_of(latents),
+        notes=(*notes, *length_note),
+        sources=_SOURCES | changed | other_length | (BANK_SOURCES if banks else {}),
+        reference=reference_of([*latents, *(bank.name for bank in banks)]),
     )

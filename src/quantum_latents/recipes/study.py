@@ -15,6 +15,7 @@ __all__ = [
     "PaperFigures",
     "Study",
     "four_latents",
+    "length_of_z",
     "reference_of",
     "settings_of",
     "with_bank_size",
@@ -148,6 +149,22 @@ def four_latents(
 def reference_of(names: Sequence[str]) -> str:
     """Return the latent that the others are compared with: quantum, else the first named."""
     return "quantum" if "quantum" in names or not names else names[0]
+
+
+def length_of_z(latent_dim: int, usual: int = 16) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the sources, and the note to the reader, of latents of another length than usual.
+
+    >>> length_of_z(16)
+    ({}, ())
+    """
+    if latent_dim == usual:
+        return {}, ()
+    asked = "asked for; half as many photons as modes"
+    note = (
+        f"Every latent is {latent_dim} long instead of {usual}, and has {max(1, latent_dim // 2)} "
+        "photons if it has any; the data are as usual."
+    )
+    return {"latent.dim": asked, "latent.num_photons": asked}, (note,)
 
 
 def settings_of(study: Study) -> list[dict[str, str]]:

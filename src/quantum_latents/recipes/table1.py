@@ -6,13 +6,14 @@ Source: arXiv 2508.19857, section 4 and Appendix D. Settings: `quantum_latents.r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
 from quantum_latents.recipes.discrete import (
     DATA_SETS,
     DIM,
     DISCRETE_PRESETS,
     DISCRETE_SOURCES,
-    NUM_PHOTONS,
     SAME_FAMILY,
     discrete_data,
     discrete_runs,
@@ -25,6 +26,7 @@ from quantum_latents.recipes.study import (
     PaperFigures,
     Study,
     four_latents,
+    length_of_z,
     reference_of,
 )
 
@@ -37,6 +39,10 @@ def table1(
     num_seeds: int | None = None,
     latents: Sequence[str] = LATENTS,
     data_sets: Sequence[str] = DATA_SETS,
+    latent_dim: int = DIM,
+    bank_size: int | None = None,
+    bank_folders: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> Study:
     """Return the study behind Table I.
 
@@ -45,34 +51,50 @@ def table1(
         num_seeds: None takes the preset's.
         latents: which of the four.
         data_sets: `quantum`, `bernoulli` or both.
+        latent_dim: d_z, the modes of every latent, 16 in the paper; half as many photons. The
+            data stay the paper's.
+        bank_size: kept draws of every latent; None takes the preset's.
+        bank_folders: banks that are latents too.
+        cache: where banks are found again; needed with `bank_folders`.
 
     Raises:
-        ValueError: an unknown preset, latent or data set, or no seed.
+        ValueError: an unknown preset, latent or data set, no seed, or a bank that cannot be used
+            or has another number of modes.
     """
-    size = discrete_size(preset, num_seeds=num_seeds)
+    size = discrete_size(preset, num_seeds=num_seeds, bank_size=bank_size)
     specs = four_latents(
         tuple(latents),
-        dim=DIM,
-        num_photons=NUM_PHOTONS,
+        dim=latent_dim,
+        num_photons=max(1, latent_dim // 2),
         interferometer="haar",
         sharing="independent",
         scaling="centred",
         bank_size=size.bank_size,
         num_held_out=size.num_samples,
     )
+    banks = bank_latents(
+        bank_folders,
+        cache,
+        latent_dims=(latent_dim,),
+        scaling="centred",
+        bank_size=size.bank_size,
+        num_held_out=size.num_samples,
+    )
     changed, notes = stated(preset, size, DISCRETE_PRESETS["paper"])
+    other_length, length_note = length_of_z(latent_dim)
+    notes = (*notes, *length_note)
     return Study(
         name="table1",
         title="Table I: synthetic discrete data",
         question="Does a quantum latent help a GAN to learn photon counts, or plain bits?",
         preset=preset,
-        runs=discrete_runs(discrete_data(data_sets, size), specs, size),
+        runs=discrete_runs(discrete_data(data_sets, size), (*specs, *banks), size),
         primary_metrics=("l1_to_integer", "energy_distance"),
         equivalence_margins={"l1_to_integer": 0.005},
         notes=(*notes, SAME_FAMILY) if "quantum" in data_sets else notes,
-        sources=DISCRETE_SOURCES | changed,
-        reference=reference_of(latents),
-        paper=_PAPER if preset == "paper" else None,
+        sources=DISCRETE_SOURCES | changed | other_length | (BANK_SOURCES if banks else {}),
+        reference=reference_of([*latents, *(bank.name for bank in banks)]),
+        paper=_PAPER if preset == "paper" and latent_dim == DIM else None,
     )
 
 

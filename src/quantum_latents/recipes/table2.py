@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quantum_latents.data import MoleculesSpec
-from quantum_latents.latents import BankSpec, bank_spec
+from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
 from quantum_latents.recipes.molecules import (
     EQUIVALENCE_MARGINS,
     INTERFEROMETERS,
     PRIMARY_METRICS,
     SETUPS,
-    MoleculeSize,
     latents_of,
     molecule_runs,
     molecule_size,
@@ -71,7 +70,14 @@ def table2(
     refuse_unknown("interferometer", interferometers, tuple(INTERFEROMETERS))
     refuse_unknown("set-up", (setup,), tuple(SETUPS))
     chosen = SETUPS[setup]
-    banks = _banks(bank_folders, cache, latent_dims, size, chosen.scaling)
+    banks = bank_latents(
+        bank_folders,
+        cache,
+        latent_dims=latent_dims,
+        scaling=chosen.scaling,
+        bank_size=size.bank_size,
+        num_held_out=size.num_samples,
+    )
     groups: dict[RunSpec, tuple[str, ...]] = {}
     for seed in range(size.num_seeds):
         for dim, interferometer in itertools.product(latent_dims, interferometers):
@@ -89,40 +95,11 @@ def table2(
         primary_metrics=PRIMARY_METRICS,
         equivalence_margins=EQUIVALENCE_MARGINS,
         notes=notes,
-        sources=sources,
-        reference=reference_of(latents),
+        sources=sources | (BANK_SOURCES if banks else {}),
+        reference=reference_of([*latents, *(bank.name for bank in banks)]),
         paper=_paper(data, latent_dims, interferometers),
         groups=tuple(groups.values()),
     )
-
-
-def _banks(
-    folders: Sequence[str],
-    cache: Path | None,
-    latent_dims: Sequence[int],
-    size: MoleculeSize,
-    scaling: str,
-) -> list[BankSpec]:
-    if not folders:
-        return []
-    if cache is None or size.bank_size is None:
-        raise ValueError("a bank as a latent needs cache=, and a bank_size for the other latents")
-    banks = [
-        bank_spec(
-            folder,
-            cache,
-            scaling=scaling,  # type: ignore[arg-type]
-            bank_size=size.bank_size,
-            num_held_out=size.num_samples,
-        )
-        for folder in folders
-    ]
-    if odd := [bank for bank in banks if bank.dim not in latent_dims]:
-        raise ValueError(
-            f"{odd[0].name} has {odd[0].dim} modes and z is {', '.join(map(str, latent_dims))} "
-            f"long: add --latent-dim {odd[0].dim}"
-        )
-    return banks
 
 
 # d_z, latent: FCD, valid and unique, novel, each with its standard error over 20 seeds.
