@@ -55,6 +55,7 @@ class OrcaServer:
     choose_fault: Callable[[str, Job | None], str | None] | None = None
     redirect_to: str = ""
     echo: bool = False
+    is_ready: bool = True
     jobs: dict[str, Job] = field(default_factory=dict)
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
@@ -165,6 +166,8 @@ class _QuietServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server_data: OrcaServer
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer leaves in one piece
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass
@@ -209,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
                     extra = {"echo": self.headers.get("Authorization")} if server.echo else {}
                     self._answer({**server.certificate, **extra}, fault, None)
         elif self.path == "/status-single":
-            self._send(200, {"overall": True})
+            self._send(200, {"overall": server.is_ready})
         elif self.path.startswith("/v1/get_job/"):
             self._get_job(self.path.rpartition("/")[2])
         elif self.path.startswith("/v1/cancel_job/"):

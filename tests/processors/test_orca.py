@@ -177,6 +177,14 @@ def test_limits_are_the_certificate_s(server):
     assert OrcaProcessor(server.url).limits().max_shots_per_job is None
 
 
+def test_a_machine_that_is_not_ready_is_said_to_be(server, caplog):
+    OrcaProcessor(server.url).limits()
+    assert not caplog.records
+    server.is_ready = False
+    assert OrcaProcessor(server.url).limits().answer["status"] == {"overall": False}
+    assert "not ready" in caplog.text
+
+
 def test_an_older_service_is_called_synchronously_and_it_is_said(server, device, caplog):
     server.synchronous = True
     processor = OrcaProcessor(server.url)

@@ -93,16 +93,17 @@ _T = TypeVar("_T")
 
 def _patiently(call: Callable[[], _T], patience: Patience) -> _T:
     """Return what a call returns, made again after faults that may pass."""
-    for failure in range(1, patience.retries + 1):
+    failures = 0
+    while True:
         try:
             return call()
         except RetryLater as error:
-            wait = patience.retry_wait(failure, error.seconds)
+            failures += 1
+            wait = patience.retry_wait(failures, error.seconds)
             # Nothing is begun yet: a user would rather hear of it than wait for long.
-            if failure >= min(3, patience.retries) or wait > patience.longest_wait:
+            if failures >= min(3, patience.retries) or wait > patience.longest_wait:
                 raise
             patience.sleep(wait)
-    raise AssertionError("unreachable")
 
 
 def _same_order(ledger: JobLedger, processor: Processor, order: Order) -> Order:
