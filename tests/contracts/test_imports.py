@@ -29,6 +29,7 @@ HEAVY = (
     "huggingface_hub",
     "qiskit",
     "merlin",
+    "requests",
 )
 
 
@@ -71,6 +72,9 @@ def test_rooms_import_only_to_their_left(copied_package: Path) -> None:
         ("metrics/modes.py", "import quantum_latents.data", "metrics-take-samples"),
         ("report/tables.py", "import quantum_latents.training", "rows-alone"),
         ("training/stack.py", "import ray", "ray-in-one-place"),
+        ("banks/collected.py", "import requests", "clients-in-processors"),
+        ("processors/orca.py", "import torch", "torch-free-rooms"),
+        ("samplers/boson.py", "import quantum_latents.processors", "layers"),
         ("execution/plan.py", "import quantum_latents.bench", "layers"),
         ("bench/child.py", "import torch", "torch-free-rooms"),
         (
@@ -123,7 +127,18 @@ def test_the_question_what_is_loaded_can_be_answered_with_something() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["random", "circuits", "samplers", "banks", "metrics", "results", "report", "bench"]
+    "room",
+    [
+        "random",
+        "circuits",
+        "samplers",
+        "processors",
+        "banks",
+        "metrics",
+        "results",
+        "report",
+        "bench",
+    ],
 )
 def test_rooms_without_torch_do_not_load_it(room: str) -> None:
     assert (

@@ -50,8 +50,7 @@ def collect_bank(
         processor: who measures; see `processors`.
         order: what is wanted.
         directory: the bank's own folder, made if missing.
-        settings: of `processors.collect`: shots_per_job, max_jobs, resend, confirm, patience,
-            progress.
+        settings: of `processors.collect`: max_jobs, resend, confirm, patience, progress.
 
     Raises:
         BankError: the folder holds something else.

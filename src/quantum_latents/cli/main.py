@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from quantum_latents.cli import bench, recorded, rows, run, sample
+from quantum_latents.cli import bench, processors, recorded, rows, run, sample
 
 __all__ = ["COMMANDS", "main"]
 
@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[type, Callable[[Any, Sequence[str]], int]]] = {
     **run.COMMANDS,
     **rows.COMMANDS,
     **sample.COMMANDS,
+    **processors.COMMANDS,
     **recorded.COMMANDS,
     **bench.COMMANDS,
 }

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from quantum_latents.cli.processors import sample_from_processor
 from quantum_latents.cli.progress import ShotsLine, duration
 
 if TYPE_CHECKING:
+    from quantum_latents.circuits import Interferometer
     from quantum_latents.samplers import Noise
 
 __all__ = ["COMMANDS", "Sample"]
@@ -59,10 +62,36 @@ class Sample:
     """enumeration, clifford-clifford or progressive; left out, the cheapest by estimate."""
     precision: Literal["float64", "float32"] = "float64"
     """Of Clifford-Clifford's permanents; float32 is about twice as fast."""
+    processor: str = "simulate"
+    """simulate, orca (or orca:MACHINE), quandela:PLATFORM such as quandela:sim:altair."""
+    url: str | None = None
+    """Where the processor's service is; left out, what its environment variable says."""
+    phases: Literal["drawn", "zero"] | None = None
+    """Of a time-bin interferometer: drawn, or all zero as in a machine without phase shifters;
+    left out, zero for orca and else drawn."""
+    max_jobs: int | None = None
+    """Most jobs that may be sent to a processor in all, by this call and earlier ones."""
+    shots_per_job: int | None = None
+    """Shots of each job of a processor; left out, its limit or 5000."""
+    extra_photons: int = 0
+    """Photons more than went in that a processor's shot may show (dark counts)."""
     yes: bool = False
-    """Draw also what takes longer than a day."""
+    """Draw also what takes longer than a day; send jobs to a processor unasked, also again those
+    that were sent and whose answer was lost."""
     json: bool = False
     """Print the manifest alone."""
+
+    def selection(self) -> dict[str, Any]:
+        """Return how shots are kept, as `at_least` or `exactly`."""
+        if self.postselect is None:
+            return {}
+        word = self.postselect
+        number = word.removeprefix("=")
+        if not (number.isascii() and number.isdecimal()):
+            raise ValueError(
+                f"--postselect is N (at least) or =N (exactly), such as 4 or =4, not {word!r}"
+            )
+        return {"exactly" if word.startswith("=") else "at_least": int(number)}
 
 
 def _sample(command: Sample, arguments: Sequence[str]) -> int:
@@ -74,10 +103,11 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
 
     if command.num_samples < 1:
         raise ValueError(f"--num-samples is at least 1, not {command.num_samples}")
-    interferometer = parse(command.interferometer, stream(command.seed, "interferometer"))
+    interferometer = _phased(
+        command, parse(command.interferometer, stream(command.seed, "interferometer"))
+    )
     if sum(value is not None for value in (command.photons, command.input, command.fill)) != 1:
         raise ValueError("give the photons once: --photons 8, --input 1,0,1,0 or --fill all")
-    noise = _noise(command)
     if command.fill is not None:
         occupation = (1,) * interferometer.num_modes
     elif command.photons is not None:
@@ -90,6 +120,14 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
             raise ValueError(
                 f"--input is whole numbers such as 1,0,1,0, not {command.input!r}"
             ) from None
+    if command.processor != "simulate":
+        _check_room(command.out, 3 * command.num_samples * interferometer.num_modes)
+        return sample_from_processor(command, interferometer, occupation)
+    for name in ("url", "max_jobs", "shots_per_job"):
+        if getattr(command, name) is not None:
+            option = name.replace("_", "-")
+            raise ValueError(f"--{option} belongs to a processor: add --processor orca")
+    noise = _noise(command)
     recipe = BankRecipe(
         interferometer=interferometer.recipe,
         occupation=occupation,
@@ -128,21 +166,35 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
     return 0
 
 
+def _phased(command: Sample, interferometer: Interferometer) -> Interferometer:
+    """Return the interferometer with the phases that a call asks for."""
+    from quantum_latents.circuits import time_bin
+    from quantum_latents.circuits.time_bin import num_couplers
+    from quantum_latents.random import stream
+
+    recipe = interferometer.recipe
+    on_orca = command.processor.partition(":")[0] == "orca"
+    if recipe["kind"] != "time-bin":
+        if command.phases == "zero":
+            raise ValueError("--phases belongs to time-bin interferometers")
+        return interferometer
+    if command.phases == "drawn" or (command.phases is None and not on_orca):
+        return interferometer
+    if command.phases is None and not command.json:
+        print(
+            "the phases are all 0: no phase shifters (--phases drawn if there are)", file=sys.stderr
+        )
+    zeros = [0.0] * num_couplers(recipe["num_modes"], recipe["delays"])
+    named = stream(*recipe["stream"])
+    return time_bin(recipe["num_modes"], recipe["delays"], stream=named, phases=zeros)
+
+
 def _noise(command: Sample) -> Noise | None:
     """Return the noise that a call asks for, None for an ideal device."""
     from quantum_latents.samplers import Noise
 
     if command.distinguishable and command.interference != 1:
         raise ValueError("--distinguishable is --interference 0: give one of them")
-    selection = {}
-    if command.postselect is not None:
-        word = command.postselect
-        number = word.removeprefix("=")
-        if not (number.isascii() and number.isdecimal()):
-            raise ValueError(
-                f"--postselect is N (at least) or =N (exactly), such as 4 or =4, not {word!r}"
-            )
-        selection["exactly" if word.startswith("=") else "at_least"] = int(number)
     noise = Noise(
         interference=command.interference,
         g2=command.g2,
@@ -150,7 +202,7 @@ def _noise(command: Sample) -> Noise | None:
         detector_efficiency=command.detector_efficiency,
         dark_counts=command.dark_counts,
         threshold=command.threshold,
-        **selection,
+        **command.selection(),
     )
     if noise.is_ideal:
         return None

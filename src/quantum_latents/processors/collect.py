@@ -29,7 +29,6 @@ def collect(
     order: Order,
     folder: str | os.PathLike[str],
     *,
-    shots_per_job: int | None = None,
     max_jobs: int | None = None,
     resend: bool = False,
     confirm: Confirm | None = None,
@@ -43,14 +42,13 @@ def collect(
 
     Args:
         processor: who measures.
-        order: what is wanted; its `shots_per_job` is settled here.
+        order: what is wanted; `shots_per_job` left out is settled by the first call.
         folder: where ledger and shots lie; made if missing.
-        shots_per_job: shots of a job; None for what an earlier call chose, or the smallest of
-            5,000, the processor's limit and what the order can use.
         max_jobs: most jobs that may be sent in all, by all calls; None for the rule of
             `estimate`.
         resend: send again what may have been paid already.
-        confirm: asked before anything is sent, with an estimate; None sends unasked.
+        confirm: asked before anything is sent, with an estimate; True also sends again the
+            possibly paid jobs that it lists. None sends unasked.
         patience: how long to wait for what.
         progress: called with (shots kept, shots in all).
 
@@ -64,23 +62,26 @@ def collect(
     folder, patience = Path(folder), patience or Patience()
     known = JobLedger.read(folder) if (folder / JOBS).exists() else None
     if known is not None and known.order is not None:
-        order = _same_order(known, processor, order, shots_per_job)
+        order = _same_order(known, processor, order)
         if (whole := collection_of(known)) is not None:
             return whole
     limits = _patiently(processor.limits, patience)
-    _check_limits(processor, order, limits, shots_per_job)
+    _check_limits(processor, order, limits)
     processor.check(order.interferometer, order.occupation)
     if known is None or known.order is None:
-        order = replace(order, shots_per_job=_chosen_shots(order, limits, shots_per_job))
+        order = replace(order, shots_per_job=_chosen_shots(order, limits))
     expected = Collector(processor, order, known, max_jobs, resend, patience, None).estimate(limits)
-    asks = expected.least_jobs > 0 or bool(expected.possibly_paid)
-    if confirm is not None and asks and not confirm(expected):
+    asks = confirm is not None and (expected.least_jobs > 0 or bool(expected.possibly_paid))
+    if asks and confirm is not None and not confirm(expected):
         raise CollectionStopped("nothing was sent")
     with JobLedger.held(folder) as ledger:
         if ledger.order is None:
             ledger.begin(order, processor.name, processor.describe().get("address"))
-        order = _same_order(ledger, processor, order, order.shots_per_job)
+        order = _same_order(ledger, processor, order)
         ledger.session(processor.describe())
+        for entry in ledger.entries:
+            if asks and entry.is_possibly_paid:
+                ledger.record(entry, "resend", why="confirmed")
         Collector(processor, order, ledger, max_jobs, resend, patience, progress).run()
         whole = collection_of(ledger)
         assert whole is not None
@@ -92,29 +93,26 @@ _T = TypeVar("_T")
 
 def _patiently(call: Callable[[], _T], patience: Patience) -> _T:
     """Return what a call returns, made again after faults that may pass."""
-    for failure in range(1, patience.retries + 1):
+    failures = 0
+    while True:
         try:
             return call()
         except RetryLater as error:
-            wait = patience.retry_wait(failure, error.seconds)
+            failures += 1
+            wait = patience.retry_wait(failures, error.seconds)
             # Nothing is begun yet: a user would rather hear of it than wait for long.
-            if failure >= min(3, patience.retries) or wait > patience.longest_wait:
+            if failures >= min(3, patience.retries) or wait > patience.longest_wait:
                 raise
             patience.sleep(wait)
-    raise AssertionError("unreachable")
 
 
-def _same_order(
-    ledger: JobLedger, processor: Processor, order: Order, shots_per_job: int | None
-) -> Order:
+def _same_order(ledger: JobLedger, processor: Processor, order: Order) -> Order:
     """Return the order of a ledger, if it is the wanted one."""
     known = ledger.order
     assert known is not None
     found, wanted = known.to_json(), order.to_json()
-    if shots_per_job is None:
+    if order.shots_per_job is None:
         wanted["shots_per_job"] = found["shots_per_job"]
-    else:
-        wanted["shots_per_job"] = shots_per_job
     if differing := [name for name in wanted if wanted[name] != found[name]]:
         raise ValueError(
             f"{ledger.folder} was begun with another order (it differs in "
@@ -133,21 +131,19 @@ def _same_order(
     return known
 
 
-def _check_limits(
-    processor: Processor, order: Order, limits: Limits, shots_per_job: int | None
-) -> None:
+def _check_limits(processor: Processor, order: Order, limits: Limits) -> None:
     for value, most, what in (
         (order.num_modes, limits.max_modes, "modes"),
         (order.num_photons, limits.max_photons, "photons"),
-        (shots_per_job or 1, limits.max_shots_per_job, "shots a job"),
+        (order.shots_per_job or 1, limits.max_shots_per_job, "shots a job"),
     ):
         if most is not None and value > most:
             raise ValueError(f"{processor.name} takes at most {most} {what}, not {value}")
 
 
-def _chosen_shots(order: Order, limits: Limits, shots_per_job: int | None) -> int:
+def _chosen_shots(order: Order, limits: Limits) -> int:
     """How many shots a job measures: no more than the order can use."""
-    if shots_per_job is not None:
-        return shots_per_job
+    if order.shots_per_job is not None:
+        return order.shots_per_job
     useful = order.num_samples * (4 if order.selects else 1)
     return min(useful, limits.max_shots_per_job or USUAL_SHOTS_PER_JOB)

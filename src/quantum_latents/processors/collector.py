@@ -66,7 +66,8 @@ class Collector:
         self._watches: dict[int, _Watch] = {}  # entry -> what was seen of it
         self._fruitless: dict[int, int] = {}  # chunk -> jobs of this call that brought nothing
         self._refusals, self._not_before = 0, -math.inf
-        self._stop: str | None = None
+        self._stop: str | None = None  # why nothing more is sent
+        self._bound: int | None = None  # if that is max_jobs
 
     def estimate(self, limits: Limits) -> Estimate:
         """Return what is still to be done."""
@@ -101,7 +102,7 @@ class Collector:
                 break
             waiting = self._watched()
             if self._stop is not None and not waiting:
-                raise CollectionStopped(self._stop)
+                raise CollectionStopped(self._told_bound() if self._bound else self._stop)
             self._wait(waiting)
         for entry in list(self._ledger.entries):
             if entry.is_pending:
@@ -126,7 +127,7 @@ class Collector:
             return False
         most = self._most_jobs()
         if self._ledger.num_sent() >= most:
-            self._stop = self._told_bound(most)
+            self._stop, self._bound = "no more jobs", most
             return False
         first_shot, num_shots = self._gap(chunk)
         entry = self._ledger.intend(chunk, num_shots, first_shot)
@@ -201,14 +202,17 @@ class Collector:
         expected = self.estimate(Limits())
         return expected.num_jobs_sent + expected.most_jobs
 
-    def _told_bound(self, most: int) -> str:
+    def _told_bound(self) -> str:
         kept, received = sum(self._kept.values()), sum(self._shots.values())
-        more = self.estimate(Limits()).least_jobs
-        return (
+        most = self._bound or 0
+        text = (
             f"{most} jobs are sent, the most that may be: {kept:,} of {received:,} shots are kept "
-            f"and {self._order.num_samples:,} wanted; about {more} more are needed, so go on with "
-            f"--max-jobs {most + max(1, more)} or more"
+            f"and {self._order.num_samples:,} wanted"
         )
+        if not kept:
+            return f"{text}; ask for fewer photons, or go on with a greater --max-jobs"
+        more = max(1, self.estimate(Limits()).least_jobs)
+        return f"{text}; about {more} more are needed: go on with --max-jobs {most + more} or more"
 
     def _back_off(self, error: RetryLater) -> None:
         self._refusals += 1
@@ -421,6 +425,6 @@ def _interrupts_held() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
     if heard:
         raise KeyboardInterrupt

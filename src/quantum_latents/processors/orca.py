@@ -104,10 +104,10 @@ class OrcaProcessor:
         return self._service.has_token
 
     def limits(self) -> Limits:
-        """Return what the device certificate states, and ask whether the machine is up.
+        """Return what the device certificate states, and warn of a machine that is not ready.
 
         Raises:
-            ProcessorError: not reachable, refused, or down; RetryLater if that may pass.
+            ProcessorError: not reachable, or refused; RetryLater if that may pass.
         """
         answer = self._service.get("/device-certificate", read_seconds=self._seconds)
         if answer.status == 200 and isinstance(answer.content, dict):
@@ -119,6 +119,8 @@ class OrcaProcessor:
         answer = self._service.get("/status-single", read_seconds=self._seconds)
         if answer.status == 200:
             self._status = answer.content
+            if isinstance(self._status, dict) and self._status.get("overall") is False:
+                logger.warning("%s says that it is not ready: jobs may wait long", self.name)
         elif answer.status != 404:
             raise self._service.refusal(answer, "to the question for its status")
         stated = self._certificate or {}

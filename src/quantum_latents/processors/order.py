@@ -39,7 +39,8 @@ class Order:
         extra_photons: how many photons more than went in a shot may show (dark counts); one
             that shows more is a fault of the answer.
         seed: tells orders apart that are equal but for it.
-        shots_per_job: how many shots a chunk measures.
+        shots_per_job: how many shots a chunk measures; None leaves it to `collect`, which takes
+            the smallest of 5,000, the processor's limit and what the order can use.
 
     Raises:
         TypeError, ValueError: a field out of range, named.
@@ -62,7 +63,7 @@ class Order:
     exactly: int | None = None
     extra_photons: int = 0
     seed: int = 0
-    shots_per_job: int = USUAL_SHOTS_PER_JOB
+    shots_per_job: int | None = None
 
     def __post_init__(self) -> None:
         occupation = checked_occupation(self.occupation, self.interferometer.num_modes)
@@ -76,7 +77,7 @@ class Order:
             ("shots_per_job", 1, _MOST_SHOTS),
         ):
             value = getattr(self, name)
-            if value is None and name in ("at_least", "exactly"):
+            if value is None and name in ("at_least", "exactly", "shots_per_job"):
                 continue
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{name} is a whole number, not {value!r}")
@@ -114,15 +115,20 @@ class Order:
         return self.exactly is not None or (self.at_least or 0) > 0
 
     @property
+    def chunk_shots(self) -> int:
+        """Shots that a chunk measures, but for a last one of fewer."""
+        return self.shots_per_job or USUAL_SHOTS_PER_JOB
+
+    @property
     def least_chunks(self) -> int:
         """How many chunks there are if no shot is discarded."""
-        return math.ceil(self.num_samples / self.shots_per_job)
+        return math.ceil(self.num_samples / self.chunk_shots)
 
     def num_shots(self, chunk: int) -> int:
         """Return how many shots a chunk measures."""
         if self.selects:
-            return self.shots_per_job
-        return min(self.shots_per_job, self.num_samples - chunk * self.shots_per_job)
+            return self.chunk_shots
+        return min(self.chunk_shots, self.num_samples - chunk * self.chunk_shots)
 
     def key(self, chunk: int) -> str:
         """Return what names a chunk, in every order that is equal to this one."""
@@ -222,20 +228,20 @@ def estimate(
     elif share == 0:
         least = order.least_chunks
     else:
-        least = math.ceil(missing / share / order.shots_per_job)
+        least = math.ceil(missing / share / order.chunk_shots)
     least = max(0, least - num_pending)
     if max_jobs is None:
         usual = order.least_chunks
         max_jobs = 2 + (10 * usual if order.selects else math.ceil(1.5 * usual))
     seconds = None
     if shots_per_second:
-        seconds = (least + num_pending) * order.shots_per_job / shots_per_second
+        seconds = (least + num_pending) * order.chunk_shots / shots_per_second
     return Estimate(
         num_jobs_sent=num_sent,
         num_jobs_pending=num_pending,
         least_jobs=least,
         most_jobs=max(0, max_jobs - num_sent),
-        shots_per_job=order.shots_per_job,
+        shots_per_job=order.chunk_shots,
         seconds=seconds,
         possibly_paid=possibly_paid,
     )

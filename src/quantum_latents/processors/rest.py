@@ -328,6 +328,8 @@ def _bare_location(location: str) -> str:
     try:
         parts = urlsplit(location)
         host = parts.hostname or ""
+        if host and parts.port is not None:
+            host += f":{parts.port}"
     except ValueError:
         return ""
     return one_line(f"{parts.scheme}://{host}{parts.path}" if host else parts.path)

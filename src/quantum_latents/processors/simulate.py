@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from typing import Any
+from uuid import uuid4
 
 from quantum_latents.circuits import Interferometer
 from quantum_latents.processors.processor import JobReport, JobRequest, JobState, Limits
@@ -61,7 +62,8 @@ class SimulatedProcessor:
 
     def submit(self, request: JobRequest) -> str:
         """Note a job; its shots are drawn when they are asked for."""
-        job_id = f"job-{len(self._jobs)}"
+        # No id of another process: its jobs went with it, and this one has others.
+        job_id = f"{request.key}-{request.first_shot}-{uuid4().hex[:12]}"
         self._jobs[job_id] = request
         return job_id
 

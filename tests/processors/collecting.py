@@ -1,0 +1,52 @@
+"""Collects a bank in a child process for every line on stdin, so that a test can kill it.
+
+Arguments: the address of a service and the bank's folder. Says "ready", then for each line the
+child's process id, and how it ended once it has.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from quantum_latents.banks import collect_bank
+from quantum_latents.circuits import time_bin
+from quantum_latents.processors import OrcaProcessor, Order, Patience
+from quantum_latents.random import stream
+
+URL, FOLDER = sys.argv[1:]
+PATIENCE = Patience(poll_first=0.001, poll_most=0.004, retry_first=0.001)
+
+
+def order():
+    device = time_bin(4, (1, 1), stream=stream(0, "interferometer"), phases=[0.0] * 6)
+    return Order(
+        interferometer=device,
+        occupation=(1, 1, 1, 1),
+        num_samples=60,
+        at_least=3,
+        shots_per_job=20,
+    )
+
+
+def main():
+    print("ready", flush=True)
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            code = 1
+            try:
+                collect_bank(
+                    OrcaProcessor(URL), order(), FOLDER, patience=PATIENCE, resend="yes" in line
+                )
+                code = 0
+            except KeyboardInterrupt:
+                code = 130
+            finally:
+                os._exit(code)
+        print(pid, flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+main()
