@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from quantum_latents.cli import bench, rows, run, sample
+from quantum_latents.cli import bench, rows, run, sample, validate
 
 __all__ = ["COMMANDS", "main"]
 
@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[type, Callable[[Any, Sequence[str]], int]]] = {
     **run.COMMANDS,
     **rows.COMMANDS,
     **sample.COMMANDS,
+    **validate.COMMANDS,
     **bench.COMMANDS,
 }
 """Every command by its name: the dataclass of its options, and what runs it."""

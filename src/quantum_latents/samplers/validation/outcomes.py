@@ -39,7 +39,7 @@ _MOST_TERMS = 3_000_000
 
 _MOST_SHOTS = 2_000
 _LEAST_SHOTS = 10
-_PRODUCTS = 1.5e9
+_PRODUCTS = 5e8
 """Complex products that the likelihoods may take: some seconds."""
 
 

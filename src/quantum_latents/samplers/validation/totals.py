@@ -9,6 +9,7 @@ it is what is fitted and tested.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import optimize, stats
@@ -89,7 +90,7 @@ def fit_transmission(
             return float((shots[shots > 0] * np.log(law[shots > 0])).sum())
 
     least = 1e-4
-    found = optimize.minimize_scalar(
+    found: Any = optimize.minimize_scalar(
         lambda tau: -log_likelihood(tau),
         bounds=(least, 1.0),
         method="bounded",
