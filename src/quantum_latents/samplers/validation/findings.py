@@ -158,7 +158,8 @@ def most_extreme(scores: np.ndarray) -> tuple[int, float]:
     (1, 0.00808)
     """
     place = int(np.argmax(np.abs(scores)))
-    return place, float(-np.expm1(len(scores) * np.log1p(-two_sided(float(scores[place])))))
+    p = min(two_sided(float(scores[place])), 1 - 1e-16)
+    return place, float(-np.expm1(len(scores) * np.log1p(-p)))
 
 
 def _cannot_tell(one: Finding) -> str:

@@ -132,7 +132,7 @@ def total_law(promise: Promise, tau: float, *, selected: bool) -> np.ndarray:
     if noise.g2 > 0:  # how often a source emits decides how often it emits two photons
         sources = replace(sources, emission=noise.emission)
         emission = noise.in_modes("emission", promise.num_modes)[np.array(promise.occupation) > 0]
-        tau = min(1.0, tau / float(emission.max(initial=1.0))) if emission.max(initial=0) else tau
+        tau = min(1.0, tau / max(float(emission.max(initial=0.0)), 1e-300))
     law = photon_number_law(sources, promise.occupation, tau)
     dark = float(noise.in_modes("dark_counts", promise.num_modes).sum())
     if dark > 0:

@@ -20,8 +20,8 @@ from quantum_latents.samplers.validation.tally import Tally, tally
 
 __all__ = ["MAX_TWIN_SHOTS", "MIN_TWIN_SHOTS", "TwinTooCostlyError", "Twins", "twin_size"]
 
-MAX_TWIN_SHOTS = 100_000
-"""Most shots of a twin."""
+MAX_TWIN_SHOTS = 200_000
+"""Most shots of a twin; it has four times as many as the bank if they are fewer."""
 
 MIN_TWIN_SHOTS = 2_000
 """Fewest shots of a twin that are worth a comparison."""
@@ -44,13 +44,13 @@ class Twins:
         promise: what is simulated.
         transmission: chance of a photon to be seen, where the promise does not say; None if it
             is not known.
-        num_shots: shots of the bank; a twin has no more.
+        num_shots: shots of the bank.
 
     >>> from quantum_latents.circuits import haar
     >>> device = haar(4, stream(0, "interferometer"))
     >>> promise = Promise(interferometer=device, occupation=(1, 0, 1, 0))
     >>> len(Twins(promise, None, 3000)(1.0))
-    3000
+    12000
     """
 
     def __init__(self, promise: Promise, transmission: float | None, num_shots: int) -> None:
@@ -112,8 +112,8 @@ def twin_size(promise: Promise, noise: Noise, num_shots: int) -> int:
     else:
         operations = lookup_operations(m, sum(t)) + _ATTEMPT_OPERATIONS
         operations /= acceptance
-    number = int(min(num_shots, MAX_TWIN_SHOTS, _OPERATIONS / operations))
-    if number < min(num_shots, MIN_TWIN_SHOTS):
+    number = int(min(max(4 * num_shots, MIN_TWIN_SHOTS), MAX_TWIN_SHOTS, _OPERATIONS / operations))
+    if number < MIN_TWIN_SHOTS:
         raise TwinTooCostlyError(
             f"a simulated twin of {MIN_TWIN_SHOTS:,} shots takes too long to draw"
         )
