@@ -51,7 +51,7 @@ def content(tmp_path_factory):
         "occupation": [1] * 6,
         "postselection": None,
     }
-    folder = tmp_path_factory.mktemp("banks") / "a & <b>bank</b>"
+    folder = tmp_path_factory.mktemp("banks") / "a & <b>bank"
     found = validate_bank(import_bank(counts, folder, said))
     return json.loads(json.dumps(found.to_json(), allow_nan=False))
 
