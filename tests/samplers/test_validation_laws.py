@@ -80,6 +80,17 @@ def test_what_has_no_closed_form_is_compared_with_a_twin_of_its_own_error():
     assert np.abs(z).max() < 5.5 and np.abs(z).max() > 0.01
 
 
+def test_a_twin_of_one_kept_total_needs_no_transmission():
+    exactly = Promise(
+        interferometer=DEVICE, occupation=INPUT, noise=Noise(exactly=2), known_loss=False
+    )
+    twin = Twins(exactly, None, 100)()
+    assert twin.values.tolist() == [2]
+    unknown = Promise(interferometer=DEVICE, occupation=INPUT, known_loss=False)
+    with pytest.raises(TwinTooCostlyError, match="loss is not known"):
+        Twins(unknown, None, 100)()
+
+
 def test_a_twin_that_takes_too_long_is_refused():
     noise = Noise(interference=0.9, threshold=True)
     promise = Promise(interferometer=haar(80, stream(0)), occupation=(1, 0) * 40, noise=noise)

@@ -6,6 +6,7 @@ the shots are. No interferometer is needed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -22,7 +23,9 @@ _MOST_PERMUTATIONS = 99_999
 _LEAST_SHOTS = 100
 
 
-def drift(series: np.ndarray, names: list[str], alpha: float, num_tests: int) -> Finding:
+def drift(
+    series: Sequence[np.ndarray], names: Sequence[str], alpha: float, num_tests: int
+) -> Finding:
     """Look for a change of any of some series over shot order, at an unknown shot.
 
     Each series is summed over up to 256 blocks of successive shots; the statistic is the largest
@@ -32,18 +35,18 @@ def drift(series: np.ndarray, names: list[str], alpha: float, num_tests: int) ->
     interval is that of Yao (1987) for a step much smaller than the noise of a shot.
 
     Args:
-        series: float64 (N, F), one column a series.
+        series: numbers of each shot, (N,) each.
         names: of the series.
         alpha: of the interval; a p-value goes down to a tenth of alpha over `num_tests`.
         num_tests: of the family.
 
-    >>> series = stream(0, "series").generator().normal(size=(4000, 1))
+    >>> series = stream(0, "series").generator().normal(size=4000)
     >>> series[2500:] += 0.5
-    >>> found = drift(series, ["photon number"], 0.01, 1)
+    >>> found = drift([series], ["photon number"], 0.01, 1)
     >>> found.p_value < 0.01, found.detail["first_shot_after"]
     (True, 2496)
     """
-    number = len(series)
+    number = len(series[0])
     finding = Finding(
         name="drift",
         title="Drift over shot order",
@@ -55,7 +58,7 @@ def drift(series: np.ndarray, names: list[str], alpha: float, num_tests: int) ->
     if number < _LEAST_SHOTS or B < _LEAST_BLOCKS:
         return replace(finding, reason=f"a change takes at least {_LEAST_SHOTS} shots to see")
     size = number // B
-    means = series[: size * B].reshape(B, size, -1).mean(axis=1)
+    means = np.stack([one[: size * B].reshape(B, size).mean(axis=1) for one in series], axis=1)
     spread = means.std(axis=0)
     moving = np.flatnonzero(spread > 1e-12)
     if not len(moving):
@@ -75,7 +78,7 @@ def drift(series: np.ndarray, names: list[str], alpha: float, num_tests: int) ->
         beyond += int((highest >= observed.max() - 1e-9).sum())
     p = (1 + beyond) / (1 + permutations)
     worst = int(np.argmax(observed))
-    values = series[:, moving[worst]]
+    values = series[moving[worst]].astype(np.float64)
     at, before, after, reach = _change(values, alpha)
     return replace(
         finding,

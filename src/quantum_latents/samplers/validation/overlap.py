@@ -62,13 +62,19 @@ def overlap_weights(promise: Promise, number: int | None = None) -> np.ndarray |
     return inverse @ D @ inverse
 
 
-def overlap_scores(counts: np.ndarray, centre: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def overlap_scores(
+    counts: np.ndarray,
+    centre: np.ndarray,
+    weights: np.ndarray,
+    stratum: np.ndarray | None = None,
+) -> np.ndarray:
     """Return ``Q = (n - mu)^T W (n - mu)`` of every shot, float64 (N,).
 
     Args:
         counts: uint8 (N, m).
-        centre: mu of every shot, (N, m) or (m,).
+        centre: mu, (m,); with strata that of each, (K, m).
         weights: W, (m, m).
+        stratum: of every shot, (N,); None if all share one mu.
 
     >>> overlap_scores(np.array([[2, 0]]), np.array([1.0, 1.0]), np.eye(2)).tolist()
     [2.0]
@@ -76,7 +82,7 @@ def overlap_scores(counts: np.ndarray, centre: np.ndarray, weights: np.ndarray) 
     scores = np.empty(len(counts))
     for start in range(0, len(counts), 16_384):
         part = slice(start, start + 16_384)
-        rows = counts[part] - (centre if centre.ndim == 1 else centre[part])
+        rows = counts[part] - (centre if stratum is None else centre[stratum[part]])
         scores[part] = np.einsum("ni,ni->n", rows @ weights, rows)
     return scores
 
@@ -107,7 +113,7 @@ def fitted_overlap(
         why = "interference moves no covariance of this device and input"
         return replace(finding, reason=why), None
     stratum = np.searchsorted(sums.values, sums.totals)
-    scores = overlap_scores(sums.counts, moments.means[stratum], weights)
+    scores = overlap_scores(sums.counts, moments.means, weights, stratum)
     if noise.gram is not None:
         return replace(finding, reason="a Gram matrix is promised, not one overlap"), scores
     curve, curve_error = _mean_scores(promise, sums, moments, twins, weights)

@@ -142,13 +142,10 @@ def validate_counts(
     counts = _checked(counts, promise)
     tell = progress or (lambda title: None)
     found: dict[str, Finding] = {}
-    moments: Moments | None = None
     scores: np.ndarray | None = None
     series_of = counts
     if promise is not None:
-        found, moments, scores, series_of = _against_promise(
-            counts, promise, alpha, all_shots, tell
-        )
+        found, scores, series_of = _against_promise(counts, promise, alpha, all_shots, tell)
     for name, title in TITLES.items():
         if name not in found and name not in _OF_ORDER:
             why = "no interferometer is known: give it, with the photons of its input"
@@ -156,7 +153,7 @@ def validate_counts(
                 name=name, title=title, sees="", reason=why, num_shots=len(counts)
             )
     tell(TITLES["drift"])
-    found["drift"] = drift(*_series(series_of, moments, scores), alpha, len(TITLES))
+    found["drift"] = drift(*_series(series_of, scores), alpha, len(TITLES))
     tell(TITLES["repeated_chunks"])
     found["repeated_chunks"] = repeated_chunks(counts, alpha)
     tell(TITLES["successive_shots"])
@@ -188,8 +185,8 @@ def _against_promise(
     alpha: float,
     all_shots: np.ndarray | None,
     tell: Progress,
-) -> tuple[dict[str, Finding], Moments | None, np.ndarray | None, np.ndarray]:
-    """The findings that need a promise; the moments and scores, for the drift of its shots."""
+) -> tuple[dict[str, Finding], np.ndarray | None, np.ndarray]:
+    """The findings that need a promise; scores of interference, and the shots they belong to."""
     everything = tally(counts)
     found: dict[str, Finding] = {}
 
@@ -215,7 +212,7 @@ def _against_promise(
     )
     sums, left_out = _possible(everything, promise)
     if sums is None:
-        return found, None, None, counts
+        return found, None, counts
     moments, control, why = _moments(promise, sums, twins)
     if moments is None:
         for name in _OF_MOMENTS:
@@ -251,7 +248,7 @@ def _against_promise(
     if left_out:
         note = {"num_shots_left_out": left_out}
         found = {name: replace(one, detail={**one.detail, **note}) for name, one in found.items()}
-    return found, moments, scores, sums.counts
+    return found, scores, sums.counts
 
 
 def _refuse(why: str) -> Finding:
@@ -288,16 +285,14 @@ def _moments(
         return moments, None, ""
 
 
-def _series(
-    counts: np.ndarray, moments: Moments | None, scores: np.ndarray | None
-) -> tuple[np.ndarray, list[str]]:
+def _series(counts: np.ndarray, scores: np.ndarray | None) -> tuple[list[np.ndarray], list[str]]:
     """What is watched over shot order: the total, every mode, and the score of interference."""
-    columns = [counts.sum(axis=1, dtype=np.float64), *counts.T.astype(np.float64)]
+    columns = [counts.sum(axis=1, dtype=np.float64), *counts.T]
     names = ["photon number", *(f"mode {mode}" for mode in range(counts.shape[1]))]
     if scores is not None and len(scores) == len(counts):
         columns.append(scores)
         names.append("interference")
-    return np.stack(columns, axis=1), names
+    return columns, names
 
 
 def _checked(counts: np.ndarray, promise: Promise | None) -> np.ndarray:

@@ -70,9 +70,12 @@ class Twins:
         if interference not in self._drawn:
             noise = promise.noise
             if not promise.known_loss:
-                if self._transmission is None:
+                tau = self._transmission
+                if tau is None and noise.exactly is not None and promise.num_photons:
+                    tau = min(1.0, noise.exactly / promise.num_photons)  # any loss gives one law
+                if not tau:
                     raise TwinTooCostlyError("the loss is not known: a twin cannot be drawn")
-                noise = promise.with_transmission(self._transmission)
+                noise = promise.with_transmission(tau)
             if interference is not None:
                 noise = replace(noise, gram=None, interference=interference)
             number = twin_size(promise, noise, self._num_shots)
