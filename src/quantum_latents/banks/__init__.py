@@ -7,10 +7,12 @@ from quantum_latents.banks.files import export_bank, import_file, read_counts
 from quantum_latents.banks.folder import BankError
 from quantum_latents.banks.imported import import_bank
 from quantum_latents.banks.recipe import BankRecipe
+from quantum_latents.banks.validation import BankValidation, validate_bank
 
 __all__ = [
     "BankError",
     "BankRecipe",
+    "BankValidation",
     "SampleBank",
     "bits_of",
     "build_bank",
@@ -21,4 +23,5 @@ __all__ = [
     "import_file",
     "open_bank",
     "read_counts",
+    "validate_bank",
 ]

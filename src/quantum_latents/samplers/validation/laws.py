@@ -26,6 +26,7 @@ __all__ = [
     "MeanOccupancyTest",
     "chi_square",
     "mean_occupancy_test",
+    "tallied_chi_square",
     "total_variation",
 ]
 
@@ -86,19 +87,46 @@ def chi_square(counts: np.ndarray, law: Law, *, min_expected: float = 5.0) -> Ch
     >>> chi_square(np.array([[1, 0]] * 60 + [[0, 1]] * 40), law).statistic
     4.0
     """
+    observed, num_unlisted, probabilities = _tally(counts, law)
+    return tallied_chi_square(
+        observed, probabilities, num_unlisted=num_unlisted, min_expected=min_expected
+    )
+
+
+def tallied_chi_square(
+    observed: np.ndarray,
+    probabilities: np.ndarray,
+    *,
+    num_unlisted: int = 0,
+    min_expected: float = 5.0,
+) -> ChiSquareTest:
+    """Test how often each outcome was seen against its probability; see `chi_square`.
+
+    Args:
+        observed: shots of each outcome of the law, (K,).
+        probabilities: (K,), summing to 1.
+        num_unlisted: shots of none of them.
+        min_expected: least expected number of shots in a cell.
+
+    Raises:
+        ValueError: too few shots for two cells.
+
+    >>> tallied_chi_square(np.array([60, 40]), np.array([0.5, 0.5])).statistic
+    4.0
+    """
     if not min_expected > 0:
         raise ValueError(f"min_expected is above 0, not {min_expected}")
-    observed, num_unlisted, probabilities = _tally(counts, law)
+    number = int(observed.sum()) + num_unlisted
     possible = probabilities >= _IMPOSSIBLE
     num_impossible = num_unlisted + int(observed[~possible].sum())
     order = np.argsort(-probabilities[possible], kind="stable")
-    expected = probabilities[possible][order] * len(counts)
+    expected = probabilities[possible][order] * number
     starts = _pool(expected, min_expected)
     cells_expected = np.add.reduceat(expected, starts)
     cells_observed = np.add.reduceat(observed[possible][order], starts)
     if len(starts) == 1 and len(expected) > 1:
         raise ValueError(
-            f"{len(counts)} shots are too few to test a law of {len(expected)} outcomes: fewer "
+            f"{number} shots are too few to test a law of {len(expected)} outcomes: fewer "
             f"than two cells are expected {min_expected:g} times"
         )
     freedom = len(starts) - 1
