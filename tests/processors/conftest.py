@@ -2,10 +2,12 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from quantum_latents.banks import collect_bank
 from quantum_latents.circuits import time_bin
-from quantum_latents.processors import Order, Patience
+from quantum_latents.processors import OrcaProcessor, Order, Patience
 from quantum_latents.random import stream
 
 SERVER = Path(__file__).with_name("orca_server.py")
@@ -77,3 +79,22 @@ def order(device):
         at_least=3,
         shots_per_job=20,
     )
+
+
+@pytest.fixture(scope="session")
+def faultless(orca_server, order, tmp_path_factory):
+    """The counts of the order's bank when nothing goes wrong."""
+    with orca_server.OrcaServer() as server:
+        bank = collect_bank(OrcaProcessor(server.url), order, tmp_path_factory.mktemp("a") / "bank")
+        return np.array(bank.counts)
+
+
+@pytest.fixture(scope="session")
+def drawn():
+    """Draw a bank from a server."""
+
+    def draw(server, order, folder, patience, **settings):
+        processor = OrcaProcessor(server.url, seconds=0.5)
+        return collect_bank(processor, order, folder, patience=patience, **settings)
+
+    return draw

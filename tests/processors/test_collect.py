@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -13,35 +12,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from quantum_latents.banks import BankError, collect_bank, open_bank
+from quantum_latents.banks import BankError, open_bank
 from quantum_latents.processors import (
     CollectionStopped,
     JobLedger,
-    OrcaProcessor,
     Order,
     ProcessorError,
     SimulatedProcessor,
     SubmissionLost,
     collect,
 )
-from quantum_latents.processors.ledger import JOBS, PARTS
+from quantum_latents.processors.ledger import PARTS
 from quantum_latents.random import stream
 from quantum_latents.samplers import Noise, noisy_law
 
 LOSS = Noise(input_transmission=0.8)
-
-
-@pytest.fixture(scope="module")
-def faultless(orca_server, order, tmp_path_factory):
-    """The counts of the order's bank when nothing goes wrong."""
-    with orca_server.OrcaServer() as server:
-        bank = collect_bank(OrcaProcessor(server.url), order, tmp_path_factory.mktemp("a") / "bank")
-        return np.array(bank.counts)
-
-
-def drawn(server, order, folder, patience, **settings):
-    processor = OrcaProcessor(server.url, seconds=0.5)
-    return collect_bank(processor, order, folder, patience=patience, **settings)
 
 
 def received(folder):
@@ -49,7 +34,7 @@ def received(folder):
     return [entry for entry in ledger.entries if entry.state == "received"]
 
 
-def test_the_bank_is_what_was_ordered(server, order, faultless, tmp_path, patience):
+def test_the_bank_is_what_was_ordered(drawn, server, order, faultless, tmp_path, patience):
     said = []
     bank = drawn(server, order, tmp_path / "bank", patience, progress=lambda *at: said.append(at))
     assert np.array_equal(bank.counts, faultless)
@@ -80,7 +65,9 @@ def test_the_bank_is_what_was_ordered(server, order, faultless, tmp_path, patien
     assert np.array_equal(again.counts, faultless)
 
 
-def test_the_counts_have_the_law_of_the_device_with_its_loss(server, device, tmp_path, patience):
+def test_the_counts_have_the_law_of_the_device_with_its_loss(
+    drawn, server, device, tmp_path, patience
+):
     order = Order(
         interferometer=device, occupation=(1, 1, 1, 1), num_samples=4000, exactly=3, seed=5
     )
@@ -94,7 +81,7 @@ def test_the_counts_have_the_law_of_the_device_with_its_loss(server, device, tmp
     assert len(law) <= 21
 
 
-def test_jobs_are_no_more_than_needed(server, device, tmp_path, patience):
+def test_jobs_are_no_more_than_needed(drawn, server, device, tmp_path, patience):
     order = Order(interferometer=device, occupation=(1, 0, 1, 0), num_samples=70, shots_per_job=30)
     bank = drawn(server, order, tmp_path / "bank", patience)
     assert [job.request["n_samples"] for job in server.jobs.values()] == [30, 30, 10]
@@ -134,7 +121,7 @@ FAULTS = [
     ("call", "faults", "settings"), FAULTS, ids=[f"{c}-{'-'.join(f)}" for c, f, _ in FAULTS]
 )
 def test_a_fault_ends_in_the_faultless_bank(
-    server, order, faultless, tmp_path, patience, clock, call, faults, settings
+    drawn, server, order, faultless, tmp_path, patience, clock, call, faults, settings
 ):
     server.faults[call] = deque(faults)
     bank = drawn(server, order, tmp_path / "bank", patience, **settings)
@@ -148,7 +135,7 @@ def test_a_fault_ends_in_the_faultless_bank(
 @pytest.mark.parametrize("call", ["submit", "poll", "certificate"])
 @pytest.mark.parametrize("fault", ["401", "403"])
 def test_no_access_is_one_line_and_the_same_call_goes_on(
-    server, order, faultless, tmp_path, patience, call, fault
+    drawn, server, order, faultless, tmp_path, patience, call, fault
 ):
     server.faults[call] = deque([fault])
     with pytest.raises(ProcessorError, match="refuses access") as error:
@@ -159,7 +146,9 @@ def test_no_access_is_one_line_and_the_same_call_goes_on(
     assert len(server.chunks) == len(set(server.chunks)), "nothing is paid for twice"
 
 
-def test_what_was_received_is_kept_when_access_ends(server, order, faultless, tmp_path, patience):
+def test_what_was_received_is_kept_when_access_ends(
+    drawn, server, order, faultless, tmp_path, patience
+):
     folder = tmp_path / "bank"
     server.choose_fault = lambda call, job: "401" if call == "submit" and server.jobs else None
     with pytest.raises(CollectionStopped, match="refuses access"):
@@ -197,7 +186,7 @@ LASTING = [
     ("call", "fault", "settings", "said"), LASTING, ids=[f"{c}-{f}-{s}" for c, f, s, _ in LASTING]
 )
 def test_a_fault_that_stays_is_one_line_and_the_same_call_goes_on(
-    server, order, faultless, tmp_path, patience, call, fault, settings, said
+    drawn, server, order, faultless, tmp_path, patience, call, fault, settings, said
 ):
     folder = tmp_path / "bank"
     healthy = [True]
@@ -221,7 +210,7 @@ def test_a_fault_that_stays_is_one_line_and_the_same_call_goes_on(
 
 
 def test_a_fault_later_on_loses_nothing_that_was_received(
-    server, order, faultless, tmp_path, patience
+    drawn, server, order, faultless, tmp_path, patience
 ):
     folder = tmp_path / "bank"
     server.choose_fault = lambda call, job: (
@@ -242,7 +231,7 @@ def test_a_fault_later_on_loses_nothing_that_was_received(
     assert not kept & {int(key.rpartition("-")[2]) for key in server.chunks[len(before) :]}
 
 
-def test_a_refused_answer_is_kept_as_it_came(server, order, tmp_path, patience):
+def test_a_refused_answer_is_kept_as_it_came(drawn, server, order, tmp_path, patience):
     folder = tmp_path / "bank"
     server.choose_fault = lambda call, job: "wrong_length" if call == "poll" else None
     with pytest.raises(CollectionStopped):
@@ -256,7 +245,7 @@ def test_a_refused_answer_is_kept_as_it_came(server, order, tmp_path, patience):
 
 
 def test_a_lost_answer_is_possibly_paid_and_sent_again_only_when_told(
-    server, order, faultless, tmp_path, patience
+    drawn, server, order, faultless, tmp_path, patience
 ):
     folder = tmp_path / "bank"
     server.faults["submit"] = deque(["close"])
@@ -282,14 +271,14 @@ def test_a_lost_answer_is_possibly_paid_and_sent_again_only_when_told(
     assert states[0] == "resend"
 
 
-def test_nothing_is_sent_or_written_without_consent(server, order, tmp_path, patience):
+def test_nothing_is_sent_or_written_without_consent(drawn, server, order, tmp_path, patience):
     with pytest.raises(CollectionStopped, match="nothing was sent"):
         drawn(server, order, tmp_path / "bank", patience, confirm=lambda estimate: False)
     assert not server.jobs
     assert not (tmp_path / "bank").exists()
 
 
-def test_the_estimate_comes_first(server, order, tmp_path, patience):
+def test_the_estimate_comes_first(drawn, server, order, tmp_path, patience):
     seen = []
 
     def confirm(estimate):
@@ -305,7 +294,7 @@ def test_the_estimate_comes_first(server, order, tmp_path, patience):
     assert len(seen) == 1, "of a finished bank nothing is asked"
 
 
-def test_max_jobs_bounds_all_calls_together(server, order, faultless, tmp_path, patience):
+def test_max_jobs_bounds_all_calls_together(drawn, server, order, faultless, tmp_path, patience):
     folder = tmp_path / "bank"
     for _ in range(2):
         with pytest.raises(CollectionStopped, match="2 jobs are sent, the most that may be"):
@@ -315,100 +304,18 @@ def test_max_jobs_bounds_all_calls_together(server, order, faultless, tmp_path, 
     assert np.array_equal(drawn(server, order, folder, patience).counts, faultless)
 
 
-def test_a_post_selection_that_keeps_hardly_anything_ends(orca_server, order, tmp_path, patience):
+def test_a_post_selection_that_keeps_hardly_anything_ends(
+    drawn, orca_server, order, tmp_path, patience
+):
     with orca_server.OrcaServer(noise=Noise(input_transmission=0.01)) as server:
         with pytest.raises(CollectionStopped, match="0 of 640 shots are kept"):
             drawn(server, order, tmp_path / "bank", patience)
         assert len(server.jobs) == 32
 
 
-def test_a_complete_bank_asks_nobody(server, order, faultless, tmp_path, patience):
-    folder = tmp_path / "bank"
-    drawn(server, order, folder, patience)
-    calls = len(server.seen)
-    assert np.array_equal(drawn(server, order, folder, patience).counts, faultless)
-    assert len(server.seen) == calls
-    # Damaged counts are taken from the shots beside them.
-    with open(folder / "counts.npy", "r+b") as file:
-        file.seek(-3, os.SEEK_END)
-        file.write(b"\x09")
-    with pytest.raises(BankError, match="once more"):
-        open_bank(folder)
-    assert np.array_equal(drawn(server, order, folder, patience).counts, faultless)
-    assert len(server.seen) == calls
-
-
-@pytest.mark.parametrize("harm", ["gone", "changed"])
-def test_damaged_shots_are_asked_for_again_by_their_job(
-    server, order, faultless, tmp_path, patience, harm
+def test_a_synchronous_service_gives_the_same_bank(
+    drawn, server, order, faultless, tmp_path, patience
 ):
-    folder = tmp_path / "bank"
-    with pytest.raises(CollectionStopped):
-        drawn(server, order, folder, patience, max_jobs=2)
-    part = sorted((folder / PARTS).glob("*.npy"))[0]
-    part.unlink() if harm == "gone" else part.write_bytes(b"nothing")
-    assert np.array_equal(drawn(server, order, folder, patience).counts, faultless)
-    assert len(server.chunks) == len(set(server.chunks)), "it is not paid for again"
-
-
-def test_a_torn_last_line_is_cut_off(server, order, faultless, tmp_path, patience):
-    folder = tmp_path / "bank"
-    with pytest.raises(CollectionStopped):
-        drawn(server, order, folder, patience, max_jobs=2)
-    with open(folder / JOBS, "ab") as file:
-        file.write(b'{"event": "inte')
-    assert np.array_equal(drawn(server, order, folder, patience).counts, faultless)
-
-
-def test_a_ledger_that_cannot_be_read_sends_nothing(server, order, tmp_path, patience):
-    folder = tmp_path / "bank"
-    with pytest.raises(CollectionStopped):
-        drawn(server, order, folder, patience, max_jobs=2)
-    lines = (folder / JOBS).read_bytes().splitlines(keepends=True)
-    for spoilt in ([*lines[:2], b"{\n", *lines[3:]], lines[:2] + lines[3:]):
-        (folder / JOBS).write_bytes(b"".join(spoilt))
-        with pytest.raises(ProcessorError, match="is damaged"):
-            drawn(server, order, folder, patience)
-    assert len(server.jobs) == 2
-
-
-def test_every_cut_of_the_ledger_ends_in_the_same_bank(
-    server, order, faultless, tmp_path, patience
-):
-    """Whatever a power cut left of the ledger, the bank is the same and no chunk is lost."""
-    folder = tmp_path / "bank"
-    with pytest.raises(CollectionStopped):
-        drawn(server, order, folder, patience, max_jobs=3)
-    whole = (folder / JOBS).read_bytes()
-    ends = [place + 1 for place, byte in enumerate(whole) if byte == 10]
-    for end in ends[1:]:
-        (folder / JOBS).write_bytes(whole[:end])
-        (folder / "manifest.json").unlink(missing_ok=True)
-        bank = drawn(server, order, folder, patience, resend=True)
-        assert np.array_equal(bank.counts, faultless)
-
-
-def test_an_intent_is_on_the_disk_before_the_job_is_sent(order, tmp_path, patience):
-    """And its id before it is first asked for."""
-    seen = []
-
-    class Watching(SimulatedProcessor):
-        def lines(self):
-            return [json.loads(line) for line in (tmp_path / JOBS).read_text().splitlines()]
-
-        def submit(self, request):
-            seen.append(self.lines()[-1]["event"])
-            return super().submit(request)
-
-        def poll(self, job_id):
-            assert any(line.get("job") == job_id for line in self.lines())
-            return super().poll(job_id)
-
-    collect(Watching(LOSS), order, tmp_path, patience=patience)
-    assert set(seen) == {"intent"}
-
-
-def test_a_synchronous_service_gives_the_same_bank(server, order, faultless, tmp_path, patience):
     server.synchronous = True
     server.faults["sample"] = deque(["429:1", "500"])
     assert np.array_equal(drawn(server, order, tmp_path / "bank", patience).counts, faultless)
@@ -419,7 +326,7 @@ def test_a_synchronous_service_gives_the_same_bank(server, order, faultless, tmp
 
 
 def test_a_clock_that_jumps_changes_nothing(
-    server, order, faultless, tmp_path, patience, monkeypatch
+    drawn, server, order, faultless, tmp_path, patience, monkeypatch
 ):
     jumps = stream(0, "jumps").generator()
     monkeypatch.setattr(time, "time", lambda: float(jumps.choice([-1e9, 0.0, 4e9, 1e300, 1.7e9])))
@@ -427,7 +334,7 @@ def test_a_clock_that_jumps_changes_nothing(
     assert np.array_equal(drawn(server, order, tmp_path / "bank", patience).counts, faultless)
 
 
-def test_surplus_jobs_are_cancelled(server, order, faultless, tmp_path, patience):
+def test_surplus_jobs_are_cancelled(drawn, server, order, faultless, tmp_path, patience):
     folder = tmp_path / "bank"
     stuck = threading.Event()
 
@@ -451,87 +358,7 @@ def test_surplus_jobs_are_cancelled(server, order, faultless, tmp_path, patience
         assert any(job.cancelled for job in server.jobs.values())
 
 
-def test_another_process_s_folder_is_left_alone(server, order, tmp_path, patience):
-    with (
-        JobLedger.held(tmp_path / "bank"),
-        pytest.raises(ProcessorError, match="another process collects"),
-    ):
-        drawn(server, order, tmp_path / "bank", patience)
-    assert not server.jobs
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"num_samples": 61}, "differs in num_samples"),
-        ({"at_least": None, "exactly": 3}, "differs in at_least, exactly"),
-        ({"seed": 1}, "differs in seed"),
-        ({"occupation": (1, 1, 1, 0)}, "differs in occupation"),
-    ],
-)
-def test_another_order_is_refused(server, order, tmp_path, patience, change, said):
-    folder = tmp_path / "bank"
-    with pytest.raises(CollectionStopped):
-        drawn(server, order, folder, patience, max_jobs=1)
-    with pytest.raises(ValueError, match=said):
-        drawn(server, replace(order, **change), folder, patience)
-    with pytest.raises(ValueError, match="shots_per_job"):
-        drawn(server, replace(order, shots_per_job=30), folder, patience)
-    with pytest.raises(ValueError, match="begun on orca:PT-1, not on simulate"):
-        collect_bank(SimulatedProcessor(), order, folder, patience=patience)
-    with pytest.raises(ValueError, match="begun on orca:PT-1, not on orca:PT-2"):
-        collect_bank(OrcaProcessor(server.url, machine="PT-2"), order, folder, patience=patience)
-
-
-def test_pending_jobs_are_not_asked_for_elsewhere(
-    orca_server, server, order, faultless, tmp_path, patience
-):
-    folder = tmp_path / "bank"
-    server.choose_fault = lambda call, job: "401" if call == "poll" else None
-    with pytest.raises(CollectionStopped, match="job-0 is still there"):
-        drawn(server, order, folder, patience)
-    with (
-        orca_server.OrcaServer() as elsewhere,
-        pytest.raises(ValueError, match=r"1 jobs of .* are pending at"),
-    ):
-        drawn(elsewhere, order, folder, patience)
-    server.choose_fault = None
-    assert np.array_equal(drawn(server, order, folder, patience).counts, faultless)
-
-
-def test_a_folder_of_something_else_is_refused(server, order, tmp_path, patience):
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "a.txt").write_text("mine")
-    with pytest.raises(BankError, match=r"holds 'a\.txt'"):
-        drawn(server, order, tmp_path / "notes", patience)
-    with pytest.raises(BankError, match="is a file"):
-        drawn(server, order, tmp_path / "notes" / "a.txt", patience)
-    from quantum_latents.banks import import_bank
-
-    import_bank(np.zeros((3, 4)), tmp_path / "imported", {"from": "a test"})
-    with pytest.raises(BankError, match=r"no processor measured \(imported\)"):
-        drawn(server, order, tmp_path / "imported", patience)
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "said"),
-    [
-        ({"num_samples": 0}, ValueError, "num_samples is at least 1"),
-        ({"num_samples": 2.5}, TypeError, "num_samples is a whole number"),
-        ({"at_least": 5}, ValueError, "keeps nothing: 4 go in"),
-        ({"exactly": 2}, ValueError, "not by both"),
-        ({"occupation": (0, 0, 0, 0)}, ValueError, "no photon enters"),
-        ({"occupation": (1, 1)}, ValueError, "shape"),
-        ({"seed": -1}, ValueError, "seed is at least 0"),
-        ({"shots_per_job": 0}, ValueError, "shots_per_job is at least 1"),
-    ],
-)
-def test_orders_that_make_no_sense(order, change, error, said):
-    with pytest.raises(error, match=said):
-        replace(order, **change)
-
-
-def test_limits_of_the_machine_are_kept(server, device, tmp_path, patience):
+def test_limits_of_the_machine_are_kept(drawn, server, device, tmp_path, patience):
     server.certificate = {"max_modes": 3, "max_samples": 25}
     order = Order(interferometer=device, occupation=(1, 1, 1, 1), num_samples=60)
     with pytest.raises(ValueError, match="at most 3 modes, not 4"):
@@ -544,7 +371,7 @@ def test_limits_of_the_machine_are_kept(server, device, tmp_path, patience):
     assert [job.request["n_samples"] for job in server.jobs.values()] == [25, 25, 10]
 
 
-def test_dark_counts_are_allowed_for_when_told(orca_server, device, tmp_path, patience):
+def test_dark_counts_are_allowed_for_when_told(drawn, orca_server, device, tmp_path, patience):
     noise = Noise(input_transmission=0.9, dark_counts=0.05)
     order = Order(interferometer=device, occupation=(1, 0, 1, 0), num_samples=200)
     with orca_server.OrcaServer(noise=noise) as server:
@@ -554,50 +381,7 @@ def test_dark_counts_are_allowed_for_when_told(orca_server, device, tmp_path, pa
     assert bank.counts.sum(axis=1).max() > 2
 
 
-def test_more_shots_than_asked_for_are_cut(order, tmp_path, patience):
-    class Generous(SimulatedProcessor):
-        def submit(self, request):
-            return super().submit(replace(request, num_shots=request.num_shots + 7))
-
-    collection = collect(Generous(LOSS), order, tmp_path, patience=patience)
-    entries = [entry for entry in collection.ledger.entries if entry.state == "received"]
-    assert {entry.num_received for entry in entries} == {20}
-    assert {entry.fields["num_extra"] for entry in entries} == {7}
-
-
-def test_short_jobs_in_any_order_fill_a_chunk_in_its_own(order, tmp_path, patience):
-    """The middle of a chunk that is lost from the disk comes back to its place."""
-    device = SimulatedProcessor(LOSS)
-    whole = collect(device, order, tmp_path / "whole", patience=patience)
-
-    class Short(SimulatedProcessor):
-        def submit(self, request):
-            return super().submit(replace(request, num_shots=min(6, request.num_shots)))
-
-    folder = tmp_path / "short"
-    with pytest.raises(CollectionStopped):
-        collect(Short(LOSS), order, folder, patience=patience, max_jobs=4)
-    (folder / PARTS / "000000-000001.npy").unlink()
-    again = collect(Short(LOSS), order, folder, patience=patience, max_jobs=99, resend=True)
-    assert np.array_equal(np.concatenate(list(whole.rows())), np.concatenate(list(again.rows())))
-
-
-def test_details_that_are_no_json_do_no_harm(order, tmp_path, patience):
-    class Odd(SimulatedProcessor):
-        def poll(self, job_id):
-            report = super().poll(job_id)
-            nested = []
-            for _ in range(5000):
-                nested = [nested]
-            odd = [{"x": float("nan"), "y": object()}, {"deep": nested}, {"long": "a" * 10**6}]
-            return replace(report, details=odd[int(job_id[-1]) % 3])
-
-    collection = collect(Odd(LOSS), order, tmp_path, patience=patience)
-    json.dumps(collection.provenance(), allow_nan=False)
-    assert (tmp_path / JOBS).stat().st_size < 10**5
-
-
-def test_what_is_wrong_is_logged_once(server, order, tmp_path, patience, caplog):
+def test_what_is_wrong_is_logged_once(drawn, server, order, tmp_path, patience, caplog):
     server.faults["poll"] = deque(["short"])
     server.faults["submit"] = deque(["close"])
     with caplog.at_level(logging.WARNING):
