@@ -159,8 +159,14 @@ def validate_bank(
             raise ValueError("the overlap of a simulated bank stands in its recipe: leave it out")
         promise = replace(promise, noise=replace(promise.noise, interference=interference))
     all_shots, more = _all_shots(bank, promise)
+    provenance = bank.manifest.get("provenance") or {}
     validation = validate_counts(
-        np.asarray(bank.counts), promise, alpha=alpha, all_shots=all_shots, progress=progress
+        np.asarray(bank.counts),
+        promise,
+        alpha=alpha,
+        all_shots=all_shots,
+        is_in_order=provenance.get("shot_order") != "lost",
+        progress=progress,
     )
     return BankValidation(
         bank=_told(bank),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from quantum_latents.cli.photons import selection_of
 from quantum_latents.cli.progress import ShotsLine, duration
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Processors:
     """List the photonic processors: configured, reachable, limits, queue."""
 
     processor: str | None = None
-    """One alone: orca, orca:PT-2 or quandela:sim:altair."""
+    """One alone: orca, orca:PT-2, quandela:sim:altair or scaleway:QPU-ALTAIR-10PQ."""
     url: str | None = None
     """Where its service is, instead of what its environment variable says."""
     json: bool = False
@@ -98,8 +99,12 @@ def _row(name: str, url: str | None) -> dict[str, Any]:
 
 def _has_token(name: str) -> bool | None:
     """Whether a token is set, None where none is needed."""
-    variable = {"orca": "ORCA_AUTH_TOKEN", "quandela": "PCVL_CLOUD_TOKEN"}.get(name.split(":")[0])
-    return None if variable is None else bool(os.environ.get(variable, "").strip())
+    from quantum_latents.processors.names import token_variables
+
+    variables = token_variables(name)
+    if not variables:
+        return None
+    return any(os.environ.get(variable, "").strip() for variable in variables)
 
 
 def _told(row: dict[str, Any]) -> str:
@@ -147,7 +152,7 @@ def sample_from_processor(
         extra_photons=command.extra_photons,
         seed=command.seed,
         shots_per_job=command.shots_per_job,
-        **command.selection(),
+        **selection_of(command.postselect),
     )
     if command.max_jobs is not None and command.max_jobs < 1:
         raise ValueError(f"--max-jobs is at least 1, not {command.max_jobs}")

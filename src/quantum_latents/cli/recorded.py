@@ -6,14 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
+from quantum_latents.cli.photons import device_of, selection_of
 from quantum_latents.cli.progress import Line
-
-if TYPE_CHECKING:
-    from quantum_latents.circuits import Interferometer
 
 __all__ = ["COMMANDS", "Export", "Import"]
 
@@ -125,12 +123,15 @@ def _import(command: Import, arguments: Sequence[str]) -> int:
     check_new_folder(command.out)
     if command.source.startswith(_HUB):
         return _fetch(command)
-    device, occupation = _device(command)
-    known: dict[str, Any] = {}
-    if device is not None:
+    device, known = None, {}
+    if command.interferometer is not None:
+        device, occupation = device_of(command, command.interferometer)
         known = {"interferometer": device.recipe, "occupation": list(occupation)}
-        if command.postselect is not None:
-            known["postselection"] = _selection(command.postselect)
+        known |= {"postselection": selection_of(command.postselect) or None}
+    elif command.postselect is not None or any(
+        value is not None for value in (command.photons, command.input, command.fill)
+    ):
+        raise ValueError("photons go into an interferometer: name it, --interferometer haar:16")
     line = Line(quiet=command.json)
     bank = import_file(
         command.source,
@@ -152,45 +153,6 @@ def _import(command: Import, arguments: Sequence[str]) -> int:
         print(f"  {note}")
     print(f"bank: {command.out}")
     return 0
-
-
-def _device(command: Import) -> tuple[Interferometer | None, tuple[int, ...]]:
-    """Return the interferometer that a call names, and the photons in its input modes."""
-    given = sum(value is not None for value in (command.photons, command.input, command.fill))
-    if command.interferometer is None:
-        if given or command.postselect is not None:
-            raise ValueError("photons go into an interferometer: name it, --interferometer haar:16")
-        return None, ()
-    if given != 1:
-        raise ValueError("give the photons once: --photons 8, --input 1,0,1,0 or --fill all")
-    from quantum_latents.circuits import parse
-    from quantum_latents.circuits.occupation import evenly_spread
-    from quantum_latents.random import stream
-    from quantum_latents.samplers.occupation import checked_occupation
-
-    device = parse(command.interferometer, stream(command.seed, "interferometer"))
-    if command.fill is not None:
-        return device, (1,) * device.num_modes
-    if command.photons is not None:
-        return device, evenly_spread(device.num_modes, command.photons)
-    assert command.input is not None
-    try:
-        occupation = tuple(int(word) for word in command.input.split(","))
-    except ValueError:
-        raise ValueError(
-            f"--input is whole numbers such as 1,0,1,0, not {command.input!r}"
-        ) from None
-    return device, checked_occupation(occupation, device.num_modes)
-
-
-def _selection(word: str) -> dict[str, int]:
-    """Return what `--postselect` says, as manifests write it."""
-    number = word.removeprefix("=")
-    if not (number.isascii() and number.isdecimal()):
-        raise ValueError(
-            f"--postselect is N (at least) or =N (exactly), such as 4 or =4, not {word!r}"
-        )
-    return {"exactly" if word.startswith("=") else "at_least": int(number)}
 
 
 def _fetch(command: Import) -> int:

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from quantum_latents.cli.photons import occupation_of, selection_of
 from quantum_latents.cli.processors import sample_from_processor
 from quantum_latents.cli.progress import ShotsLine, duration
 
@@ -63,7 +64,8 @@ class Sample:
     precision: Literal["float64", "float32"] = "float64"
     """Of Clifford-Clifford's permanents; float32 is about twice as fast."""
     processor: str = "simulate"
-    """simulate, orca (or orca:MACHINE), quandela:PLATFORM such as quandela:sim:altair."""
+    """simulate, orca (or orca:MACHINE), quandela:PLATFORM such as quandela:sim:altair, or
+    scaleway:PLATFORM such as scaleway:QPU-ALTAIR-10PQ."""
     url: str | None = None
     """Where the processor's service is; left out, what its environment variable says."""
     phases: Literal["drawn", "zero"] | None = None
@@ -81,23 +83,10 @@ class Sample:
     json: bool = False
     """Print the manifest alone."""
 
-    def selection(self) -> dict[str, Any]:
-        """Return how shots are kept, as `at_least` or `exactly`."""
-        if self.postselect is None:
-            return {}
-        word = self.postselect
-        number = word.removeprefix("=")
-        if not (number.isascii() and number.isdecimal()):
-            raise ValueError(
-                f"--postselect is N (at least) or =N (exactly), such as 4 or =4, not {word!r}"
-            )
-        return {"exactly" if word.startswith("=") else "at_least": int(number)}
-
 
 def _sample(command: Sample, arguments: Sequence[str]) -> int:
     from quantum_latents.banks import BankRecipe, build_bank
     from quantum_latents.circuits import parse
-    from quantum_latents.circuits.occupation import evenly_spread
     from quantum_latents.random import stream
     from quantum_latents.samplers.boson import PATHS, compile_path
 
@@ -106,20 +95,7 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
     interferometer = _phased(
         command, parse(command.interferometer, stream(command.seed, "interferometer"))
     )
-    if sum(value is not None for value in (command.photons, command.input, command.fill)) != 1:
-        raise ValueError("give the photons once: --photons 8, --input 1,0,1,0 or --fill all")
-    if command.fill is not None:
-        occupation = (1,) * interferometer.num_modes
-    elif command.photons is not None:
-        occupation = evenly_spread(interferometer.num_modes, command.photons)
-    else:
-        assert command.input is not None
-        try:
-            occupation = tuple(int(word) for word in command.input.split(","))
-        except ValueError:
-            raise ValueError(
-                f"--input is whole numbers such as 1,0,1,0, not {command.input!r}"
-            ) from None
+    occupation = occupation_of(command, interferometer.num_modes)
     if command.processor != "simulate":
         _check_room(command.out, 3 * command.num_samples * interferometer.num_modes)
         return sample_from_processor(command, interferometer, occupation)
@@ -202,7 +178,7 @@ def _noise(command: Sample) -> Noise | None:
         detector_efficiency=command.detector_efficiency,
         dark_counts=command.dark_counts,
         threshold=command.threshold,
-        **command.selection(),
+        **selection_of(command.postselect),
     )
     if noise.is_ideal:
         return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from quantum_latents.cli.photons import device_of, selection_of
 from quantum_latents.cli.progress import Line
 from quantum_latents.cli.words import check_folder
 
@@ -85,43 +86,19 @@ def _validate(command: Validate, arguments: Sequence[str]) -> int:
 
 def _promise(command: Validate) -> Promise | None:
     """What the call promises of a bank that says nothing itself."""
-    from quantum_latents.circuits import parse
-    from quantum_latents.circuits.occupation import evenly_spread
-    from quantum_latents.random import stream
     from quantum_latents.samplers import Noise
     from quantum_latents.samplers.validation import Promise
 
-    photons = (command.photons, command.input, command.fill)
     if command.interferometer is None:
+        photons = (command.photons, command.input, command.fill)
         if command.postselect is not None or any(value is not None for value in photons):
             raise ValueError(
                 "--photons, --input, --fill and --postselect go with --interferometer, for a "
                 "bank whose manifest names none"
             )
         return None
-    if sum(value is not None for value in photons) != 1:
-        raise ValueError("give the photons once: --photons 8, --input 1,0,1,0 or --fill all")
-    device = parse(command.interferometer, stream(command.seed, "interferometer"))
-    if command.fill is not None:
-        occupation = (1,) * device.num_modes
-    elif command.photons is not None:
-        occupation = evenly_spread(device.num_modes, command.photons)
-    else:
-        assert command.input is not None
-        try:
-            occupation = tuple(int(word) for word in command.input.split(","))
-        except ValueError:
-            raise ValueError(
-                f"--input is whole numbers such as 1,0,1,0, not {command.input!r}"
-            ) from None
-    selection = {}
-    if (word := command.postselect) is not None:
-        number = word.removeprefix("=")
-        if not (number.isascii() and number.isdecimal()):
-            raise ValueError(
-                f"--postselect is N (at least) or =N (exactly), such as 4 or =4, not {word!r}"
-            )
-        selection["exactly" if word.startswith("=") else "at_least"] = int(number)
+    device, occupation = device_of(command, command.interferometer)
+    selection = selection_of(command.postselect)
     x = 1.0 if command.interference is None else command.interference
     return Promise(
         interferometer=device,

@@ -69,6 +69,7 @@ class Collection:
         order, ledger = self.order, self.ledger
         content = order.to_json()
         content.pop("num_samples")
+        selection = {key: content.pop(key) for key in ("at_least", "exactly")}
         return {
             "source": "processor",
             "processor": ledger.processor,
@@ -76,6 +77,7 @@ class Collection:
             "sessions": ledger.sessions,
             "order": order.digest,
             **content,
+            "postselection": {k: n for k, n in selection.items() if n is not None} or None,
             "num_received": self.num_received,
             "num_discarded": self.num_received - self.num_kept,
             "num_surplus": self.num_kept - order.num_samples,

@@ -1,20 +1,20 @@
 """Which processor a user names.
 
-Notation: a name is ``simulate``, ``orca`` or ``orca:MACHINE``, or ``quandela:PLATFORM`` such as
-``quandela:sim:altair``.
+Notation: a name is ``simulate``, ``orca`` or ``orca:MACHINE``, ``quandela:PLATFORM`` such as
+``quandela:sim:altair``, or ``scaleway:PLATFORM`` such as ``scaleway:QPU-ALTAIR-10PQ``.
 """
 
 from __future__ import annotations
 
-import importlib
-
-from quantum_latents.processors.orca import OrcaProcessor
+from quantum_latents.processors.orca import TOKEN_VARIABLE, OrcaProcessor
+from quantum_latents.processors.perceval_account import TOKEN_VARIABLES
 from quantum_latents.processors.processor import Processor
+from quantum_latents.processors.quandela import open_quandela
 from quantum_latents.processors.simulate import SimulatedProcessor
 
-__all__ = ["KINDS", "open_processor", "split_name"]
+__all__ = ["KINDS", "open_processor", "split_name", "token_variables"]
 
-KINDS = ("simulate", "orca", "quandela")
+KINDS = ("simulate", "orca", "quandela", "scaleway")
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -29,9 +29,23 @@ def split_name(name: str) -> tuple[str, str]:
     kind, _, which = name.partition(":")
     if kind not in KINDS:
         raise ValueError(
-            f"a processor is simulate, orca, orca:PT-2 or quandela:sim:altair, not {name!r}"
+            "a processor is simulate, orca, orca:PT-2, quandela:sim:altair or "
+            f"scaleway:QPU-ALTAIR-10PQ, not {name!r}"
         )
     return kind, which
+
+
+def token_variables(name: str) -> tuple[str, ...]:
+    """Return the environment variables that may hold a processor's token; none for a simulated one.
+
+    Raises:
+        ValueError: no such kind.
+
+    >>> token_variables("orca"), token_variables("simulate")
+    (('ORCA_AUTH_TOKEN',), ())
+    """
+    kind, _ = split_name(name)
+    return {"orca": (TOKEN_VARIABLE,), **TOKEN_VARIABLES}.get(kind, ())
 
 
 def open_processor(name: str, *, url: str | None = None, phase_shifters: bool = False) -> Processor:
@@ -57,12 +71,6 @@ def open_processor(name: str, *, url: str | None = None, phase_shifters: bool = 
     if kind == "orca":
         return OrcaProcessor(url, machine=which or "PT-1", phase_shifters=phase_shifters)
     if not which:
-        raise ValueError("name the platform: quandela:sim:altair or quandela:qpu:altair")
-    try:
-        quandela = importlib.import_module("quantum_latents.processors.quandela")
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f"Quandela's platforms cannot be spoken to here ({error}): "
-            "pip install 'quantum-latents[quandela]'"
-        ) from None
-    return quandela.open_quandela(which, url=url)
+        example = "scaleway:QPU-ALTAIR-10PQ" if kind == "scaleway" else "quandela:sim:altair"
+        raise ValueError(f"name the platform: {example}, for example")
+    return open_quandela(which, url=url, provider="scaleway" if kind == "scaleway" else "quandela")

@@ -109,6 +109,7 @@ def validate_counts(
     *,
     alpha: float = 0.01,
     all_shots: np.ndarray | None = None,
+    is_in_order: bool = True,
     progress: Progress | None = None,
 ) -> Validation:
     """Test counts against a promise; without one, their order alone.
@@ -119,6 +120,8 @@ def validate_counts(
         alpha: family-wise error rate, declared before the counts are looked at.
         all_shots: how many shots had 0, 1, ... counts, discarded ones included; None if only
             the kept ones are known.
+        is_in_order: whether the shots stand in the order in which they were measured; if not,
+            the tests of their order are left open.
         progress: called with the title of each test as it begins.
 
     Raises:
@@ -152,12 +155,23 @@ def validate_counts(
             found[name] = Finding(
                 name=name, title=title, sees="", reason=why, num_shots=len(counts)
             )
+    if not is_in_order:
+        why = "the order of the shots was lost before they became a bank"
+        for name in _OF_ORDER:
+            found[name] = Finding(
+                name=name, title=TITLES[name], sees="", reason=why, num_shots=len(counts)
+            )
+        return _judged(found, counts, alpha)
     tell(TITLES["drift"])
     found["drift"] = drift(*_series(series_of, scores), alpha, len(TITLES))
     tell(TITLES["repeated_chunks"])
     found["repeated_chunks"] = repeated_chunks(counts, alpha)
     tell(TITLES["successive_shots"])
     found["successive_shots"] = successive_shots(counts, alpha)
+    return _judged(found, counts, alpha)
+
+
+def _judged(found: dict[str, Finding], counts: np.ndarray, alpha: float) -> Validation:
     return Validation(
         alpha=alpha,
         num_shots=len(counts),
