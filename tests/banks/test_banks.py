@@ -506,3 +506,10 @@ def test_a_path_and_a_precision_can_be_asked_for(tmp_path):
 def test_paths_and_precisions_that_cannot_be_are_refused(changes, said):
     with pytest.raises(ValueError, match=said):
         small_recipe(**changes)
+
+
+def test_the_expected_time_counts_what_post_selection_discards():
+    every = small_recipe(noise=Noise(input_transmission=0.5))
+    n = sum(every.occupation)
+    whole = small_recipe(noise=Noise(input_transmission=0.5, exactly=n))
+    assert whole.estimated_seconds() == pytest.approx(2**n * every.estimated_seconds())

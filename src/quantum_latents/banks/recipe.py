@@ -26,6 +26,7 @@ from quantum_latents.samplers import (
     noisy_path,
     sampling_path,
 )
+from quantum_latents.samplers.acceptance import MIN_ACCEPTANCE, acceptance_bounds
 from quantum_latents.samplers.boson import PATHS
 from quantum_latents.samplers.cost import (
     OPERATIONS_PER_SECOND,
@@ -215,9 +216,18 @@ class BankRecipe:
         return lookup_operations(num_modes, num_photons)
 
     def estimated_seconds(self) -> float:
-        """Return about how long drawing takes on this machine's cores, to a factor of three."""
+        """Return about how long drawing takes on this machine's cores, to a factor of three.
+
+        Attempts that post-selection discards are counted, by the largest share it may keep.
+        """
         rate = OPERATIONS_PER_SECOND * available_cores()
-        return self.num_samples * self.estimated_operations / rate
+        attempts = float(self.num_samples)
+        if self.noise is not None and self.noise.selects:
+            device = rebuild(self.interferometer)
+            attempts /= max(
+                MIN_ACCEPTANCE, acceptance_bounds(device, self.occupation, self.noise)[1]
+            )
+        return attempts * self.estimated_operations / rate
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as a JSON-able dict, without what is as usual from `noise` on."""
