@@ -224,9 +224,8 @@ class BankRecipe:
         attempts = float(self.num_samples)
         if self.noise is not None and self.noise.selects:
             device = rebuild(self.interferometer)
-            attempts /= max(
-                MIN_ACCEPTANCE, acceptance_bounds(device, self.occupation, self.noise)[1]
-            )
+            _, most_kept = acceptance_bounds(device, self.occupation, self.noise)
+            attempts /= max(MIN_ACCEPTANCE, most_kept)
         return attempts * self.estimated_operations / rate
 
     def to_json(self) -> dict[str, Any]:
