@@ -261,7 +261,7 @@ def _quandela_handler() -> type[Any]:
 
 
 def _scaleway_handler(seconds: float) -> type[Any]:
-    """perceval's handler of Scaleway, its methods bound to an own `requests`: see `_Requests`.
+    """Return perceval's handler of Scaleway, whose methods ask through `_Requests`.
 
     perceval lets requests follow redirects, and requests hands on Scaleway's header of the token
     to wherever they lead.
