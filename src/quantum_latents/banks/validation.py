@@ -98,7 +98,7 @@ def promise_of(bank: SampleBank) -> tuple[Promise | None, tuple[str, ...]]:
     notes = []
     if "postselection" not in provenance:
         notes.append("the manifest says nothing of post-selection: all shots are taken as kept")
-    selection = provenance.get("postselection") or {}
+    selection: Any = provenance.get("postselection") or {}
     if not isinstance(selection, Mapping) or set(selection) - {"at_least", "exactly"}:
         raise ValueError(
             f'postselection in the manifest is {{"at_least": N}}, {{"exactly": N}} or null, '
