@@ -85,6 +85,29 @@ def test_a_device_bank_is_compared_with_its_simulated_twin(tmp_path):
     json.dumps(found.to_json(), allow_nan=False)
 
 
+@pytest.mark.parametrize("kept", [None, {"at_least": 0}, {"at_least": 2}])
+def test_a_service_that_reports_no_empty_shot_is_not_blamed_for_it(tmp_path, kept):
+    every = sample_noisy(DEVICE, INPUT, Noise(input_transmission=0.3), 8000, stream(0, "device"))
+    totals = every.sum(axis=1)
+    least = max(1, (kept or {}).get("at_least", 0))
+    histogram = np.bincount(totals)
+    histogram[0] = 0
+    said = provenance(
+        postselection=kept,
+        photon_numbers=histogram.tolist(),
+        sessions=[{"min_detected_photons_filter": 1}],
+    )
+    found = validate_bank(import_bank(every[totals >= least], tmp_path / "bank", said))
+    assert found.validation.verdict == "consistent"
+    low, high = found.validation.finding("transmission").interval
+    assert low < 0.3 < high
+    assert any("report" in note for note in found.notes)
+    # Without that knowledge the same counts look wrong.
+    blind = provenance(postselection=kept, photon_numbers=histogram.tolist())
+    other = validate_bank(import_bank(every[totals >= least], tmp_path / "blind", blind))
+    assert other.validation.finding("photon_numbers").verdict == "inconsistent"
+
+
 def test_a_device_whose_photons_do_not_interfere_is_inconsistent_unless_it_said_so(tmp_path):
     kept, _ = device_counts(Noise(input_transmission=0.5, interference=0.0), 6000)
     bank = import_bank(kept, tmp_path / "bank", provenance())

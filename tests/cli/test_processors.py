@@ -60,6 +60,37 @@ def test_a_bank_from_a_device(orca_server, capsys):
     assert set(manifest["provenance"]["interferometer"]["phases"]) == {0.0}
 
 
+def test_a_bank_from_quandela(monkeypatch, capsys):
+    """A source that emits two photons now and then costs no job."""
+    pytest.importorskip("perceval")
+    spec = importlib.util.spec_from_file_location(
+        "quandela_server", SERVER.with_name("quandela_server.py")
+    )
+    module = sys.modules["quandela_server"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def with_a_photon_too_many(counts):
+        counts = counts.copy()
+        counts[0, 0] += 1
+        return counts
+
+    with module.QuandelaServer() as server:
+        server.kind, server.spoil = "physical", with_a_photon_too_many
+        monkeypatch.setenv("PCVL_CLOUD_TOKEN", server.token)
+        call = "sample --processor quandela:sim:test --interferometer haar:4 --photons 2".split()
+        call += ["--num-samples", "60", "--shots-per-job", "30", "--url", server.url]
+        assert main([*call, "--out", "bank"]) == 2
+        assert "add --yes" in capsys.readouterr().err
+        assert not server.jobs
+        assert main([*call, "--out", "bank", "--yes", "--json"]) == 0
+        assert len(server.jobs) == 2
+    manifest = json.loads(capsys.readouterr().out)
+    assert manifest["provenance"]["processor"] == "quandela:sim:test"
+    assert manifest["provenance"]["photon_numbers"][3] == 2
+    assert server.token not in json.dumps(manifest)
+    assert np.load("bank/counts.npy").shape == (60, 4)
+
+
 def test_the_simulated_twin_has_the_same_interferometer(orca_server, capsys):
     common = "--interferometer time-bin:4:1,1 --fill all --num-samples 50".split()
     with orca_server.OrcaServer() as server:

@@ -49,7 +49,7 @@ def test_the_bank_is_what_was_ordered(drawn, server, order, faultless, tmp_path,
     assert told["processor"] == "orca:PT-1"
     assert told["address"] == server.url
     assert told["interferometer"] == order.interferometer.recipe
-    assert (told["at_least"], told["exactly"], told["occupation"]) == (3, None, [1, 1, 1, 1])
+    assert (told["postselection"], told["occupation"]) == ({"at_least": 3}, [1, 1, 1, 1])
     assert told["sessions"][0]["certificate"]["version"] == "1.2"
     assert told["sessions"][0]["status"] == {"overall": True}
     jobs = [job for job in told["jobs"] if job["state"] == "received"]

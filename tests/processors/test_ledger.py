@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from quantum_latents.processors import (
     SimulatedProcessor,
     collect,
 )
-from quantum_latents.processors.ledger import JOBS, PARTS
+from quantum_latents.processors.ledger import JOBS, PARTS, Entry
 from quantum_latents.samplers import Noise
 
 LOSS = Noise(input_transmission=0.8)
@@ -74,6 +75,62 @@ def test_a_ledger_that_cannot_be_read_sends_nothing(drawn, server, order, tmp_pa
     assert len(server.jobs) == 2
 
 
+def test_shots_that_the_ledger_does_not_know_are_not_written_over(
+    drawn, server, order, tmp_path, patience
+):
+    folder = tmp_path / "bank"
+    with pytest.raises(CollectionStopped):
+        drawn(server, order, folder, patience, max_jobs=2)
+    lines = (folder / JOBS).read_bytes().splitlines(keepends=True)
+    part = sorted((folder / PARTS).glob("*.npy"))[0]
+    content = part.read_bytes()
+    for kept in ([], lines[:2]):
+        (folder / JOBS).write_bytes(b"".join(kept))
+        with pytest.raises(ProcessorError, match="knows nothing of the shots"):
+            drawn(server, order, folder, patience)
+    (folder / JOBS).unlink()
+    with pytest.raises(ProcessorError, match="knows nothing of the shots"):
+        drawn(server, order, folder, patience)
+    assert part.read_bytes() == content
+    assert len(server.jobs) == 2
+
+
+def test_a_whole_bank_without_its_ledger_is_not_paid_for_again(
+    drawn, server, order, tmp_path, patience
+):
+    folder = tmp_path / "bank"
+    drawn(server, order, folder, patience)
+    sent = len(server.jobs)
+    (folder / JOBS).unlink()
+    with pytest.raises(BankError, match="open it as it is"):
+        drawn(server, order, folder, patience)
+    assert len(server.jobs) == sent
+
+
+def test_pending_jobs_that_bring_nothing_are_not_replaced_unasked(
+    drawn, server, order, faultless, tmp_path, patience
+):
+    """A call that asks nobody, because every job is on its way, sends none."""
+    folder = tmp_path / "bank"
+    server.faults["poll"] = deque(["401"])
+    unpicky = replace(order, at_least=None, num_samples=20)
+    with pytest.raises(ProcessorError, match="401"):
+        drawn(server, unpicky, folder, patience)
+    assert len(server.jobs) == 1
+    server.faults["poll"] = deque(["error"] * 3)
+    asked = []
+
+    def confirm(estimate):
+        asked.append(estimate.least_jobs)
+        return True
+
+    with pytest.raises(CollectionStopped, match="make the same call"):
+        drawn(server, unpicky, folder, patience, confirm=confirm)
+    assert (asked, len(server.jobs)) == ([], 1)
+    assert len(drawn(server, unpicky, folder, patience, confirm=confirm)) == 20
+    assert (asked, len(server.jobs)) == ([1], 2)
+
+
 def test_every_cut_of_the_ledger_ends_in_the_same_bank(
     drawn, server, order, faultless, tmp_path, patience
 ):
@@ -85,6 +142,10 @@ def test_every_cut_of_the_ledger_ends_in_the_same_bank(
     ends = [place + 1 for place, byte in enumerate(whole) if byte == 10]
     for end in ends[1:]:
         (folder / JOBS).write_bytes(whole[:end])
+        known = {entry.name for entry in JobLedger.read(folder).entries}
+        for part in (folder / PARTS).iterdir():
+            if part.stem not in known:  # an intent is on the disk before its shots are
+                part.unlink()
         (folder / "manifest.json").unlink(missing_ok=True)
         bank = drawn(server, order, folder, patience, resend=True)
         assert np.array_equal(bank.counts, faultless)
@@ -216,6 +277,16 @@ def test_short_jobs_in_any_order_fill_a_chunk_in_its_own(order, tmp_path, patien
     (folder / PARTS / "000000-000001.npy").unlink()
     again = collect(Short(LOSS), order, folder, patience=patience, max_jobs=99, resend=True)
     assert np.array_equal(np.concatenate(list(whole.rows())), np.concatenate(list(again.rows())))
+
+
+def test_an_answer_too_deep_to_be_written_does_no_harm(tmp_path):
+    with JobLedger.held(tmp_path) as ledger:
+        deep: list = []
+        for _ in range(100_000):
+            deep = [deep]
+        entry = Entry(chunk=0, number=0, num_shots=1, first_shot=0)
+        ledger.keep_answer(entry, deep)
+    assert "left_out" in (tmp_path / PARTS / f"{entry.name}.json").read_text()
 
 
 def test_details_that_are_no_json_do_no_harm(order, tmp_path, patience):

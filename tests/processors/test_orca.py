@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import time
 from collections import deque
 from email.utils import formatdate
@@ -407,9 +408,44 @@ def test_an_untrusted_certificate_is_not_spoken_to(tmp_path):
 
 
 def test_an_answer_without_end_is_not_read(server, monkeypatch):
-    monkeypatch.setattr("quantum_latents.processors.rest._MOST_BYTES", 50)
+    monkeypatch.setattr("quantum_latents.processors.rest.MOST_BYTES", 50)
     with pytest.raises(ProcessorError, match="larger than"):
         OrcaProcessor(server.url).limits()
+
+
+def test_a_posted_job_whose_answer_is_too_large_may_have_been_paid(server, device, monkeypatch):
+    processor = OrcaProcessor(server.url)
+    monkeypatch.setattr("quantum_latents.processors.rest.MOST_BYTES", 3)
+    with pytest.raises(SubmissionLost, match="larger than"):
+        processor.submit(request_of(device))
+    assert len(server.jobs) == 1
+
+
+def test_a_broken_handshake_is_no_untrusted_certificate():
+    """Whatever words the address holds: `/device-certificate` is what is asked for."""
+    import socket
+    import threading
+
+    def serve(listener):
+        for _ in range(2):
+            connection, _ = listener.accept()
+            connection.recv(100)
+            connection.sendall(b"no TLS is spoken here\n")
+            connection.close()
+
+    device = time_bin(3, (1,), angles=[0.5, 0.5], phases=[0.0, 0.0])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        processor = OrcaProcessor(f"https://localhost:{listener.getsockname()[1]}", token=TOKEN)
+        with pytest.raises(RetryLater, match="encrypted"):
+            processor.limits()
+        with pytest.raises(SubmissionLost, match="encrypted"):
+            processor.submit(request_of(device))
+
+
+def test_a_connection_is_not_written_down():
+    with pytest.raises(TypeError, match="token"):
+        pickle.dumps(OrcaProcessor("http://localhost:1", token=TOKEN))
 
 
 def test_whatever_is_echoed_the_token_is_not_repeated(orca_server, device):

@@ -72,9 +72,7 @@ def rows(collection):
 
 @pytest.fixture
 def faultless(server, tmp_path):
-    collection = collect(
-        connect(server), ORDER, tmp_path / "faultless", shots_per_job=40, patience=IMPATIENT
-    )
+    collection = collect(connect(server), ORDER, tmp_path / "faultless", patience=IMPATIENT)
     server.jobs.clear()
     server.requests.clear()
     return rows(collection)
@@ -112,7 +110,6 @@ def test_the_same_shots_whatever_happens(server, faultless, tmp_path, seed):
                 connect(server),
                 ORDER,
                 tmp_path / "bank",
-                shots_per_job=40,
                 max_jobs=100,
                 resend=True,
                 patience=IMPATIENT,
@@ -127,7 +124,7 @@ def test_the_same_shots_whatever_happens(server, faultless, tmp_path, seed):
 
 def test_what_may_have_been_paid_is_not_sent_again_unasked(server, faultless, tmp_path):
     server.faults = [core.Fault(path="/api/job", method="POST", cut="before", acts=True)]
-    options = {"shots_per_job": 40, "patience": IMPATIENT}
+    options = {"patience": IMPATIENT}
     with pytest.raises(CollectionStopped, match=r"paid"):
         collect(connect(server), ORDER, tmp_path / "bank", **options)
     sent = len(server.jobs)
@@ -140,9 +137,7 @@ def test_what_may_have_been_paid_is_not_sent_again_unasked(server, faultless, tm
 
 
 def test_the_provenance_says_where_the_shots_come_from(server, tmp_path):
-    collection = collect(
-        connect(server), ORDER, tmp_path / "bank", shots_per_job=40, patience=IMPATIENT
-    )
+    collection = collect(connect(server), ORDER, tmp_path / "bank", patience=IMPATIENT)
     provenance = collection.provenance()
     text = json.dumps(provenance, allow_nan=False)
     assert provenance["processor"] == "quandela:sim:test"
@@ -153,3 +148,10 @@ def test_the_provenance_says_where_the_shots_come_from(server, tmp_path):
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert server.url.encode() in written
     assert server.token.encode() not in written
+
+
+def test_a_whole_collection_asks_nobody(server, tmp_path):
+    collect(connect(server), ORDER, tmp_path / "bank", patience=IMPATIENT)
+    asked = len(server.requests)
+    collect(connect(server), ORDER, tmp_path / "bank", patience=IMPATIENT)
+    assert len(server.requests) == asked

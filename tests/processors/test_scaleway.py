@@ -49,9 +49,8 @@ def compiled():
 
 @pytest.fixture
 def server(monkeypatch):
-    # perceval's handler of Scaleway asks the environment for a proxy, even to this machine.
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):  # none lies before this machine
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
     with load("scaleway_server").ScalewayServer(core) as running:
         yield running
 
@@ -181,6 +180,35 @@ def test_faults_of_a_poll_pass(server, part, fault):
     with pytest.raises(RetryLater):
         processor.poll(job_id)
     assert processor.poll(job_id).state is JobState.DONE
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_token_follows_a_redirect(server, status):
+    processor = connect(server)
+    processor.limits()
+    with load("scaleway_server").ScalewayServer(core) as elsewhere:
+        fault = {"status": status, "headers": {"Location": f"{elsewhere.url}{JOBS}"}}
+        for path in (SESSIONS, JOBS):
+            server.faults = [Fault(path=path, method="POST", **fault)]
+            with pytest.raises(ProcessorError, match="no token follows a redirect") as caught:
+                processor.submit(request())
+            assert not isinstance(caught.value, SubmissionLost)
+        job_id = processor.submit(request())
+        server.faults = [Fault(path=f"{JOBS}/{job_id}", **fault)]
+        with pytest.raises(ProcessorError, match="no token follows a redirect"):
+            processor.poll(job_id)
+        assert not elsewhere.requests
+    assert processor.poll(job_id).state is JobState.DONE
+
+
+def test_an_answer_without_end_is_not_read(server, monkeypatch):
+    processor = connect(server)
+    job_id = processor.submit(request())
+    monkeypatch.setattr("quantum_latents.processors.perceval_service.MOST_BYTES", 3)
+    with pytest.raises(RetryLater, match="larger than"):
+        processor.poll(job_id)
+    with pytest.raises(SubmissionLost, match="larger than"):
+        processor.submit(request())
 
 
 def test_perceval_waits_for_scaleway_without_a_limit_and_we_do_not(server):

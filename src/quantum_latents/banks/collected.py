@@ -90,6 +90,11 @@ def _refuse_another(folder: Path) -> None:
         raise BankError(
             f"{folder} holds a bank that no processor measured ({kind}); choose another folder"
         )
+    if (folder / MANIFEST).exists() and not (folder / JOBS).exists():
+        raise BankError(
+            f"{folder} holds a bank that a processor measured, without its {JOBS}: open it as it "
+            "is, or draw another into another folder"
+        )
     ours = {MANIFEST, COUNTS, JOBS, PARTS}
     foreign = sorted(
         path.name

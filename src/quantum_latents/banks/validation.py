@@ -98,12 +98,16 @@ def promise_of(bank: SampleBank) -> tuple[Promise | None, tuple[str, ...]]:
     notes = []
     if "postselection" not in provenance:
         notes.append("the manifest says nothing of post-selection: all shots are taken as kept")
-    selection = provenance.get("postselection") or {}
+    selection: Any = provenance.get("postselection") or {}
     if not isinstance(selection, Mapping) or set(selection) - {"at_least", "exactly"}:
         raise ValueError(
             f'postselection in the manifest is {{"at_least": N}}, {{"exactly": N}} or null, '
             f"not {selection!r}"
         )
+    least = _least_reported(provenance)
+    if least and selection.get("exactly") is None and (selection.get("at_least") or 0) < least:
+        selection = {"at_least": least}
+        notes.append(f"shots of fewer than {least} photons are not reported by this service")
     promise = Promise(
         interferometer=rebuild(device),
         occupation=tuple(occupation),
@@ -194,6 +198,9 @@ def _all_shots(bank: SampleBank, promise: Promise | None) -> tuple[np.ndarray | 
     if said is None:
         why = "the manifest has no histogram of all shots: the transmission is that of kept shots"
         return None, (why,)
+    if _least_reported(provenance):
+        why = "the histogram of all shots lacks those that the service does not report: "
+        return None, (why + "the transmission is that of kept shots",)
     try:
         pairs = said.items() if isinstance(said, Mapping) else enumerate(said)
         known = {int(number): int(shots) for number, shots in pairs}
@@ -211,6 +218,17 @@ def _all_shots(bank: SampleBank, promise: Promise | None) -> tuple[np.ndarray | 
         why = f"the histogram of all shots keeps {kept:,} shots, the bank holds {len(bank):,}: "
         return None, (why + "it is left out",)
     return histogram, ()
+
+
+def _least_reported(provenance: Mapping[str, Any]) -> int:
+    """Photons below which a service does not report a shot at all; 0 if it reports every one."""
+    sessions = provenance.get("sessions")
+    filters = [
+        session.get("min_detected_photons_filter")
+        for session in (sessions if isinstance(sessions, list) else [])
+        if isinstance(session, Mapping)
+    ]
+    return max((one for one in filters if isinstance(one, int)), default=0)
 
 
 def _told(bank: SampleBank) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def sample_from_processor(
         interferometer=interferometer,
         occupation=occupation,
         num_samples=command.num_samples,
-        extra_photons=command.extra_photons,
+        extra_photons=_extra_photons(command, sum(occupation)),
         seed=command.seed,
         shots_per_job=command.shots_per_job,
         **selection_of(command.postselect),
@@ -181,6 +181,18 @@ def sample_from_processor(
         )
         print(f"bank: {command.out}")
     return 0
+
+
+def _extra_photons(command: Sample, num_photons: int) -> int:
+    """How many photons more than went in a shot may show.
+
+    Where sources emit two now and then, a bank of any size has such shots: each of its jobs would
+    be refused, sent again, and paid again.
+    """
+    if command.extra_photons is not None:
+        return command.extra_photons
+    emits_two = command.processor.partition(":")[0] in ("quandela", "scaleway")
+    return min(num_photons, 255) if emits_two else 0
 
 
 def _asking(command: Sample, processor: Processor, show: ShotsLine) -> Callable[[Estimate], bool]:

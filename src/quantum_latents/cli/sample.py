@@ -75,8 +75,9 @@ class Sample:
     """Most jobs that may be sent to a processor in all, by this call and earlier ones."""
     shots_per_job: int | None = None
     """Shots of each job of a processor; left out, its limit or 5000."""
-    extra_photons: int = 0
-    """Photons more than went in that a processor's shot may show (dark counts)."""
+    extra_photons: int | None = None
+    """Photons more than went in that a processor's shot may show (dark counts); left out, none on
+    orca, and as many as went in on quandela and scaleway, whose sources now and then emit two."""
     yes: bool = False
     """Draw also what takes longer than a day; send jobs to a processor unasked, also again those
     that were sent and whose answer was lost."""
@@ -99,7 +100,7 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
     if command.processor != "simulate":
         _check_room(command.out, 3 * command.num_samples * interferometer.num_modes)
         return sample_from_processor(command, interferometer, occupation)
-    for name in ("url", "max_jobs", "shots_per_job"):
+    for name in ("url", "max_jobs", "shots_per_job", "extra_photons"):
         if getattr(command, name) is not None:
             option = name.replace("_", "-")
             raise ValueError(f"--{option} belongs to a processor: add --processor orca")

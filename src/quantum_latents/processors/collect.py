@@ -48,7 +48,8 @@ def collect(
             `estimate`.
         resend: send again what may have been paid already.
         confirm: asked before anything is sent, with an estimate; True also sends again the
-            possibly paid jobs that it lists. None sends unasked.
+            possibly paid jobs that it lists. A call that has only pending jobs to pick up does
+            not ask, and stops if it turns out that more are needed. None sends unasked.
         patience: how long to wait for what.
         progress: called with (shots kept, shots in all).
 
@@ -74,6 +75,7 @@ def collect(
     asks = confirm is not None and (expected.least_jobs > 0 or bool(expected.possibly_paid))
     if asks and confirm is not None and not confirm(expected):
         raise CollectionStopped("nothing was sent")
+    may_send = asks or confirm is None or resend
     with JobLedger.held(folder) as ledger:
         if ledger.order is None:
             ledger.begin(order, processor.name, processor.describe().get("address"))
@@ -82,7 +84,10 @@ def collect(
         for entry in ledger.entries:
             if asks and entry.is_possibly_paid:
                 ledger.record(entry, "resend", why="confirmed")
-        Collector(processor, order, ledger, max_jobs, resend, patience, progress).run()
+        collector = Collector(
+            processor, order, ledger, max_jobs, resend, patience, progress, may_send=may_send
+        )
+        collector.run()
         whole = collection_of(ledger)
         assert whole is not None
         return whole
@@ -123,11 +128,13 @@ def _same_order(ledger: JobLedger, processor: Processor, order: Order) -> Order:
             f"{ledger.folder} was begun on {ledger.processor}, not on {processor.name}; choose "
             "another folder"
         )
-    address, pending = processor.describe().get("address"), ledger.num_pending()
-    if pending and address != ledger.address:
-        raise ValueError(
-            f"{pending} jobs of {ledger.folder} are pending at {ledger.address}, not at {address}"
-        )
+    if pending := ledger.num_pending():
+        address = processor.describe().get("address")  # may ask the service
+        if address != ledger.address:
+            raise ValueError(
+                f"{pending} jobs of {ledger.folder} are pending at {ledger.address}, not at "
+                f"{address}"
+            )
     return known
 
 

@@ -53,11 +53,13 @@ class Collector:
         resend: bool,
         patience: Patience,
         progress: Progress | None,
+        *,
+        may_send: bool = True,
     ) -> None:
         self._processor, self._order, self._patience = processor, order, patience
         self._ledger = JobLedger(Path()) if ledger is None else ledger
         self._resend, self._progress = resend, progress
-        self._max_jobs = max_jobs
+        self._max_jobs, self._may_send = max_jobs, may_send
         self._shots: dict[int, int] = {}  # chunk -> shots received
         self._kept: dict[int, int] = {}  # chunk -> those of them that are kept
         for entry in self._ledger.entries:
@@ -124,6 +126,9 @@ class Collector:
         """Send the next job if one is wanted now; return whether one was accepted."""
         chunk = self._next_chunk()
         if chunk is None or self._patience.monotonic() < self._not_before:
+            return False
+        if not self._may_send:
+            self._stop = "more jobs are needed than those that were pending: make the same call"
             return False
         most = self._most_jobs()
         if self._ledger.num_sent() >= most:

@@ -195,7 +195,10 @@ class JobLedger:
 
     def keep_answer(self, entry: Entry, answer: Any) -> None:
         """Put an answer that was refused on the disk, as it was received."""
-        text = json.dumps(answer, default=str)
+        try:
+            text = json.dumps(answer, default=str)
+        except (ValueError, RecursionError):
+            text = json.dumps({"left_out": "not JSON"})
         _write_whole(self.folder / PARTS / f"{entry.name}.json", text.encode())
 
     def counts(self, entry: Entry) -> np.ndarray | None:
@@ -229,6 +232,14 @@ class JobLedger:
                 os.fsync(file.fileno())
         for line in lines:
             self._apply(line)
+        known = {entry.name for entry in self.entries}
+        for part in sorted((self.folder / PARTS).glob("[0-9]*.npy")):
+            if part.stem not in known:
+                # A new entry would take its number, and its shots would be gone.
+                raise ProcessorError(
+                    f"{path} is damaged: it knows nothing of the shots in {PARTS}/{part.name}, so "
+                    "nothing is sent; restore the file"
+                )
 
     def _append(self, event: dict[str, Any]) -> None:
         line = json.dumps(event, allow_nan=False).encode() + b"\n"

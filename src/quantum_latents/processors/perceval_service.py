@@ -15,12 +15,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from quantum_latents.processors.perceval_account import is_this_machine
 from quantum_latents.processors.perceval_faults import Answered, Refused, ask, plain
 from quantum_latents.processors.processor import ProcessorError, RetryLater
+from quantum_latents.processors.rest import MOST_BYTES
 
 __all__ = ["Platform", "Provider", "Service"]
 
@@ -180,9 +182,7 @@ class Service:
 
     def _new_handler(self) -> Any:
         if self.provider == "scaleway":
-            from perceval.providers.scaleway.scaleway_rpc_handler import RPCHandler
-
-            return RPCHandler(
+            return _scaleway_handler(self._seconds)(
                 project_id=str(self._project_id),
                 secret_key=self.token,
                 url=self._url,
@@ -239,18 +239,15 @@ def _quandela_handler() -> type[Any]:
             return self._answer("POST", endpoint, payload)
 
         def _answer(self, method: str, endpoint: str, payload: dict | None) -> Any:
-            with requests.Session() as session:
-                # No proxy lies between this machine and itself.
-                session.trust_env = not is_this_machine(urlsplit(endpoint).hostname or "")
-                response = session.request(
-                    method,
-                    endpoint,
-                    json=payload,
-                    auth=self._authorise,
-                    timeout=self.request_timeout,
-                    proxies=self.proxies,
-                    allow_redirects=False,
-                )
+            response = _exchange(
+                method,
+                endpoint,
+                json=payload,
+                auth=self._authorise,
+                timeout=self.request_timeout,
+                proxies=self.proxies,
+                allow_redirects=False,
+            )
             if response.status_code != 200:
                 raise requests.HTTPError(f"HTTP {response.status_code}", response=response)
             return response.json()
@@ -261,6 +258,73 @@ def _quandela_handler() -> type[Any]:
             return request
 
     return Handler
+
+
+def _scaleway_handler(seconds: float) -> type[Any]:
+    """Return perceval's handler of Scaleway, whose methods ask through `_Requests`.
+
+    perceval lets requests follow redirects, and requests hands on Scaleway's header of the token
+    to wherever they lead.
+    """
+    from perceval.providers.scaleway import scaleway_rpc_handler as module
+
+    names = {**vars(module), "requests": _Requests(seconds)}
+    methods = {
+        name: FunctionType(made.__code__, names, name, made.__defaults__, made.__closure__)
+        for name, made in vars(module.RPCHandler).items()
+        if isinstance(made, FunctionType)
+    }
+    return type("RPCHandler", (module.RPCHandler,), methods)
+
+
+class _Requests:
+    """In the place of requests: a request with headers, which hold the token, stays where it is."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def get(self, url: str, **options: Any) -> Any:
+        return self._answer("GET", url, options)
+
+    def post(self, url: str, **options: Any) -> Any:
+        return self._answer("POST", url, options)
+
+    def _answer(self, method: str, url: str, options: dict[str, Any]) -> Any:
+        import requests
+
+        bare = not options.get("headers")  # stored results, at an address of the service's choice
+        response = _exchange(
+            method,
+            url,
+            auth=lambda request: request,  # no .netrc
+            timeout=self._seconds,
+            allow_redirects=bare,
+            **options,
+        )
+        if 300 <= response.status_code < 400:
+            raise requests.HTTPError(f"HTTP {response.status_code}", response=response)
+        return response
+
+
+def _exchange(method: str, url: str, **options: Any) -> Any:
+    """Return the answer of one request, its body read if it is not too large."""
+    import requests
+
+    with requests.Session() as session:
+        # No proxy lies between this machine and itself.
+        session.trust_env = not is_this_machine(urlsplit(url).hostname or "")
+        response = session.request(method, url, stream=True, **options)
+        with response:
+            parts, size = [], 0
+            for part in response.iter_content(65536):
+                size += len(part)
+                if size > MOST_BYTES:
+                    raise requests.exceptions.ContentDecodingError(
+                        f"the answer is larger than {MOST_BYTES // 2**20} MiB, and was not read"
+                    )
+                parts.append(part)
+            response._content = b"".join(parts)  # where requests itself keeps a body
+    return response
 
 
 def _platform(details: Any, specs: Any, token: str) -> Platform:

@@ -11,6 +11,7 @@ import email.utils
 import ipaddress
 import json
 import re
+import ssl
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,9 @@ from urllib.parse import urlsplit
 
 from quantum_latents.processors.processor import ProcessorError, RetryLater
 
-__all__ = ["Answer", "RestService", "Unanswered", "one_line"]
+__all__ = ["MOST_BYTES", "Answer", "RestService", "Unanswered", "one_line"]
 
-_MOST_BYTES = 64 * 2**20
+MOST_BYTES = 64 * 2**20
 """Largest answer that is read: a job of 100,000 shots in 500 modes."""
 
 _LONGEST_ANSWER = 600.0
@@ -31,6 +32,10 @@ _CONNECT_SECONDS = 10.0
 
 class Unanswered(Exception):
     """A request was sent, and no whole answer came back."""
+
+
+class _TooLarge(ProcessorError):
+    """An answer that was not read to its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +88,9 @@ class RestService:
     def __repr__(self) -> str:
         return f"RestService({self.address!r})"
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a connection to a service holds a token, and is not to be written down")
+
     @property
     def has_token(self) -> bool:
         """Whether there is a token to send."""
@@ -113,7 +121,10 @@ class RestService:
         """
         with self._requests.Session() as session:
             session.trust_env = self._polling.trust_env
-            return self._exchange(session, "POST", path, body, read_seconds)
+            try:
+                return self._exchange(session, "POST", path, body, read_seconds)
+            except _TooLarge as error:
+                raise Unanswered(str(error)) from None  # what was posted has arrived
 
     def refusal(self, answer: Answer, what: str) -> ProcessorError:
         """Return the error of an answer that is not the wanted one, ready to be raised."""
@@ -197,9 +208,9 @@ class RestService:
         parts, size = [], 0
         for part in response.iter_content(65536):
             size += len(part)
-            if size > _MOST_BYTES:
-                raise ProcessorError(
-                    f"{self.name}'s answer is larger than {_MOST_BYTES // 2**20} MiB; it was "
+            if size > MOST_BYTES:
+                raise _TooLarge(
+                    f"{self.name}'s answer is larger than {MOST_BYTES // 2**20} MiB; it was "
                     "not read: ask for fewer shots a job"
                 )
             if time.monotonic() > deadline:
@@ -218,8 +229,7 @@ class RestService:
             return None
 
     def _unsafe(self, error: Exception) -> Exception:
-        said = str(error).lower()
-        if "certificate" in said or "hostname" in said:
+        if _caused_by(error, ssl.SSLCertVerificationError):
             return ProcessorError(
                 f"the certificate of {self.address} is not trusted, so nothing was sent: set "
                 "REQUESTS_CA_BUNDLE to the service's own authority if it has one"
@@ -295,6 +305,11 @@ def _never_connected(error: BaseException) -> bool:
     """Whether the connection failed before anything could be sent."""
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+    return _caused_by(error, NewConnectionError, ConnectTimeoutError)
+
+
+def _caused_by(error: BaseException, *kinds: type[BaseException]) -> bool:
+    """Whether an error is, or wraps, one of some kinds, however deep."""
     seen: set[int] = set()
     left: list[object] = [error]
     while left:
@@ -302,7 +317,7 @@ def _never_connected(error: BaseException) -> bool:
         if not isinstance(part, BaseException) or id(part) in seen:
             continue
         seen.add(id(part))
-        if isinstance(part, NewConnectionError | ConnectTimeoutError):
+        if isinstance(part, kinds):
             return True
         left += [*part.args, getattr(part, "reason", None)]
     return False
