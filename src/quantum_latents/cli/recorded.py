@@ -127,7 +127,8 @@ def _import(command: Import, arguments: Sequence[str]) -> int:
     if command.interferometer is not None:
         device, occupation = device_of(command, command.interferometer)
         known = {"interferometer": device.recipe, "occupation": list(occupation)}
-        known |= {"postselection": selection_of(command.postselect) or None}
+        if command.postselect is not None:  # else nobody said that every shot was kept
+            known["postselection"] = selection_of(command.postselect)
     elif command.postselect is not None or any(
         value is not None for value in (command.photons, command.input, command.fill)
     ):
