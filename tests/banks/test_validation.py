@@ -74,10 +74,14 @@ def test_a_device_bank_is_compared_with_its_simulated_twin(tmp_path):
     said = provenance(
         photon_numbers={str(k): int(shots) for k, shots in enumerate(histogram)},
         num_discarded=int(histogram[:2].sum()),
+        sessions=[{"certificate": {"version": 1}}, {"certificate": {"version": 2}, "status": "up"}],
     )
     found = validate_bank(import_bank(kept, tmp_path / "bank", said))
     assert found.validation.verdict == "consistent"
     assert found.notes == ()
+    # What the device said of itself last stands on the page, too.
+    assert found.bank["certificate"] == {"version": 2}
+    assert found.bank["status"] == "up"
     transmission = found.validation.finding("transmission")
     assert transmission.num_shots == 6000
     assert transmission.interval[0] < 0.5 < transmission.interval[1]

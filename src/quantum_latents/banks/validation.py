@@ -25,7 +25,7 @@ __all__ = ["BankValidation", "promise_of", "validate_bank"]
 SCHEMA = 1
 """Of the JSON that `BankValidation.to_json` writes."""
 
-_TOLD = ("processor", "num_discarded", "software", "certificate", "calibration")
+_TOLD = ("processor", "num_discarded", "software", "certificate", "calibration", "status")
 """Fields of a processor's provenance that the page repeats."""
 
 
@@ -243,7 +243,11 @@ def _told(bank: SampleBank) -> dict[str, Any]:
         if manifest.get(name) is not None:
             told[name] = manifest[name]
     provenance = manifest.get("provenance") or {}
-    told |= {name: provenance[name] for name in _TOLD if provenance.get(name) is not None}
+    sessions = provenance.get("sessions")
+    # What a processor said of itself at the last call; what the bank says of it goes first.
+    last = sessions[-1] if isinstance(sessions, list) and sessions else {}
+    said = {**last, **provenance} if isinstance(last, Mapping) else provenance
+    told |= {name: said[name] for name in _TOLD if said.get(name) is not None}
     jobs = provenance.get("jobs")
     if isinstance(jobs, list):
         told["num_jobs"] = len(jobs)
