@@ -51,7 +51,7 @@ def save(folder, name, smiles):
         stream_.write("# written by hand\n\nSMILES name\n")
         stream_.writelines(f"{text}\tmolecule {k}\n" for k, text in enumerate(smiles))
     content = stream_.getvalue().encode()
-    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
     return path
 
 
@@ -302,8 +302,12 @@ def test_progress_is_told(tmp_path):
         ("x.csv", b"id,x,smiles\n1,2,C\n1\n", "a row ends before its column"),
         ("x.csv", b'id,smiles\n1,"C\n', "cannot be read as a table"),
         ("x.csv.gz", b"id,smiles\n1,C\n", "not compressed by gzip"),
-        ("x.csv.gz", gzip.compress(b"smiles\n" + b"CO\n" * 999)[:-9], "damaged, cut short"),
-        ("x.csv", gzip.compress(b"smiles\nC\n"), "must end in .gz"),
+        (
+            "x.csv.gz",
+            gzip.compress(b"smiles\n" + b"CO\n" * 999, mtime=0)[:-9],
+            "damaged, cut short",
+        ),
+        ("x.csv", gzip.compress(b"smiles\nC\n", mtime=0), "must end in .gz"),
         ("x.smi", b"[NH4+]\nC.C\n", "none of 2 molecules is left"),
         ("x.tar.bz2", b"no archive", "damaged, cut short or not QM9's archive"),
         ("x.tar.bz2", bz2.compress(b""), "QM9's archive"),

@@ -14,7 +14,6 @@ from quantum_latents.circuits import time_bin
 from quantum_latents.processors import OrcaProcessor, Order, Patience
 from quantum_latents.random import stream
 
-URL, FOLDER = sys.argv[1:]
 PATIENCE = Patience(poll_first=0.001, poll_most=0.004, retry_first=0.001)
 
 
@@ -29,7 +28,7 @@ def order():
     )
 
 
-def main():
+def main(url, folder):
     print("ready", flush=True)
     for line in sys.stdin:
         pid = os.fork()
@@ -37,7 +36,7 @@ def main():
             code = 1
             try:
                 collect_bank(
-                    OrcaProcessor(URL), order(), FOLDER, patience=PATIENCE, resend="yes" in line
+                    OrcaProcessor(url), order(), folder, patience=PATIENCE, resend="yes" in line
                 )
                 code = 0
             except KeyboardInterrupt:
@@ -49,4 +48,5 @@ def main():
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main(*sys.argv[1:])
