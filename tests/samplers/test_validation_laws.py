@@ -117,7 +117,7 @@ def test_bins_given_the_total_are_those_of_the_enumerated_law(noise, modes):
 def test_likelihoods_of_shots_are_those_of_the_enumerated_law(occupation, row, x):
     promise = Promise(interferometer=DEVICE, occupation=occupation)
     law = noisy_law(DEVICE, occupation, Noise(interference=x, input_transmission=0.6))
-    for k in (1, 2, 3):
+    for k in (0, 1, 2, 3):
         outcomes, p = given(law, k)
         found = log_likelihoods(promise, outcomes.astype(np.uint8))[row]
         assert np.allclose(np.exp(found), p, atol=1e-12)

@@ -322,6 +322,13 @@ def test_few_shots_leave_most_open_with_a_reason():
     assert all(one.reason for one in left_open)
 
 
+def test_shots_without_a_photon_leave_the_likelihood_decided():
+    noise = Noise(input_transmission=0.5)
+    counts = drawn(noise, 4000)
+    assert (counts.sum(axis=1) == 0).any()
+    assert validate_counts(counts, promised(noise)).finding("bayesian").verdict == "consistent"
+
+
 def test_without_a_promise_the_order_alone_is_tested():
     found = validate_counts(drawn(Noise(), 2000), None)
     decided = {one.name for one in found.findings if one.verdict != "undetermined"}

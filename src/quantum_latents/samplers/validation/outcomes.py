@@ -124,8 +124,8 @@ def log_likelihoods(promise: Promise, counts: np.ndarray) -> np.ndarray:
     >>> from quantum_latents.circuits import from_unitary
     >>> splitter = from_unitary(np.array([[1, 1], [1, -1]]) / np.sqrt(2))
     >>> promise = Promise(interferometer=splitter, occupation=(1, 1))
-    >>> np.exp(log_likelihoods(promise, np.array([[2, 0], [1, 0]]))).round(9).tolist()
-    [[0.5, 0.5], [0.25, 0.5]]
+    >>> np.exp(log_likelihoods(promise, np.array([[2, 0], [1, 0], [0, 0]]))).round(9).tolist()
+    [[0.5, 0.5, 1.0], [0.25, 0.5, 1.0]]
     """
     columns = input_columns(promise.occupation)
     U = np.ascontiguousarray(promise.interferometer.unitary)
@@ -135,8 +135,9 @@ def log_likelihoods(promise: Promise, counts: np.ndarray) -> np.ndarray:
     for place, s in enumerate(rows):
         k = int(s.sum())
         if k not in subsets:
-            chosen = np.array(list(itertools.combinations(columns.tolist(), k)), dtype=np.int64)
-            chosen, weights = np.unique(chosen.reshape(-1, k), axis=0, return_counts=True)
+            sets = list(itertools.combinations(columns.tolist(), k))  # of no photon: one, empty
+            chosen = np.array(sets, dtype=np.int64).reshape(len(sets), k)
+            chosen, weights = np.unique(chosen, axis=0, return_counts=True)
             norms = [math.prod(map(math.factorial, np.bincount(one).tolist())) for one in chosen]
             subsets[k] = chosen, np.stack([weights / np.array(norms), weights]) / weights.sum()
         chosen, weights = subsets[k]
