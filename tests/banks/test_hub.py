@@ -231,6 +231,7 @@ def test_what_the_hub_refuses_is_one_line(hub, repository, tmp_path):
         ("photons/none", None, ValueError, "there is no dataset photons/none on the hub"),
         (NAME, "absent", ValueError, "no such revision"),
         ("a//b", None, ValueError, "no repository, OWNER/NAME"),
+        ("photons", None, ValueError, "no repository, OWNER/NAME"),
     ):
         with pytest.raises(error, match=said) as caught:
             load_bank_from_hub(name, tmp_path / "again", revision=revision, token=TOKEN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -164,6 +165,7 @@ def test_max_jobs_ends_a_call_and_the_next_goes_on(orca_server, capsys):
         assert "1 jobs are sent, the most that may be" in said
         assert "the same call goes on" in said
         assert main(call) == 0
+        assert re.search(r"at least \d+ more jobs .* at most \d+ more", capsys.readouterr().err)
         assert len(server.chunks) == len(set(server.chunks))
 
 

@@ -315,6 +315,8 @@ def _huggingface_hub() -> ModuleType:
 def _in_one_line(hub: ModuleType, repo_id: str) -> Iterator[None]:
     """Say in one line what the hub's client says in many."""
     errors = hub.errors
+    if repo_id.count("/") != 1:  # the client takes a bare name, and asks the network for it
+        raise ValueError(f"{repo_id!r} is no repository, OWNER/NAME")
     try:
         yield
     except errors.HFValidationError as error:

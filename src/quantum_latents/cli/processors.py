@@ -215,9 +215,10 @@ def _asking(command: Sample, processor: Processor, show: ShotsLine) -> Callable[
 
 def _estimate_lines(estimate: Estimate, name: str) -> list[str]:
     time = "time not known" if estimate.seconds is None else f"about {duration(estimate.seconds)}"
+    more = "more " if estimate.num_jobs_sent else ""
     lines = [
-        f"{name}: at least {estimate.least_jobs:,} jobs of {estimate.shots_per_job:,} shots, "
-        f"{time} without the queue; at most {estimate.most_jobs:,} jobs (--max-jobs)"
+        f"{name}: at least {estimate.least_jobs:,} {more}jobs of {estimate.shots_per_job:,} shots, "
+        f"{time} without the queue; at most {estimate.most_jobs:,} {more}jobs (--max-jobs)"
     ]
     if estimate.num_jobs_sent:
         lines.append(f"{estimate.num_jobs_sent:,} sent before, {estimate.num_jobs_pending} pending")
