@@ -95,7 +95,7 @@ CHANGED = {
     "hidden": (8, 9), "initialisation": "orthogonal", "num_steps": 11, "batch_size": 5,
     "critic_steps": 4, "gradient_penalty": 9.0, "learning_rate": 4e-4, "alpha": 0.9,
     "epsilon": 1e-7, "precision": "float64", "divergence_threshold": 1e7, "averaging": 0.9,
-    "decay": 0.5,
+    "decay": 0.5, "milestones": (0.5,),
     "model.generator.reinject_latent": True, "model.generator.non_decreasing": True,
     "num_samples": 99, "seed": 1,
 }  # fmt: skip
@@ -234,7 +234,7 @@ def test_what_is_wrong_is_named_with_its_path(path, value, said):
 
 def test_what_is_missing_is_named_with_its_path():
     for name, _ in _leaves(RUN):
-        if name.endswith((".gain", ".averaging", ".decay")):  # left out at their defaults
+        if name.endswith((".gain", ".averaging", ".decay", ".milestones")):  # left out if default
             continue
         content = copy.deepcopy(RUN.to_json())
         *parents, last = name.split(".")

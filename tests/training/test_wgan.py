@@ -334,7 +334,7 @@ def test_with_numba_neither_stack_nor_threads_change_a_bit(optimiser, model):
         stacked = GANStack([member(seed) for seed in (4, 7, 9, 11)], model, training)
     finally:
         torch.set_num_threads(1)
-    assert len(stacked._kernel._workplaces) == 3
+    assert len(stacked._kernel._train_run) == 3
     trained(stacked)
     assert torch.equal(stacked.losses[:, 1], alone.losses[:, 0])
     for name, view in alone.generator.views(alone.generator.flat).items():
