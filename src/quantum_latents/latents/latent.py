@@ -115,6 +115,26 @@ class Latent:
             )
         return self._to_z(self._bank[self._bank_size : self._bank_size + num_samples])
 
+    def to_raw(self, z: np.ndarray) -> np.ndarray:
+        """Return the raw draws r, float64 (N, d_z), whose z these are: the scaling undone.
+
+        >>> from quantum_latents.latents import BernoulliSource
+        >>> from quantum_latents.random import stream
+        >>> Latent(BernoulliSource(2), "centred", stream(0, "")).to_raw(np.array([[-0.5, 0.5]]))
+        array([[0., 1.]])
+        """
+        return np.asarray(z, np.float64) * self.scale + self.shift
+
+    @property
+    def shift(self) -> np.ndarray:
+        """Where r = z scale + shift puts z = 0: float64 (d_z,)."""
+        return self._shift.cpu().double().numpy()
+
+    @property
+    def scale(self) -> np.ndarray:
+        """How far z moves a raw draw, r = z scale + shift: float64 (d_z,)."""
+        return self._scale.cpu().double().numpy()
+
     def _to_z(self, raw: Tensor) -> Tensor:
         # Never in place: raw may be a view of the bank.
         return (raw.to(self.device).float() - self._shift) / self._scale

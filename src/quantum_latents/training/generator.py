@@ -36,6 +36,8 @@ class TrainedGenerator:
     Attributes:
         spec: of the run that trained it.
         layout: of the graphs that it makes; None if it makes vectors.
+        module: the network, a stack of one, from z to model units.
+        offset, scale: float64 (d_x,), from model units to data units.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class TrainedGenerator:
     ) -> None:
         self.spec = spec
         self.layout = _layout_of(spec)
-        self._module, self._offset, self._scale = module, offset, scale
+        self.module, self.offset, self.scale = module, offset, scale
 
     @torch.no_grad()
     def generate(self, z: Tensor | np.ndarray) -> np.ndarray:
@@ -58,11 +60,11 @@ class TrainedGenerator:
                 f"this generator takes z of shape (N, {self.spec.latent.dim}), "
                 f"not {tuple(latents.shape)}"
             )
-        parts = [self._module(part[None])[0].double().numpy() for part in latents.split(_BATCH)]
+        parts = [self.module(part[None])[0].double().numpy() for part in latents.split(_BATCH)]
         made = np.concatenate(parts)
         if self.layout is not None:
             return self.layout.to_codes(made)
-        return (made * self._scale + self._offset).astype(np.float32)
+        return (made * self.scale + self.offset).astype(np.float32)
 
 
 def load_generator(folder: str | os.PathLike[str]) -> TrainedGenerator:

@@ -1,0 +1,248 @@
+"""A generator as the affine maps and slopes that it is made of.
+
+Notation: maps l = 1..L+1 with widths d_0 = d_z, ..., d_{L+1} = d_x. For a latent z (d_z,)
+
+    p_l = W_l a_{l-1} + V_l z + b_l,    a_0 = z,    a_l = phi_l(p_l),    g(z) = a_{L+1},
+
+V_l the optional re-injection of z, and phi_l(p) = p where p > 0 and s_l p elsewhere: s = 0 is
+ReLU, 0 < s < 1 LeakyReLU, s = 1 no activation. Rows of an array are samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+
+from quantum_latents.models import StackedMLP
+from quantum_latents.training import TrainedGenerator
+
+__all__ = ["Affine", "Generator", "Network", "read_network"]
+
+Generator: TypeAlias = "Network | TrainedGenerator | nn.Module"
+"""What `read_network` reads."""
+
+Decoding = Literal["none", "argmax", "softmax"]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """One affine map and the activation after it.
+
+    Attributes:
+        weight: W, float64 (d_l, d_{l-1}).
+        bias: b, float64 (d_l,).
+        injection: V, float64 (d_l, d_z), or None.
+        slope: s of the activation; 1 for none.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    injection: np.ndarray | None = None
+    slope: float = 1.0
+
+    @property
+    def joint(self) -> np.ndarray:
+        """[W V] (d_l, d_{l-1} + d_z): what acts on (a_{l-1}, z); W alone without re-injection."""
+        if self.injection is None:
+            return self.weight
+        return np.hstack([self.weight, self.injection])
+
+
+@dataclass(frozen=True)
+class Network:
+    """A piecewise linear generator.
+
+    Attributes:
+        layers: its affine maps, first to last.
+        decoding: what becomes of its output: nothing, `softmax` or `argmax` of groups of logits.
+
+    >>> network = Network((Affine(np.eye(2), np.zeros(2), slope=0.1),))
+    >>> network(np.array([[1.0, -1.0]]))
+    array([[ 1. , -0.1]])
+    """
+
+    layers: tuple[Affine, ...]
+    decoding: Decoding = "none"
+
+    def __post_init__(self):
+        if not self.layers:
+            raise ValueError("a generator has at least one affine map")
+        for place, layer in enumerate(self.layers, start=1):
+            for name in ("weight", "bias", "injection"):
+                value = getattr(layer, name)
+                if value is not None and not np.isfinite(value).all():
+                    raise ValueError(f"layer {place}: its {name} holds numbers that are not finite")
+
+    @property
+    def latent_dim(self) -> int:
+        """d_z."""
+        return self.layers[0].weight.shape[1]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """(d_0, ..., d_{L+1})."""
+        return (self.latent_dim, *(len(layer.weight) for layer in self.layers))
+
+    @property
+    def features(self) -> Network | None:
+        """The network without its last map, the head; None if that is all it has."""
+        return Network(self.layers[:-1]) if len(self.layers) > 1 else None
+
+    def activations(self, z: np.ndarray) -> list[np.ndarray]:
+        """Return [a_0, ..., a_{L+1}], each (N, d_l), of z (N, d_z), in z's own precision."""
+        activations = [np.asarray(z)]
+        for layer in self.layers:
+            p = activations[-1] @ layer.weight.T.astype(z.dtype) + layer.bias.astype(z.dtype)
+            if layer.injection is not None:
+                p += z @ layer.injection.T.astype(z.dtype)
+            if layer.slope != 1:
+                p = np.where(p > 0, p, p.dtype.type(layer.slope) * p)
+            activations.append(p)
+        return activations
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        """Return g(z) (N, d_x), before any decoding, of z (N, d_z), in z's own precision.
+
+        Raises:
+            ValueError: z has another width.
+        """
+        if np.ndim(z) != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"this generator takes z of shape (N, {self.latent_dim}), not {np.shape(z)}"
+            )
+        return self.activations(z)[-1]
+
+    def jacobians(self, z: np.ndarray) -> np.ndarray:
+        """Return dg/dz (N, d_x, d_z) at z (N, d_z), in float64.
+
+        On the boundary of two linear pieces it is that of the piece where p <= 0.
+        """
+        z = np.asarray(z, np.float64)
+        jacobian = np.broadcast_to(np.eye(self.latent_dim), (len(z), *[self.latent_dim] * 2))
+        for layer, a in zip(self.layers, self.activations(z)[1:], strict=True):
+            jacobian = layer.weight @ jacobian
+            if layer.injection is not None:
+                jacobian = jacobian + layer.injection
+            if layer.slope != 1:
+                jacobian = jacobian * np.where(a > 0, 1.0, layer.slope)[:, :, None]
+        return jacobian
+
+
+def read_network(generator: Generator) -> Network:
+    """Read a generator's affine maps.
+
+    Args:
+        generator: a trained generator of ours (in data units; of molecules its logits, which are
+            then decoded by argmax); a `StackedMLP` of one run or what its `extract` returns; or
+            `torch.nn.Sequential` of Linear, LeakyReLU, ReLU, Identity, Flatten and, at the end,
+            Softmax.
+
+    Raises:
+        TypeError: it holds anything else, named: nothing is known of its inverse.
+        ValueError: a stack of several runs, or weights that are not finite.
+
+    >>> read_network(nn.Sequential(nn.Linear(4, 8), nn.LeakyReLU(0.2), nn.Linear(8, 8))).widths
+    (4, 8, 8)
+    """
+    if isinstance(generator, Network):
+        return generator
+    if isinstance(generator, TrainedGenerator):
+        return _of_trained(generator)
+    if isinstance(generator, StackedMLP):
+        if generator.stack != 1:
+            raise ValueError(
+                f"a stack of {generator.stack} runs is not one generator: give stack.extract(run)"
+            )
+        return _of_stacked(generator)
+    if isinstance(generator, nn.Sequential):
+        return _of_sequential(generator)
+    if hasattr(generator, "layers") and hasattr(generator, "injections"):
+        return _of_plain(generator)
+    raise TypeError(
+        f"cannot read the affine maps of a {type(generator).__name__}: give a generator of ours, "
+        "or torch.nn.Sequential of Linear, LeakyReLU and ReLU"
+    )
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().double().numpy()
+
+
+def _of_stacked(module: StackedMLP) -> Network:
+    views = module.views(module.flat.detach())
+    layers = []
+    for place in range(1, module.num_layers + 1):
+        injection = views.get(f"injection{place}")
+        layers.append(
+            Affine(
+                _array(views[f"weight{place}"][0]),
+                _array(views[f"bias{place}"][0, 0]),
+                None if injection is None else _array(injection[0]),
+                module.negative_slope if place < module.num_layers else 1.0,
+            )
+        )
+    return Network(tuple(layers))
+
+
+def _of_trained(generator: TrainedGenerator) -> Network:
+    network = _of_stacked(generator.module)
+    if generator.layout is not None:
+        return Network(network.layers, "argmax")
+    head = network.layers[-1]
+    scaled = Affine(
+        generator.scale[:, None] * head.weight,
+        generator.scale * head.bias + generator.offset,
+        None if head.injection is None else generator.scale[:, None] * head.injection,
+    )
+    return Network((*network.layers[:-1], scaled))
+
+
+def _of_plain(module: nn.Module) -> Network:
+    linears: list[nn.Linear] = list(module.layers)  # type: ignore[arg-type]
+    injections: dict[str, nn.Linear] = dict(module.injections.items())  # type: ignore[operator,union-attr]
+    layers = []
+    for place, linear in enumerate(linears, start=1):
+        injection = injections.get(str(place))
+        layers.append(
+            Affine(
+                _array(linear.weight),
+                _array(linear.bias),
+                None if injection is None else _array(injection.weight),
+                float(module.negative_slope) if place < len(linears) else 1.0,  # type: ignore[arg-type]
+            )
+        )
+    return Network(tuple(layers))
+
+
+def _of_sequential(module: nn.Sequential) -> Network:
+    layers: list[Affine] = []
+    decoding: Decoding = "none"
+    for name, part in module.named_children():
+        where = f"{type(part).__name__} ({name})"
+        if isinstance(part, nn.Identity | nn.Flatten):
+            continue
+        if decoding != "none":
+            raise TypeError(f"{where} stands after a softmax: it must be the last part")
+        if isinstance(part, nn.Linear):
+            bias = np.zeros(part.out_features) if part.bias is None else _array(part.bias)
+            layers.append(Affine(_array(part.weight), bias))
+        elif isinstance(part, nn.LeakyReLU | nn.ReLU):
+            slope = part.negative_slope if isinstance(part, nn.LeakyReLU) else 0.0
+            if not layers or layers[-1].slope != 1:
+                raise TypeError(f"{where} does not follow a Linear")
+            if not 0 <= slope <= 1:
+                raise TypeError(f"{where} has a slope of {slope}, and slopes in [0, 1] are read")
+            last = layers[-1]
+            layers[-1] = Affine(last.weight, last.bias, slope=slope)
+        elif isinstance(part, nn.Softmax):
+            decoding = "softmax"
+        else:
+            raise TypeError(
+                f"cannot read {where}: Linear, LeakyReLU, ReLU, Identity, Flatten and a last "
+                "Softmax are"
+            )
+    return Network(tuple(layers), decoding)
