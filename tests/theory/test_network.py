@@ -82,6 +82,9 @@ def test_jacobians_are_those_of_autograd(stacked, latents, reinject):
             torch.from_numpy(z[row])
         )
         np.testing.assert_allclose(jacobians[row], expected.detach().numpy(), rtol=1e-10)
+    v = latents(200, 5, 1)
+    pulled = read_network(module).pulled(z, v)
+    np.testing.assert_allclose(pulled, np.einsum("nxz,nx->nz", jacobians, v), rtol=1e-9)
 
 
 def test_features_are_what_the_head_sees(stacked, latents):

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 import tyro
 
-from quantum_latents.cli import bench, processors, recorded, rows, run, sample, validate
+from quantum_latents.cli import bench, certify, processors, recorded, rows, run, sample, validate
 
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, tuple[type, Callable[[Any, Sequence[str]], int]]] = {
     **run.COMMANDS,
     **rows.COMMANDS,
+    **certify.COMMANDS,
     **sample.COMMANDS,
     **processors.COMMANDS,
     **recorded.COMMANDS,

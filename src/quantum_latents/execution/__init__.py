@@ -1,5 +1,6 @@
 """Execution: a study's runs mapped over processes, with nothing lost on the way."""
 
+from quantum_latents.execution.certify import RunCertificate, certify_runs, runs_of
 from quantum_latents.execution.compare import compare_latents
 from quantum_latents.execution.evaluate import Evaluated, evaluate_study
 from quantum_latents.execution.generate import Generated, find_run, generate_file
@@ -9,11 +10,14 @@ __all__ = [
     "Evaluated",
     "Generated",
     "Progress",
+    "RunCertificate",
     "StudyError",
+    "certify_runs",
     "compare_latents",
     "default_cache",
     "evaluate_study",
     "find_run",
     "generate_file",
     "run_study",
+    "runs_of",
 ]

@@ -1,6 +1,11 @@
 """Rows of finished runs, and honest paired statistics made from them alone."""
 
 from quantum_latents.results.budget import BudgetCurve, budget_curve
+from quantum_latents.results.certificates import (
+    CERTIFICATES,
+    read_certificates,
+    write_certificates,
+)
 from quantum_latents.results.doses import MIN_DOSES, DoseResponse, dose_response
 from quantum_latents.results.power import (
     SeedsNeeded,
@@ -47,6 +52,7 @@ from quantum_latents.results.study import STUDY_SCHEMA, check_study, in_groups, 
 from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT, Verdict, family, verdict
 
 __all__ = [
+    "CERTIFICATES",
     "MIN_DOSES",
     "MIN_PAIRS_INTERVAL",
     "MIN_SEEDS_VERDICT",
@@ -83,6 +89,7 @@ __all__ = [
     "ordered",
     "paired_comparison",
     "power",
+    "read_certificates",
     "read_rows",
     "read_study",
     "seeds_for_effect",
@@ -93,4 +100,5 @@ __all__ = [
     "typical_values",
     "values_by_seed",
     "verdict",
+    "write_certificates",
 ]

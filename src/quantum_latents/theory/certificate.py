@@ -179,7 +179,8 @@ def _certify(
     route = find_route(network, layers)
     decoding = examine_decoding(network)
     local = local_constants(network, z)
-    found = search(network, z, stream)
+    is_decided = route is not None or network.widths[-1] < network.latent_dim
+    found = search(network, z, stream, until_they_meet=not is_decided)
     stretched = max(found.stretched.ratio, float(local.largest.max()))
     shrunk = min(found.shrunk.ratio, float(local.smallest.min()))
     verdict, reason = _verdict(network, layers, route, decoding, local, stretched, shrunk)

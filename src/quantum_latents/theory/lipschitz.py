@@ -155,19 +155,23 @@ class Search(NamedTuple):
     shrunk: Extreme
 
 
-def search(generator: Generator, z: np.ndarray, stream: Stream) -> Search:
+def search(
+    generator: Generator, z: np.ndarray, stream: Stream, *, until_they_meet: bool = True
+) -> Search:
     """Search for pairs of latents that g stretches, and shrinks, most.
 
     Pairs begin at the given latents, along the singular vectors of their Jacobians and towards
     one another, and climb along the gradient of log |g(z) - g(z')| - log |z - z'|, with a step
-    that halves when it fails. Latents that meet are sought by Gauss-Newton steps towards
-    g(z') = g(z), which is piecewise linear and so reached exactly, in a few steps. What is found
-    is a lower bound of Lip(g), and of Lip(g^{-1}); a search proves no upper bound.
+    that halves when it fails. What is found is a lower bound of Lip(g), and of Lip(g^{-1}); a
+    search proves no upper bound.
 
     Args:
         generator: g.
         z: where to begin, (N, d_z); 2 at least.
         stream: names the lengths of the first pairs.
+        until_they_meet: also seek latents that meet, by Gauss-Newton steps towards
+            g(z') = g(z), which is piecewise linear and so reached exactly, in a few steps;
+            pointless where an inverse is certified.
 
     Raises:
         ValueError: fewer than two latents, or of another width.
@@ -178,7 +182,9 @@ def search(generator: Generator, z: np.ndarray, stream: Stream) -> Search:
         raise ValueError(f"z has shape (N, {network.latent_dim}) with N >= 2, not {z.shape}")
     vectors = np.concatenate(
         [
-            np.linalg.svd(network.jacobians(z[start : start + _ROWS]))[2][:, [0, -1]]
+            np.linalg.svd(network.jacobians(z[start : start + _ROWS]), full_matrices=False)[2][
+                :, [0, -1]
+            ]
             for start in range(0, len(z), _ROWS)
         ]
     )
@@ -188,7 +194,7 @@ def search(generator: Generator, z: np.ndarray, stream: Stream) -> Search:
     for sign, vector in ((1, vectors[:, 0]), (-1, vectors[:, 1])):
         pairs = np.stack([z, z + lengths * vector], 1), np.stack([z, np.roll(z, 1, axis=0)], 1)
         climbed = _climb(network, np.concatenate(pairs), sign)
-        if sign == -1:
+        if sign == -1 and until_they_meet:
             climbed = np.concatenate([climbed, _met(network, pairs[1]), _met(network, climbed)])
         ratios = _ratios(network, climbed)
         best = int(np.nanargmax(sign * ratios))
@@ -256,8 +262,5 @@ def _gradient(network: Network, pairs: np.ndarray) -> np.ndarray:
     by_apart = apart / np.maximum((apart**2).sum(1, keepdims=True), 1e-300)
     gradient = np.empty_like(pairs)
     for end, sign in ((0, 1), (1, -1)):
-        for start in range(0, len(pairs), _ROWS):
-            rows = slice(start, start + _ROWS)
-            pulled = np.einsum("nxz,nx->nz", network.jacobians(pairs[rows, end]), by_made[rows])
-            gradient[rows, end] = sign * (pulled - by_apart[rows])
+        gradient[:, end] = sign * (network.pulled(pairs[:, end], by_made) - by_apart)
     return gradient

@@ -131,6 +131,19 @@ class Network:
                 jacobian = jacobian * np.where(a > 0, 1.0, layer.slope)[:, :, None]
         return jacobian
 
+    def pulled(self, z: np.ndarray, cotangents: np.ndarray) -> np.ndarray:
+        """Return J(z)^T v (N, d_z) for cotangents v (N, d_x), without making J; in float64."""
+        z, v = np.asarray(z, np.float64), np.asarray(cotangents, np.float64)
+        by_z = np.zeros_like(z)
+        pairs = zip(self.layers, self.activations(z)[1:], strict=True)
+        for layer, a in reversed(list(pairs)):
+            if layer.slope != 1:
+                v = v * np.where(a > 0, 1.0, layer.slope)
+            if layer.injection is not None:
+                by_z += v @ layer.injection
+            v = v @ layer.weight
+        return v + by_z
+
 
 def read_network(generator: Generator) -> Network:
     """Read a generator's affine maps.
