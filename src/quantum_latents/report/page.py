@@ -20,6 +20,7 @@ import jinja2
 from markupsafe import Markup
 
 from quantum_latents import __version__
+from quantum_latents.report.certificates import certificate_cards
 from quantum_latents.report.needed import NEEDED_FOOTNOTE
 from quantum_latents.report.pictures import Picture, read_pictures
 from quantum_latents.report.tables import (
@@ -39,6 +40,7 @@ from quantum_latents.results import (
     MetricFacts,
     in_groups,
     latents,
+    read_certificates,
     read_rows,
     read_study,
     select,
@@ -174,6 +176,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
         "response_note": RESPONSE_FOOTNOTE,
         "needed_note": NEEDED_FOOTNOTE,
         "curves": _curves(rows, numbers, style),
+        "certificates": certificate_cards(read_certificates(directory)),
         "previews": _previews(rows, numbers, style, directory),
         "diverged": [row for row in written if row["status"] == "diverged"],
         "provenance": _provenance(written, study),

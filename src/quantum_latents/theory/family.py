@@ -114,7 +114,7 @@ def grow(
 
     >>> from quantum_latents.random import stream
     >>> (four,) = grow(FAMILIES[0], [4], stream(0, "family"), num_networks=1)
-    >>> round(four.lipschitz, 6), round(four.inverse_lipschitz, 6)
+    >>> round(four.lipschitz, 3), round(four.inverse_lipschitz, 3)
     (1.0, 25.0)
     """
     if num_networks < 1 or any(size < 1 for size in sizes):
