@@ -1,0 +1,35 @@
+"""How many numbers a sample of a data set has, from its spec."""
+
+from __future__ import annotations
+
+from quantum_latents.data.array import ArraySpec
+from quantum_latents.data.bits import BitsSpec
+from quantum_latents.data.mixture import MixtureSpec
+from quantum_latents.data.photon_counts import PhotonCountsSpec
+from quantum_latents.data.tables import read_table
+
+__all__ = ["VectorSpec", "width_of"]
+
+VectorSpec = MixtureSpec | PhotonCountsSpec | BitsSpec | ArraySpec
+"""A spec of a data set of vectors."""
+
+
+def width_of(spec: VectorSpec) -> int:
+    """Return d_x, the numbers of one sample; a user's file is read for it.
+
+    Raises:
+        TypeError: `spec` is no spec of a data set of vectors.
+
+    >>> width_of(BitsSpec(num_bits=5, num_train=100, num_held_out=50))
+    5
+    """
+    match spec:
+        case MixtureSpec():
+            return 2
+        case PhotonCountsSpec():
+            return spec.num_modes
+        case BitsSpec():
+            return spec.num_bits
+        case ArraySpec():
+            return read_table(spec.path).values.shape[1]
+    raise TypeError(f"{spec!r} is no spec of a data set of vectors")
