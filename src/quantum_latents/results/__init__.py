@@ -1,5 +1,13 @@
 """Rows of finished runs, and honest paired statistics made from them alone."""
 
+from quantum_latents.results.axis import (
+    Arrival,
+    AxisCurve,
+    arrival,
+    arrivals,
+    axis_curve,
+    rows_along,
+)
 from quantum_latents.results.budget import BudgetCurve, budget_curve
 from quantum_latents.results.doses import MIN_DOSES, DoseResponse, dose_response
 from quantum_latents.results.power import (
@@ -52,6 +60,8 @@ __all__ = [
     "MIN_SEEDS_VERDICT",
     "ROW_SCHEMA",
     "STUDY_SCHEMA",
+    "Arrival",
+    "AxisCurve",
     "BudgetCurve",
     "Comparison",
     "DoseResponse",
@@ -60,6 +70,9 @@ __all__ = [
     "RowStore",
     "SeedsNeeded",
     "Verdict",
+    "arrival",
+    "arrivals",
+    "axis_curve",
     "bca_interval",
     "budget_curve",
     "check_study",
@@ -85,6 +98,7 @@ __all__ = [
     "power",
     "read_rows",
     "read_study",
+    "rows_along",
     "seeds_for_effect",
     "seeds_needed",
     "select",
