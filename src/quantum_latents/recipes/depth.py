@@ -35,7 +35,7 @@ _DEPTHS = {"smoke": (1, 2, 4), "quick": (1, 2, 4, 8), "paper": DEPTHS}
 
 _PRESETS = {
     "smoke": ShrunkenGAN(
-        hidden=(64, 64), batch_size=32, num_steps=200, num_seeds=2, num_samples=1000,
+        hidden=(64, 64), batch_size=32, num_steps=300, num_seeds=2, num_samples=1000,
         num_train=20_000, bank_size=20_000,
     ),
     "quick": ShrunkenGAN(

@@ -106,8 +106,9 @@ class Arrival:
 
     @property
     def place_text(self) -> str:
-        """x*, or that there is none."""
-        return self._text(self.place)
+        """x*, or that there is none as far as the study went."""
+        last = f"never within {self.places[-1]:g}"
+        return last if self.place is None else self._text(self.place)
 
     @property
     def interval_text(self) -> str:
