@@ -39,7 +39,7 @@ _PRESETS = {
         num_train=20_000, bank_size=20_000,
     ),
     "quick": ShrunkenGAN(
-        hidden=(64, 64), batch_size=32, num_steps=1500, num_seeds=10, num_samples=2000,
+        hidden=(64, 64), batch_size=32, num_steps=2500, num_seeds=10, num_samples=2000,
         num_train=100_000, bank_size=100_000,
     ),
     "paper": ShrunkenGAN(

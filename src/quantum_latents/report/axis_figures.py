@@ -83,7 +83,7 @@ def axis_figure(
                     [place] * len(values),
                     values,
                     linestyle="none",
-                    markersize=2.4,
+                    markersize=3,
                     markeredgewidth=0,
                     alpha=0.35,
                     zorder=2,

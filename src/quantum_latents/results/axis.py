@@ -34,7 +34,6 @@ from quantum_latents.results.statistics import (
     mean_standard_error,
 )
 from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT
-from quantum_latents.results.wording import number_text
 
 __all__ = ["Arrival", "AxisCurve", "arrival", "arrivals", "axis_curve", "rows_along"]
 
@@ -125,7 +124,7 @@ class Arrival:
             latent: its name.
             label: what is counted along the axis, such as "hidden layers".
         """
-        last = number_text(self.places[-1], 6)
+        last = f"{self.places[-1]:g}"
         if self.code == "too few":
             return (
                 f"Too few seeds to say where {latent} arrives: {len(self.seeds)} of at least "
