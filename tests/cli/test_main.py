@@ -68,6 +68,17 @@ MISTAKES = [
     (["run", "mixture", "--data", "good.npy"], "leave --data out"),
     (["run", "mixture", "--latent-dim", "8,16"], "takes one --latent-dim"),
     (["run", "interference", "--latent-dim", "8"], "belongs to compare"),
+    (["run", "mixture", "--depths", "1,2"], "--depths belongs to depth"),
+    (["run", "depth", "--depths", ""], "hidden layers such as 1,2,4,8, not ''"),
+    (["run", "depth", "--depths", "1,two"], "hidden layers such as 1,2,4,8, not '1,two'"),
+    (["run", "depth", "--depths", "0,2"], "hidden layers such as 1,2,4,8"),
+    (["run", "depth", "--depths", "1,-2"], "hidden layers such as 1,2,4,8"),
+    (["run", "depth", "--depths", "1.5,2"], "hidden layers such as 1,2,4,8"),
+    (["run", "depth", "--depths", "1,2,1"], "named twice"),
+    (["run", "depth", "--depths", "2"], "two numbers of hidden layers or more"),
+    (["run", "depth", "--data", "good.npy"], "depth draws its own data"),
+    (["run", "depth", "--doses", "0,1"], "belongs to interference"),
+    (["run", "depth", "--latents", "quantom"], "did you mean 'quantum'?"),
     (["run", "table1", "--data", "quantum,bits"], "no data set is called 'bits'"),
     (["run", "table1", "--out", "good.npy"], "good.npy"),
     (["table", "absent"], "absent"),
@@ -198,6 +209,24 @@ def test_compare_from_a_file_to_a_page(tmp_path, capsys):
         assert main(spoilt) == 2
         assert said in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "a.npy").exists()
+
+
+def test_a_depth_study_from_the_call_to_the_page(tmp_path, capsys):
+    call = [
+        *("run depth --preset smoke --seeds 1 --num-steps 16 --depths 2,1 --bank 100".split()),
+        *("--latents quantum,gaussian --latent-dim 4 --workers 1 --out deep --json".split()),
+    ]
+    assert main(call) == 0
+    (along,) = json.loads(capsys.readouterr().out)["along"]
+    assert along["curves"]["share_between"]["places"] == [1, 2]
+    assert set(along["arrivals"]) == {"quantum", "gaussian"}
+    assert along["arrivals"]["quantum"]["num_runs"] == [1, 1]
+    study = json.loads((tmp_path / "deep" / "study.json").read_text())
+    assert study["axis"]["of"] == {"depth 1": 1, "depth 2": 2}
+    assert sorted(map(tuple, study["groups"].values())) == [("depth 1",)] * 2 + [("depth 2",)] * 2
+    page = (tmp_path / "deep" / "report.html").read_text()
+    assert '<section id="axis">' in page
+    assert "qlat run depth --preset smoke" in page
 
 
 def test_sample_draws_a_bank_once(tmp_path, capsys):

@@ -69,6 +69,7 @@ def test_the_data_fill_every_mode_and_rarely_leave_the_discs(mixture):
 
     # Between the tails of the round blobs of the two scales, exp(-(0.75 / s)^2 / 2).
     assert np.exp(-0.5 * (0.75 / 0.2) ** 2) < measured("share_outside") < np.exp(-4.5)
+    assert measured("share_between") == 0
     assert measured("mode_coverage") == 1
     assert measured("mode_weight_error") < 0.02
 
@@ -80,3 +81,10 @@ def test_another_number_of_modes():
     distances = np.linalg.norm(data.train[:, None] - data.facts["mode_centres"], axis=2)
     assert np.bincount(distances.argmin(axis=1)).tolist() == pytest.approx([1000] * 3, abs=150)
     assert distances.min(axis=1).max() < 6 * 0.25
+
+
+def test_a_single_mode_has_no_points_between():
+    one = load(MixtureSpec(num_modes=1, num_train=9, num_held_out=9), stream(0), Path("unused"))
+    assert "share_between" not in one.metrics
+    for name in one.metrics:
+        assert np.isfinite(compute(name, one.held_out, one.train, one.facts, stream(0, "metrics")))

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from quantum_latents.metrics import mode_coverage, mode_shares, mode_weight_error, share_outside
+from quantum_latents.metrics import (
+    mode_coverage,
+    mode_shares,
+    mode_weight_error,
+    share_between,
+    share_outside,
+)
 from quantum_latents.random import stream
 
 CENTRES = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
@@ -45,6 +51,35 @@ def test_a_round_blob_leaves_its_disc_with_the_rayleigh_tail():
     tail = np.exp(-4.5)
     error = np.sqrt(tail * (1 - tail) / len(x))
     assert share_outside(x, CENTRES, 0.3) == pytest.approx(tail, abs=5 * error)
+
+
+@given(SAMPLES)
+def test_points_between_agree_with_the_definition_point_by_point(x):
+    distances = [sorted(np.linalg.norm(point - centre) for centre in CENTRES) for point in x]
+    assert share_between(x, CENTRES) == sum(2 * d[0] > d[1] for d in distances) / 7
+    assert share_between(x[::-1], CENTRES[::-1]) == share_between(x, CENTRES)
+
+
+def test_a_straight_way_between_two_modes_is_a_third_between_them():
+    way = np.linspace(CENTRES[0], CENTRES[1], 10_000)
+    assert share_between(way, CENTRES) == pytest.approx(1 / 3, abs=1e-3)
+    # Whatever the unit and wherever it lies.
+    assert share_between(7 * way + 3, 7 * CENTRES + 3) == share_between(way, CENTRES)
+
+
+def test_a_wide_blob_lies_outside_the_discs_but_not_between_the_modes():
+    noise = stream(0, "test").generator().normal(scale=0.8, size=(20_000, 2))
+    wide = np.tile(CENTRES[:2], (10_000, 1)) + noise
+    assert share_outside(wide, CENTRES, 0.25) > 0.6
+    assert share_between(wide, CENTRES) < 1e-3
+    middle = CENTRES[:2].mean(0) + 0.1 * noise
+    assert share_between(middle, CENTRES) == share_outside(middle, CENTRES, 0.25) == 1
+
+
+@pytest.mark.parametrize("centres", [CENTRES[:1], np.zeros((0, 2))])
+def test_one_mode_has_nothing_to_be_between(centres):
+    with pytest.raises(ValueError, match=r"two modes or more|not \(0, 2\)"):
+        share_between(np.zeros((4, 2)), centres)
 
 
 def test_coverage_counts_the_modes_above_the_stated_share():

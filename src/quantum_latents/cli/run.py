@@ -26,6 +26,7 @@ RECIPES = {
     "table2": "Table II of the paper: molecules (--data qm9 or FILE), four latents",
     "hyperparameters": "Appendix H: initialisation and learning rate as factors, on molecules",
     "mixture": "Figure 2 of the paper: seven blobs on a circle, four latents",
+    "depth": "Figure 1 of the paper: how many layers each latent needs to make those blobs",
     "challengers": "the ladder of classical challengers of the quantum latent, on photon counts",
     "interference": "the interference dial: dose and response, from no interference to full",
     "compare": "your own data (--data FILE), four latents",
@@ -48,7 +49,7 @@ class Run:
     """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """table1, table2, hyperparameters, mixture, challengers, interference or compare."""
+    """table1, table2, hyperparameters, mixture, depth, challengers, interference or compare."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -78,6 +79,8 @@ class Run:
     """table2: paper (by default), or tuned: another initialisation, batch and learning rate."""
     doses: str | None = None
     """interference: overlaps of the photons in [0, 1], such as 0,0.5,1 (0,0.25,0.5,0.75,1)."""
+    depths: str | None = None
+    """depth: hidden layers of the generator, such as 1,2,4,8 (1 to 8 in full)."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
     workers: int | None = None
@@ -210,7 +213,7 @@ def _study(command: Run) -> Study:
     if banks:
         settings |= {"bank_folders": banks, "cache": default_cache()}
         settings["bank_size"] = _bank_size(command.bank) if command.bank else None
-    if command.recipe in ("compare", "table1", "mixture", "challengers"):
+    if command.recipe in ("compare", "table1", "mixture", "depth", "challengers"):
         settings["latent_dim"] = dim
     if command.recipe == "compare":
         if command.data is None:
@@ -236,8 +239,13 @@ def _study(command: Run) -> Study:
         study = _molecular(command, dims, settings)
     else:
         if command.data is not None:
-            raise ValueError("mixture draws its own data: leave --data out, or run compare")
-        study = recipes.mixture(command.preset, **settings)
+            raise ValueError(
+                f"{command.recipe} draws its own data: leave --data out, or run compare"
+            )
+        if command.recipe == "depth":
+            study = recipes.depth(command.preset, depths=_depths(command.depths), **settings)
+        else:
+            study = recipes.mixture(command.preset, **settings)
     if command.num_steps is not None:
         study = recipes.with_num_steps(study, command.num_steps)
     if command.curve is not None:
@@ -248,10 +256,13 @@ def _study(command: Run) -> Study:
 
 
 _BELONGS_TO = {
-    "latent_dim": (*("compare", "table1", "mixture", "challengers", "table2", "hyperparameters"),),
+    "latent_dim": (
+        *("compare", "table1", "mixture", "depth", "challengers", "table2", "hyperparameters"),
+    ),
     "interferometer": ("table2", "hyperparameters"),
     "setup": ("table2",),
     "doses": ("interference",),
+    "depths": ("depth",),
 }
 """Options of `qlat run` that only some recipes take."""
 
@@ -288,6 +299,16 @@ def _doses(text: str | None) -> tuple[float, ...]:
     if not all(0 <= dose <= 1 for dose in doses):
         raise ValueError(f"--doses are numbers in [0, 1] such as 0,0.5,1, not {text!r}")
     return doses
+
+
+def _depths(text: str | None) -> tuple[int, ...] | None:
+    """Return numbers of hidden layers from `--depths`; None takes the preset's."""
+    if text is None:
+        return None
+    words = text.split(",")
+    if not all(word.isdecimal() and int(word) >= 1 for word in words):
+        raise ValueError(f"--depths are numbers of hidden layers such as 1,2,4,8, not {text!r}")
+    return tuple(int(word) for word in words)
 
 
 def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:

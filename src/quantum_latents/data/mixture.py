@@ -92,6 +92,7 @@ def load_mixture(spec: MixtureSpec, stream: Stream) -> DataSet:
             "energy_distance",
             "mmd",
             "sliced_wasserstein",
+            *(("share_between",) if spec.num_modes > 1 else ()),
         ),
         facts={
             "mode_centres": _plane(np.full(spec.num_modes, spec.radius), angles),

@@ -183,6 +183,8 @@ def _freeze(study: Study, directory: Path, command: str, commit: str) -> None:
         description["groups"] = {run.digest: list(names) for run, names in of_runs}
     if study.doses:
         description["doses"] = {"label": study.dose_label, "of": dict(study.doses)}
+    if study.axis is not None:
+        description["axis"] = asdict(study.axis)
     if study.paper is not None:
         description["paper"] = {
             "source": study.paper.source,

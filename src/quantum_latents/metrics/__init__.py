@@ -11,6 +11,7 @@ from quantum_latents.metrics.modes import (
     mode_coverage,
     mode_shares,
     mode_weight_error,
+    share_between,
     share_outside,
 )
 from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet, NotDefined
@@ -41,6 +42,7 @@ __all__ = [
     "mode_shares",
     "mode_weight_error",
     "moments",
+    "share_between",
     "share_outside",
     "sliced_wasserstein",
     "total_photon_error",

@@ -10,8 +10,20 @@ two are equally near) and is *inside* when it lies at most 3 sigma from it:
 mixture with polar noise, the data set states which scale it gives (the larger one there).
 The data themselves are not at the ideal value: their sampling floor says where they are.
 
+A sample outside every disc may belong to a blob that is too wide, or lie on the way from one mode
+to another. `share_between` counts the second alone. With the distances r_(1) <= r_(2) of x_i from
+its two nearest centres,
+
+    between_i = [2 r_(1)(x_i) > r_(2)(x_i)]:
+
+of the straight line from one centre to the next these are the points of the middle third, whatever
+the width of the blobs. What is about as far from all centres, such as the middle of a circle of
+them, counts too.
+
 Source: the independent reproduction of arXiv 2508.19857 in MerLin's `reproduced_papers`
-(discs of 3 sigma; a mode is covered from 1 / (10 K) of all samples).
+(discs of 3 sigma; a mode is covered from 1 / (10 K) of all samples). `share_between` is ours: that
+a continuous map of a connected latent must pass between the modes is Tanielian et al., *Learning
+disconnected manifolds: a no GAN's land*, ICML 2020.
 """
 
 from __future__ import annotations
@@ -21,7 +33,14 @@ from numpy.typing import ArrayLike
 
 from quantum_latents.metrics.samples import as_samples
 
-__all__ = ["DISC_SIGMAS", "mode_coverage", "mode_shares", "mode_weight_error", "share_outside"]
+__all__ = [
+    "DISC_SIGMAS",
+    "mode_coverage",
+    "mode_shares",
+    "mode_weight_error",
+    "share_between",
+    "share_outside",
+]
 
 DISC_SIGMAS = 3.0
 """Radius of a mode's disc, in sigma."""
@@ -62,6 +81,31 @@ def share_outside(generated: ArrayLike, centres: ArrayLike, sigma: float) -> flo
     """
     counts, num_samples = _inside_counts(generated, centres, sigma)
     return float((num_samples - counts.sum()) / num_samples)
+
+
+def share_between(generated: ArrayLike, centres: ArrayLike) -> float:
+    """Return the share of samples between the modes, in [0, 1]; lower is better.
+
+    (1 / N) sum_i between_i: samples that are more than half as far from their nearest centre as
+    from the second nearest. A constant output at one centre reaches 0.
+
+    Args:
+        generated: samples (N, d), N >= 2.
+        centres: mode centres (K, d), K >= 2.
+
+    Raises:
+        TypeError, ValueError: see `mode_shares`.
+        ValueError: fewer than two centres.
+
+    >>> share_between([[1.0, 0.0], [2.0, 0.0], [3.0, 1.0], [5.0, 0.0]], [[0.0, 0.0], [5.0, 0.0]])
+    0.5
+    """
+    x = as_samples(generated, "generated")
+    centres = _as_centres(centres, x.shape[1])
+    if len(centres) < 2:
+        raise ValueError("points lie between two modes or more, and centres names one")
+    nearest, second = np.partition(_distances(x, centres), 1, axis=0)[:2]
+    return float((2 * nearest > second).mean())
 
 
 def mode_coverage(
@@ -133,10 +177,14 @@ def _inside_counts(
     centres = _as_centres(centres, x.shape[1])
     if not (np.isfinite(sigma) and sigma > 0):
         raise ValueError(f"sigma is a length > 0, not {sigma}")
-    # One mode at a time: no array of N x K x d.
-    distances = np.stack([np.linalg.norm(x - centre, axis=1) for centre in centres])
+    distances = _distances(x, centres)
     inside = distances.min(axis=0) <= DISC_SIGMAS * sigma
     return np.bincount(distances.argmin(axis=0)[inside], minlength=len(centres)), len(x)
+
+
+def _distances(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return the distances (K, N), one mode at a time: no array of N x K x d."""
+    return np.stack([np.linalg.norm(x - centre, axis=1) for centre in centres])
 
 
 def _as_centres(centres: ArrayLike, dim: int) -> np.ndarray:

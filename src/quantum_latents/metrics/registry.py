@@ -399,6 +399,16 @@ METRICS: dict[str, Metric] = {
             ),
         ),
         Metric(
+            name="share_between",
+            label="share of points between the modes",
+            direction="lower",
+            unit="",
+            constant_wins=True,
+            corroborated_by=_TWO_SAMPLE,
+            needs=("mode_centres",),
+            compute=lambda x, y, facts, stream: modes.share_between(x, facts["mode_centres"]),
+        ),
+        Metric(
             name="mode_coverage",
             label="share of modes found",
             direction="higher",

@@ -3,6 +3,7 @@
 from quantum_latents.recipes.banks import split_latents
 from quantum_latents.recipes.challengers import CHALLENGERS, LADDER, challengers
 from quantum_latents.recipes.compare import compare
+from quantum_latents.recipes.depth import DEPTHS, depth
 from quantum_latents.recipes.discrete import DATA_SETS
 from quantum_latents.recipes.hyperparameters import hyperparameters
 from quantum_latents.recipes.interference import DOSES, interference
@@ -11,6 +12,7 @@ from quantum_latents.recipes.molecules import INTERFEROMETERS, SETUPS
 from quantum_latents.recipes.presets import PRESETS
 from quantum_latents.recipes.study import (
     LATENTS,
+    Axis,
     PaperFigure,
     PaperFigures,
     Study,
@@ -25,17 +27,20 @@ from quantum_latents.recipes.table2 import table2
 __all__ = [
     "CHALLENGERS",
     "DATA_SETS",
+    "DEPTHS",
     "DOSES",
     "INTERFEROMETERS",
     "LADDER",
     "LATENTS",
     "PRESETS",
     "SETUPS",
+    "Axis",
     "PaperFigure",
     "PaperFigures",
     "Study",
     "challengers",
     "compare",
+    "depth",
     "hyperparameters",
     "interference",
     "mixture",

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from quantum_latents.data import MixtureSpec
+from quantum_latents.latents import LatentSpec
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
@@ -22,7 +23,13 @@ from quantum_latents.recipes.study import (
 )
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
-__all__ = ["mixture"]
+__all__ = [
+    "MIXTURE_SOURCES",
+    "mixture",
+    "mixture_latents",
+    "mixture_network",
+    "mixture_run",
+]
 
 _PRESETS = {
     "smoke": ShrunkenGAN(
@@ -40,7 +47,7 @@ _PRESETS = {
 }  # fmt: skip
 
 _PAPER, _DEMO = "paper, Figure 2 and Appendix C", "the authors' released demo"
-_SOURCES = {
+MIXTURE_SOURCES = {
     "data": _DEMO,
     "data.num_train": "ours: large enough that few samples recur",
     "data.num_held_out": "ours: as many as are generated",
@@ -101,21 +108,43 @@ def mixture(
         size = replace(size, num_seeds=num_seeds)
     if bank_size is not None:
         size = replace(size, bank_size=bank_size)
-    network = MLPSpec(
-        hidden=size.hidden,
-        activation="leaky_relu",
-        negative_slope=0.01,
-        initialisation="xavier_uniform",
+    specs, banks = mixture_latents(latents, latent_dim, size, bank_folders, cache)
+    network = mixture_network(size.hidden)
+    runs = tuple(
+        mixture_run(latent, GANSpec(generator=network, critic=network), size, seed)
+        for seed in range(size.num_seeds)
+        for latent in (*specs, *banks)
     )
-    training = WGANSpec(
-        num_steps=size.num_steps,
-        batch_size=size.batch_size,
-        critic_steps=5,
-        gradient_penalty=10.0,
-        optimiser=OptimiserSpec(name="adam", learning_rate=5e-4, betas=(0.0, 0.9)),
+    changed, notes = stated(preset, size, _PRESETS["paper"])
+    other_length, length_note = length_of_z(latent_dim)
+    return Study(
+        name="mixture",
+        title="Figure 2: seven blobs on a circle",
+        question="Does a quantum latent help a GAN to keep the blobs of a mixture apart?",
+        preset=preset,
+        runs=runs,
+        primary_metrics=("share_outside", "energy_distance"),
+        equivalence_margins={"share_outside": 0.02},
+        notes=(*notes, *length_note),
+        sources=MIXTURE_SOURCES | changed | other_length | (BANK_SOURCES if banks else {}),
+        reference=reference_of([*latents, *(bank.name for bank in banks)]),
     )
+
+
+def mixture_latents(
+    names: Sequence[str],
+    latent_dim: int,
+    size: ShrunkenGAN,
+    bank_folders: Sequence[str],
+    cache: Path | None,
+) -> tuple[tuple[LatentSpec, ...], tuple[LatentSpec, ...]]:
+    """Return the named latents, and those that draw from the banks in the folders.
+
+    Raises:
+        ValueError: as `mixture`.
+    """
     specs = four_latents(
-        tuple(latents),
+        tuple(names),
         dim=latent_dim,
         num_photons=max(1, latent_dim // 2),
         interferometer="time-bin:1,3,9",
@@ -132,29 +161,32 @@ def mixture(
         bank_size=size.bank_size,
         num_held_out=size.num_samples,
     )
-    runs = tuple(
-        RunSpec(
-            data=MixtureSpec(num_train=size.num_train, num_held_out=size.num_samples),
-            latent=latent,
-            model=GANSpec(generator=network, critic=network),
-            training=training,
-            evaluation=EvaluationSpec(num_samples=size.num_samples),
-            seed=seed,
-        )
-        for seed in range(size.num_seeds)
-        for latent in (*specs, *banks)
+    return specs, tuple(banks)
+
+
+def mixture_network(hidden: tuple[int, ...]) -> MLPSpec:
+    """Return the perceptron of the mixture with these hidden widths."""
+    return MLPSpec(
+        hidden=hidden,
+        activation="leaky_relu",
+        negative_slope=0.01,
+        initialisation="xavier_uniform",
     )
-    changed, notes = stated(preset, size, _PRESETS["paper"])
-    other_length, length_note = length_of_z(latent_dim)
-    return Study(
-        name="mixture",
-        title="Figure 2: seven blobs on a circle",
-        question="Does a quantum latent help a GAN to keep the blobs of a mixture apart?",
-        preset=preset,
-        runs=runs,
-        primary_metrics=("share_outside", "energy_distance"),
-        equivalence_margins={"share_outside": 0.02},
-        notes=(*notes, *length_note),
-        sources=_SOURCES | changed | other_length | (BANK_SOURCES if banks else {}),
-        reference=reference_of([*latents, *(bank.name for bank in banks)]),
+
+
+def mixture_run(latent: LatentSpec, model: GANSpec, size: ShrunkenGAN, seed: int) -> RunSpec:
+    """Return the run of a model on the mixture, trained as in the authors' released demo."""
+    return RunSpec(
+        data=MixtureSpec(num_train=size.num_train, num_held_out=size.num_samples),
+        latent=latent,
+        model=model,
+        training=WGANSpec(
+            num_steps=size.num_steps,
+            batch_size=size.batch_size,
+            critic_steps=5,
+            gradient_penalty=10.0,
+            optimiser=OptimiserSpec(name="adam", learning_rate=5e-4, betas=(0.0, 0.9)),
+        ),
+        evaluation=EvaluationSpec(num_samples=size.num_samples),
+        seed=seed,
     )

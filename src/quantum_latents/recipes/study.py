@@ -11,6 +11,7 @@ from quantum_latents.training import RunSpec
 
 __all__ = [
     "LATENTS",
+    "Axis",
     "PaperFigure",
     "PaperFigures",
     "Study",
@@ -58,6 +59,24 @@ class PaperFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Axis:
+    """A number along which the groups of a study are placed, such as the depth of a network.
+
+    Attributes:
+        name: one word, such as "depth".
+        label: what is counted or measured, such as "hidden layers of the generator".
+        of: the number of each group; two different ones or more.
+        margins: by metric, how near to the data's own score a latent must come to have got
+            there (`quantum_latents.results.axis`); declared before running.
+    """
+
+    name: str
+    label: str
+    of: Mapping[str, float]
+    margins: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """Runs that are compared, and all that a reader must know about them.
 
@@ -77,6 +96,7 @@ class Study:
             run belongs to, in the order of `runs`; paired statistics stay inside a group.
         doses: for a study of dose and response, the latents' doses by name; three or more.
         dose_label: what is dosed.
+        axis: for a study whose groups lie along a number, that number; None for none.
     """
 
     name: str
@@ -93,6 +113,7 @@ class Study:
     groups: tuple[tuple[str, ...], ...] = ()
     doses: Mapping[str, float] = field(default_factory=dict)
     dose_label: str = ""
+    axis: Axis | None = None
 
     def __post_init__(self):
         if not self.runs:
@@ -100,6 +121,7 @@ class Study:
         if len({run.digest for run in self.runs}) < len(self.runs):
             raise ValueError("a run occurs twice in the study: name each latent and data set once")
         assert len(self.groups) in (0, len(self.runs))
+        assert self.axis is None or self.groups
         banks = {(run.latent.bank_size, run.latent.num_held_out) for run in self.runs}
         if len(banks) != 1:
             raise ValueError(

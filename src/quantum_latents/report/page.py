@@ -20,6 +20,7 @@ import jinja2
 from markupsafe import Markup
 
 from quantum_latents import __version__
+from quantum_latents.report.axis import AXIS_FOOTNOTE, Along
 from quantum_latents.report.certificates import certificate_cards
 from quantum_latents.report.needed import NEEDED_FOOTNOTE
 from quantum_latents.report.pictures import Picture, read_pictures
@@ -43,6 +44,7 @@ from quantum_latents.results import (
     read_certificates,
     read_rows,
     read_study,
+    rows_along,
     select,
     values_by_seed,
 )
@@ -169,6 +171,8 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
             }
             for section in numbers.sections
         ],
+        "along": _along(written, study, numbers, style),
+        "along_note": AXIS_FOOTNOTE,
         "responses": _responses(numbers),
         "budgets": _budgets(numbers, style),
         "budget_note": BUDGET_FOOTNOTE,
@@ -257,6 +261,72 @@ def _seed_figures(
             )
         )
     return drawn
+
+
+def _along(
+    rows: Sequence[Row], study: Mapping[str, Any], numbers: Table, style: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return, of each data set along the study's axis, its figures and tables."""
+    from quantum_latents.report.axis_figures import axis_figure
+
+    placed = rows_along(rows, study)
+    groups = []
+    for along, (arrivals, means) in numbers.along_grids():
+        drawn = []
+        for facts in along.metrics:
+            arrow = f"{ARROWS[facts.direction]} {facts.direction} is better"
+            figure = axis_figure(
+                along.curves[facts.name],
+                title=facts.label,
+                axis_label=along.label,
+                label=f"{facts.unit}   {arrow}".strip(),
+                looks=style,
+                direction=facts.direction,
+                count=facts.is_count,
+            )
+            drawn.append(Markup(figure))
+        groups.append(
+            {
+                "along": along,
+                "figures": drawn,
+                "arrivals": arrivals,
+                "means": means,
+                "grid": _scatter_grid(placed[along.data], along, style),
+            }
+        )
+    return groups
+
+
+def _scatter_grid(
+    places: Mapping[float, Sequence[Row]], along: Along, style: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return the points of one seed at every place, None where rows hold no points."""
+    from quantum_latents.report.axis_figures import scatter_grid_figure
+
+    shown = {
+        place: [row for row in rows if (row.get("preview") or {}).get("kind") == "scatter"]
+        for place, rows in places.items()
+    }
+    # The smallest seed that most runs have points of.
+    usable = Counter(
+        row["spec"]["seed"]
+        for rows in shown.values()
+        for row in rows
+        if row["status"] == "finished"
+    )
+    if not usable:
+        return None
+    seed = min(usable, key=lambda seed: (-usable[seed], seed))
+    points: dict[str, dict[float, Any]] = {latent: {} for latent in along.latents}
+    frame: Any = None
+    for place, rows in shown.items():
+        for row in rows:
+            if row["spec"]["seed"] == seed and row["status"] == "finished":
+                points[row["spec"]["latent"]["name"]][place] = row["preview"]["generated"]
+                frame = row["preview"]["data"] if frame is None else frame
+    title = f"{along.data}, seed {seed}: points of each latent's generator at each {along.name}"
+    figure = scatter_grid_figure(points, frame, style, title=title, axis_label=along.name)
+    return {"seed": seed, "figure": Markup(figure)}
 
 
 def _responses(numbers: Table) -> list[dict[str, Any]]:
@@ -355,6 +425,8 @@ def _previews(
     groups = []
     for section in numbers.sections:
         shown = _preview_rows(select(rows, data=section.data))
+        if shown and numbers.along and shown[0]["preview"]["kind"] == "scatter":
+            continue  # they stand in the grid along the axis
         if shown:
             kind = shown[0]["preview"]["kind"]
             if kind not in _PREVIEWS:

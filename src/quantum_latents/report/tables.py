@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from quantum_latents.report.axis import AXIS_FOOTNOTE, Along, along_axis
 from quantum_latents.report.needed import (
     NEEDED_FOOTNOTE,
     NEEDED_HEADER,
@@ -371,6 +372,7 @@ class Table:
         num_runs: planned runs; None if the study does not say.
         sections: one a data set.
         paper: where published figures stand; "" for none.
+        along: one a data set of a study whose groups lie along an axis.
     """
 
     study: str
@@ -380,6 +382,7 @@ class Table:
     num_runs: int | None
     sections: tuple[Section, ...]
     paper: str = ""
+    along: tuple[Along, ...] = ()
 
     @property
     def progress(self) -> str:
@@ -405,7 +408,22 @@ class Table:
             notes.append(BUDGET_FOOTNOTE)
         if any(section.responses for section in self.sections):
             notes.append(RESPONSE_FOOTNOTE)
+        if self.along:
+            notes.append(AXIS_FOOTNOTE)
         return " ".join(notes)
+
+    def along_grids(self) -> list[tuple[Along, list[Grid]]]:
+        """Return what each data set shows along the study's axis."""
+        return [
+            (
+                along,
+                [
+                    Grid(f"{along.data}: where each latent arrives", *along.arrival_lines()),
+                    Grid(f"{along.data}: means along {along.label}", *along.mean_lines()),
+                ],
+            )
+            for along in self.along
+        ]
 
     def brief(self, metrics: Collection[str]) -> Table:
         """Return the table with the paired differences of these metrics alone."""
@@ -434,27 +452,20 @@ class Table:
     def rich(self) -> Group:
         """Return the table for a console of rich, in colour."""
         from rich.console import Group
-        from rich.table import Table as RichGrid
         from rich.text import Text
 
         parts: list[Any] = [Text(f"{self.title} · {self.progress}", style="bold")]
         for section in self.sections:
-            # Text, never str: rich would read "[photons]" as a style.
             for cells in section.grids():
-                title = Text(cells.title or f"Data set: {section.data}")
-                grid = RichGrid(title=title, title_justify="left")
-                name, *others = cells.header
-                grid.add_column(name, no_wrap=name == "latent")
-                for other in others:
-                    justify = "left" if other == "latent" else "right"
-                    grid.add_column(Text(other, overflow="fold"), justify=justify)
-                for line in cells.body:
-                    grid.add_row(*map(Text, line))
-                parts += [Text(), grid]
+                parts += [Text(), _rich_grid(cells, f"Data set: {section.data}")]
             parts += map(Text, section.missing_lines())
             for facts in section.metrics:
                 if section.comparisons[facts.name] or not section.leading:
                     parts += [Text(), *self._rich_comparisons(section, facts)]
+        for along, grids in self.along_grids():
+            for cells in grids:
+                parts += [Text(), _rich_grid(cells)]
+            parts += [Text(f"Margins: {along.margins_text}."), *map(Text, along.sentences)]
         parts += [Text(), Text(self.footnote, style="dim")]
         return Group(*parts)
 
@@ -507,6 +518,11 @@ class Table:
                     [_comparison_row(comparison) for comparison in comparisons],
                 )
                 lines += [""] + [f"- {c.verdict.sentence}" for c in comparisons if c.verdict]
+        for along, grids in self.along_grids():
+            for grid in grids:
+                lines += ["", f"**{grid.title}**", "", *_markdown_grid(grid.header, grid.body)]
+            lines += ["", f"Margins: {along.margins_text}."]
+            lines += ["", *(f"- {sentence}" for sentence in along.sentences)]
         lines += ["", self.footnote]
         return "\n".join(lines) + "\n"
 
@@ -537,15 +553,18 @@ def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = N
     if not rows:
         raise ValueError("no rows: not one run of this study has finished yet")
     study = check_study(study or {"schema": 1, "study": rows[0]["study"]})
-    num_rows, rows = len(rows), in_groups(rows, study)
+    along, num_rows, rows = along_axis(rows, study), len(rows), in_groups(rows, study)
     return Table(
         study=study["study"],
         title=study["title"] or study["study"],
         reference=study["reference"],
         num_rows=num_rows,
         num_runs=study["num_runs"],
-        sections=tuple(_section(select(rows, data=data), data, study) for data in data_sets(rows)),
+        sections=tuple(
+            _section(select(rows, data=data), data, study) for data in _in_order(rows, study)
+        ),
         paper=(study["paper"] or {}).get("source", ""),
+        along=along,
     )
 
 
@@ -595,6 +614,7 @@ _OPTIONAL = frozenset(
         "sizes",
         "is_count",
         "paper",
+        "along",
     }
     | {"reference_sizes", "other_sizes"}
 )
@@ -611,6 +631,17 @@ def _without_empty(content: Any, names: Collection[str]) -> Any:
     if isinstance(content, list | tuple):
         return [_without_empty(item, names) for item in content]
     return content
+
+
+def _in_order(rows: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> list[str]:
+    """Return the names of the data sets, those of groups on an axis by where they lie."""
+    names = data_sets(rows)
+    of = (study["axis"] or {}).get("of", {})
+
+    def place(name: str) -> float:
+        return next((x for group, x in of.items() if name.endswith(f", {group}")), 0.0)
+
+    return sorted(names, key=place)
 
 
 def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any]) -> Section:
@@ -779,6 +810,22 @@ def _comparison_row(comparison: Comparison) -> list[str]:
         number_text(comparison.effect_size),
         comparison.verdict.code if comparison.verdict else "–",
     ]
+
+
+def _rich_grid(cells: Grid, title: str = "") -> Any:
+    from rich.table import Table as RichGrid
+    from rich.text import Text
+
+    # Text, never str: rich would read "[photons]" as a style.
+    grid = RichGrid(title=Text(cells.title or title), title_justify="left")
+    name, *others = cells.header
+    grid.add_column(name, no_wrap=name == "latent")
+    for other in others:
+        justify = "left" if other == "latent" else "right"
+        grid.add_column(Text(other, overflow="fold"), justify=justify)
+    for line in cells.body:
+        grid.add_row(*map(Text, line))
+    return grid
 
 
 def _markdown_grid(header: list[str], body: list[list[str]]) -> list[str]:

@@ -1,5 +1,13 @@
 """Rows of finished runs, and honest paired statistics made from them alone."""
 
+from quantum_latents.results.axis import (
+    Arrival,
+    AxisCurve,
+    arrival,
+    arrivals,
+    axis_curve,
+    rows_along,
+)
 from quantum_latents.results.budget import BudgetCurve, budget_curve
 from quantum_latents.results.certificates import (
     CERTIFICATES,
@@ -58,6 +66,8 @@ __all__ = [
     "MIN_SEEDS_VERDICT",
     "ROW_SCHEMA",
     "STUDY_SCHEMA",
+    "Arrival",
+    "AxisCurve",
     "BudgetCurve",
     "Comparison",
     "DoseResponse",
@@ -66,6 +76,9 @@ __all__ = [
     "RowStore",
     "SeedsNeeded",
     "Verdict",
+    "arrival",
+    "arrivals",
+    "axis_curve",
     "bca_interval",
     "budget_curve",
     "check_study",
@@ -92,6 +105,7 @@ __all__ = [
     "read_certificates",
     "read_rows",
     "read_study",
+    "rows_along",
     "seeds_for_effect",
     "seeds_needed",
     "select",

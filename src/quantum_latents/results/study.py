@@ -34,6 +34,7 @@ _DEFAULTS: dict[str, Any] = {
     "paper": None,
     "groups": {},
     "doses": None,
+    "axis": None,
     "version": "",
     "commit": "",
 }
@@ -101,6 +102,7 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
     ):
         raise ValueError(f"{where}: 'groups' maps runs to lists of texts, not {groups!r:.80}")
     _check_doses(filled["doses"], where)
+    _check_axis(filled["axis"], where)
     num_runs = filled["num_runs"]
     if num_runs is not None and (not isinstance(num_runs, int) or num_runs < 0):
         raise ValueError(f"{where}: 'num_runs' is a whole number, not {num_runs!r}")
@@ -169,6 +171,22 @@ def _check_doses(doses: Any, where: str) -> None:
     ):
         raise ValueError(
             f"{where}: 'doses' has a label (text) and, of each latent, a number, not {doses!r:.80}"
+        )
+
+
+def _check_axis(axis: Any, where: str) -> None:
+    """Refuse an axis that no curve could be drawn along."""
+    if axis is not None and (
+        not isinstance(axis, Mapping)
+        or not all(isinstance(axis.get(name), str) for name in ("name", "label"))
+        or not isinstance(axis.get("of"), Mapping)
+        or not all(_is_number(place) for place in axis["of"].values())
+        or not isinstance(axis.get("margins"), Mapping)
+        or not all(_is_number(margin) and margin >= 0 for margin in axis["margins"].values())
+    ):
+        raise ValueError(
+            f"{where}: 'axis' has name and label (text), of each group a number and margins of "
+            f"metrics (numbers >= 0), not {axis!r:.120}"
         )
 
 

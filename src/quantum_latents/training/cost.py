@@ -37,6 +37,9 @@ def flop_of(run: RunSpec) -> float:
         of_critic, of_generator = per_batch * critic, per_batch * generator
         step = training.critic_steps * (12 * of_critic + of_generator)
         return training.num_steps * (step + 2 * of_critic + 3 * of_generator)
-    widths = model.critic.widths(run.latent.dim, 1)
-    unit = per_batch * sum(a * b for a, b in pairwise(widths))
-    return training.num_steps * (11 * training.critic_steps + 5) * unit
+    of_critic, of_generator = (
+        per_batch * sum(a * b for a, b in pairwise(network.widths(run.latent.dim, 1)))
+        for network in (model.critic, model.generator)
+    )
+    step = training.critic_steps * (10 * of_critic + of_generator)
+    return training.num_steps * (step + 2 * of_critic + 3 * of_generator)

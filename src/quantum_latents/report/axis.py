@@ -1,0 +1,149 @@
+"""What a study shows along its axis, such as the depth of a network, in lines of text.
+
+Notation as in `quantum_latents.results.axis`: a latent *arrives* at the first place of the axis
+from which on the means over its seeds keep to every declared margin around the sampling floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quantum_latents.results import (
+    Arrival,
+    AxisCurve,
+    MetricFacts,
+    arrivals,
+    axis_curve,
+    metric_facts,
+    metric_names,
+    rows_along,
+)
+from quantum_latents.results.wording import number_text
+
+__all__ = ["AXIS_FOOTNOTE", "Along", "along_axis"]
+
+Row = Mapping[str, Any]
+
+AXIS_FOOTNOTE = (
+    "Arrives: the first place of the axis from which on, in the mean over the seeds, every metric "
+    "with a margin stays within it of its sampling floor; never, where it is not within at the "
+    "last. The 95 % interval is a bootstrap of the seeds, approximate; places between those that "
+    "were run are not seen, and no two latents are compared by it. Within: single runs that keep "
+    "to all margins, of all runs there, diverged ones among them."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Along:
+    """One data set along the axis of its study.
+
+    Attributes:
+        data: its name.
+        name: of the axis, one word.
+        label: what is counted or measured along it.
+        margins: metric -> how far from the floor a latent may stay and arrive.
+        metrics: the margins' metrics, then the other primary ones.
+        curves: metric -> its curve.
+        arrivals: latent -> where it arrives; without those of which nothing can be said.
+    """
+
+    data: str
+    name: str
+    label: str
+    margins: dict[str, float]
+    metrics: tuple[MetricFacts, ...]
+    curves: dict[str, AxisCurve]
+    arrivals: dict[str, Arrival]
+
+    @property
+    def places(self) -> tuple[float, ...]:
+        """x_1 to x_A."""
+        return next(iter(self.curves.values())).places
+
+    @property
+    def latents(self) -> tuple[str, ...]:
+        """The latents that have rows, in the order of every table."""
+        return tuple(next(iter(self.curves.values())).values)
+
+    @property
+    def margins_text(self) -> str:
+        """The margins in words."""
+        labels = {facts.name: facts.label for facts in self.metrics}
+        return "; ".join(
+            f"{labels[metric]} within {number_text(margin)} of its floor"
+            for metric, margin in self.margins.items()
+            if metric in labels
+        )
+
+    @property
+    def sentences(self) -> list[str]:
+        """One sentence a latent: what its interval carries."""
+        return [found.sentence(latent, self.label) for latent, found in self.arrivals.items()]
+
+    def arrival_lines(self) -> tuple[list[str], list[list[str]]]:
+        """Return a header and, of each latent, where it arrives."""
+        places = [f"{place:g}" for place in self.places]
+        header = ["latent", "arrives at", "95 % interval", "seeds"]
+        header += [f"within at {place}" for place in places]
+        lines = []
+        for latent in self.latents:
+            if (found := self.arrivals.get(latent)) is None:
+                lines.append([latent, *["–"] * (len(header) - 1)])
+                continue
+            dropped = f", {found.num_dropped} dropped" if found.num_dropped else ""
+            seeds = f"{len(found.seeds)}{dropped}"
+            counts = zip(found.num_within, found.num_runs, strict=True)
+            within = [f"{kept} of {num}" for kept, num in counts]
+            lines.append([latent, found.place_text, found.interval_text, seeds, *within])
+        return header, lines
+
+    def mean_lines(self) -> tuple[list[str], list[list[str]]]:
+        """Return a header and, of each metric and latent, the mean at every place."""
+        header = ["metric", "latent", *(f"at {place:g}" for place in self.places), "floor"]
+        lines = []
+        for facts in self.metrics:
+            curve, count = self.curves[facts.name], facts.is_count
+            heading = f"{facts.heading} {'↓' if facts.direction == 'lower' else '↑'}"
+            for latent, means in curve.means.items():
+                texts = [number_text(mean, count=count) for mean in means]
+                lines.append([heading, latent, *texts, number_text(curve.floor, count=count)])
+        return header, lines
+
+
+def along_axis(rows: Sequence[Row], study: Mapping[str, Any]) -> tuple[Along, ...]:
+    """Return every data set along the study's axis; none where it has no axis yet.
+
+    Args:
+        rows: of the study, as they were written.
+        study: checked; its `axis` and `groups` say what lies where.
+
+    Data sets with rows at a single place are left out: they are not along anything.
+
+    Raises:
+        ValueError: two rows at a place share data set, latent and seed.
+    """
+    if study["axis"] is None:
+        return ()
+    found = []
+    for data, places in rows_along(rows, study).items():
+        every = [row for at in places.values() for row in at]
+        present = metric_names(every)
+        margins = {m: float(margin) for m, margin in study["axis"]["margins"].items()}
+        wanted = dict.fromkeys([*margins, *study["primary_metrics"]])
+        names = [name for name in wanted if name in present] or present[:1]
+        if len(places) < 2 or not names:
+            continue
+        found.append(
+            Along(
+                data=data,
+                name=study["axis"]["name"],
+                label=study["axis"]["label"],
+                margins=margins,
+                metrics=tuple(metric_facts(every, name) for name in names),
+                curves={name: axis_curve(places, data, name, margins.get(name)) for name in names},
+                arrivals=arrivals(places, data, margins) if margins else {},
+            )
+        )
+    return tuple(found)
