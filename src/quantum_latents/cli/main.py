@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from quantum_latents.cli import bench, processors, recorded, rows, run, sample, validate
+from quantum_latents.cli import bench, cost, processors, recorded, rows, run, sample, validate
 
 __all__ = ["COMMANDS", "main"]
 
@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[type, Callable[[Any, Sequence[str]], int]]] = {
     **processors.COMMANDS,
     **recorded.COMMANDS,
     **validate.COMMANDS,
+    **cost.COMMANDS,
     **bench.COMMANDS,
 }
 """Every command by its name: the dataclass of its options, and what runs it."""
