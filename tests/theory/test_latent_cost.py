@@ -51,7 +51,7 @@ def test_times_follow_from_operations_and_speeds():
     assert {one.how for one in cost.algorithms} == {"given"}
     # With more shots what is done once pays.
     many = cost_of(haar(16, stream(0)), (1, 0) * 8, num_samples=10**6)
-    assert many.best.algorithm == "clifford-clifford"
+    assert many.best.algorithm == "enumeration"
     assert cost.drawn_by == "enumeration"
 
 

@@ -106,11 +106,14 @@ class Crossing:
 
 
 def seconds_of(count: Count, speeds: Speeds, num_samples: int) -> Estimate:
-    """Return the seconds of one core for a shot, what is done once spread over `num_samples`."""
+    """Return the core-seconds of a shot, what is done once spread over `num_samples`.
+
+    One core does that while the others wait, so it counts for all of them.
+    """
     shot = speeds.of(count.algorithm).predict(count.features)
     if count.once_features:
         once = speeds.of(f"{count.algorithm}, once").predict(count.once_features)
-        return shot.plus(once.scaled(1 / num_samples))
+        return shot.plus(once.scaled(speeds.num_threads / num_samples))
     return shot
 
 
