@@ -22,11 +22,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from quantum_latents.bench.arithmetic import flops_per_shot
 from quantum_latents.bench.child import Child, Ready, TooSlow
 from quantum_latents.bench.contenders import PEERS, Contender, System, ours
 from quantum_latents.bench.guard import Guard, Timed, Timing, best_of
 from quantum_latents.bench.machine import facts, load_before, num_cores
+from quantum_latents.samplers.arithmetic import flops_per_shot
 
 __all__ = ["SIZES", "Settings", "measure", "measure_rates"]
 

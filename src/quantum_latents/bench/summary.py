@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from quantum_latents.bench.arithmetic import GROWTH, flops_per_shot
 from quantum_latents.bench.training_summary import training_markdown, training_summary
+from quantum_latents.samplers.arithmetic import GROWTH, flops_per_shot
 
 __all__ = [
     "GOALS",

@@ -10,7 +10,17 @@ from typing import Annotated, Any
 
 import tyro
 
-from quantum_latents.cli import bench, certify, processors, recorded, rows, run, sample, validate
+from quantum_latents.cli import (
+    bench,
+    certify,
+    cost,
+    processors,
+    recorded,
+    rows,
+    run,
+    sample,
+    validate,
+)
 
 __all__ = ["COMMANDS", "main"]
 
@@ -22,6 +32,7 @@ COMMANDS: dict[str, tuple[type, Callable[[Any, Sequence[str]], int]]] = {
     **processors.COMMANDS,
     **recorded.COMMANDS,
     **validate.COMMANDS,
+    **cost.COMMANDS,
     **bench.COMMANDS,
 }
 """Every command by its name: the dataclass of its options, and what runs it."""

@@ -1,4 +1,4 @@
-"""The count of operations, against counting; the multiply-adds, against adding."""
+"""The counts of operations, against counting."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ import math
 import numpy as np
 import pytest
 
-from quantum_latents.bench.arithmetic import (
+from quantum_latents.circuits import haar
+from quantum_latents.random import stream
+from quantum_latents.samplers import sample_boson
+from quantum_latents.samplers.arithmetic import (
     GROWTH,
+    amplitude_flops,
+    enumeration_updates,
     expected_terms,
     flops_per_shot,
     flops_per_term,
     terms,
 )
-from quantum_latents.bench.peak import NUM_CHAINS, fma_burst, fma_chains
-from quantum_latents.bench.summary import fitted_base, summary
-from quantum_latents.circuits import haar
-from quantum_latents.random import stream
-from quantum_latents.samplers import sample_boson
-from quantum_latents.simd import VECTOR_BYTES
 
 
 def minors_of_a_term(v: list[complex], weight: float) -> tuple[list[complex], int]:
@@ -99,57 +98,18 @@ def test_terms_grow_by_the_base_of_the_theory(filling):
     assert ratio == pytest.approx(GROWTH[filling], abs=0.01)
 
 
-def test_the_fit_needs_three_points_in_the_upper_half():
-    assert fitted_base([1, 2, 3, 4], [1.0, 2.0, 4.0, 8.0]) is None
-    assert fitted_base(range(6), [9.0, 9.0, 9.0, 8.0, 16.0, 32.0]) == pytest.approx(2.0)
+def test_updates_of_the_recursion_by_writing_out_the_law():
+    # Photon by photon: every occupied mode of every outcome takes one update.
+    for num_modes, num_photons in [(1, 3), (3, 2), (4, 5), (6, 4)]:
+        updates = 0
+        for k in range(1, num_photons + 1):
+            outcomes = itertools.combinations_with_replacement(range(num_modes), k)
+            updates += sum(len(set(outcome)) for outcome in outcomes)
+        assert updates == enumeration_updates(num_modes, num_photons)
 
 
-def test_chains_add_what_they_should():
-    lanes = VECTOR_BYTES // 8
-    start = np.arange(NUM_CHAINS * lanes, dtype=float)
-    wanted = start.copy()
-    for _ in range(7):
-        wanted = wanted * 0.5 + 3.0
-    assert np.array_equal(fma_chains(start, 0.5, 3.0, 7), wanted)
-    assert fma_burst(1000).per_cpu_second > 0
-    with pytest.raises(ValueError, match="chains"):
-        fma_chains(start[1:], 0.5, 3.0, 7)
-
-
-def row(contender, rate, *, peer=False, threads=1, size=(16, 32), **more):
-    return {
-        "what": "rate",
-        "contender": contender,
-        "peer": peer,
-        "interferometer": "haar",
-        "path": "clifford-clifford",
-        "photons": size[0],
-        "modes": size[1],
-        "threads": threads,
-        "default": contender == "default",
-        "flops_per_shot": 1e6,
-        "status": "measured",
-        "per_cpu_second": rate,
-        "per_second": rate * threads,
-        **more,
-    }
-
-
-def test_ratios_shares_and_threads_follow_from_rows():
-    rows = [
-        row("A", 100.0, peer=True),
-        row("B", 200.0, peer=True, status="disturbed"),
-        row("default", 9000.0),
-        row("clifford-clifford", 8000.0),
-        row("default", 8500.0, threads=2),
-        row("A", 0.05, peer=True, size=(20, 40), status="slower"),
-        row("default", 50.0, size=(20, 40)),
-    ]
-    told = summary({"rows": rows, "peak_gflops": 16.0})
-    first, second = told["ratios"]
-    assert (first["faster_peer"], first["ratio"], first["goal"]) == ("B", 45.0, 40)
-    assert first["disturbed"] and not second["disturbed"]
-    assert first["peak_share"] == pytest.approx(0.5)
-    assert second["at_least"] and second["ratio"] == pytest.approx(1000)
-    (threads,) = told["threads"]
-    assert threads["ratio"] == pytest.approx(17 / 9) and threads["goal"] == 1.9
+@pytest.mark.parametrize(("num_modes", "num_photons"), [(1, 1), (5, 3), (8, 6)])
+def test_operations_of_amplitudes_by_adding_them_up(num_modes, num_photons):
+    # A complex product is 6 operations and a complex addition 2; the first addition is to 0.
+    counted = sum((6 + 2) * k * num_modes for k in range(1, num_photons + 1))
+    assert counted == amplitude_flops(num_modes, num_photons)

@@ -1,18 +1,24 @@
-"""The arithmetic of a Clifford-Clifford shot, collisions counted.
+"""What exact sampling takes, counted operation by operation.
 
-Notation: m modes, n photons; step k draws photon k from the k minors of the k - 1 rows drawn
-before, of which the distinct ones have multiplicities s_r. Glynn's sum over signs has
+Notation: m modes, n photons, K = C(m + n - 1, n) outcomes.
+
+Clifford and Clifford, collisions counted: step k draws photon k from the k minors of the k - 1
+rows drawn before, of which the distinct ones have multiplicities s_r. Glynn's sum over signs has
 
     T_k = s_f prod_{r != f} (s_r + 1)      (f: a row of the smallest multiplicity)
 
 terms, and a term costs 22 k - 32 floating-point operations: 2 k to change the k sums of
 columns, 6 for each of the 2 (k - 2) products of the two chains, 8 for each of the k - 2 minors
 that need a product, 2 for each of the two others, and 4 for the weight. A fused multiply-add
-counts as two. Not counted: the m amplitudes of a step (8 m k operations), the Gray code, the
-weights, the draws; so a share of the peak that is made of this count is a lower bound.
+counts as two. The m amplitudes of a step (8 m k operations) are counted apart; the Gray code,
+the weights and the draws are not, so a share of the peak that is made of this count is a lower
+bound.
 
 Over Haar-random interferometers the k - 1 photons fall on all C(m + k - 2, k - 1) outcomes
 alike, so E[T_k] is a ratio of integers. Source: Clifford & Clifford, arXiv 2005.04214.
+
+Enumeration: the law of all outcomes is written out once by the SLOS recursion (Heurtel et al.,
+arXiv 2206.10549). An outcome of k photons takes one update for each mode that it occupies.
 """
 
 from __future__ import annotations
@@ -21,10 +27,22 @@ import math
 from collections.abc import Iterable
 from functools import cache
 
-__all__ = ["GROWTH", "expected_terms", "flops_per_shot", "flops_per_term", "terms"]
+__all__ = [
+    "FLOPS_PER_UPDATE",
+    "GROWTH",
+    "amplitude_flops",
+    "enumeration_updates",
+    "expected_terms",
+    "flops_per_shot",
+    "flops_per_term",
+    "terms",
+]
 
 GROWTH = {2: 1.81, 1: 1.69}
 """Theory's base of the cost against n, for m = 2 n and for m = n."""
+
+FLOPS_PER_UPDATE = 10
+"""Of the SLOS recursion: a complex product (6), a root times an entry (2), an addition (2)."""
 
 
 def flops_per_term(k: int) -> int:
@@ -77,6 +95,29 @@ def flops_per_shot(num_modes: int, num_photons: int) -> float:
     """
     steps = range(2, num_photons + 1)
     return sum(expected_terms(num_modes, k) * flops_per_term(k) for k in steps)
+
+
+def amplitude_flops(num_modes: int, num_photons: int) -> int:
+    """Return the operations of a shot's amplitudes, ``sum over k of 8 k m = 4 m n (n + 1)``.
+
+    Step k multiplies every row of k complex entries by the k minors and adds them up.
+
+    >>> amplitude_flops(32, 16)
+    34816
+    """
+    return 4 * num_modes * num_photons * (num_photons + 1)
+
+
+def enumeration_updates(num_modes: int, num_photons: int) -> int:
+    """Return the updates that write out the law of all outcomes, ``n C(m + n - 1, n)``.
+
+    An outcome of k photons with mode i occupied is any outcome of k - 1 photons with one photon
+    more in mode i: m C(m + k - 2, k - 1) pairs, summed over k = 1 .. n.
+
+    >>> enumeration_updates(16, 8)
+    3922512
+    """
+    return num_photons * math.comb(num_modes + num_photons - 1, num_photons)
 
 
 @cache
