@@ -183,6 +183,8 @@ def _freeze(study: Study, directory: Path, command: str, commit: str) -> None:
         description["groups"] = {run.digest: list(names) for run, names in of_runs}
     if study.doses:
         description["doses"] = {"label": study.dose_label, "of": dict(study.doses)}
+    if study.restarts is not None:
+        description["restarts"] = study.restarts.to_json()
     if study.paper is not None:
         description["paper"] = {
             "source": study.paper.source,
@@ -534,14 +536,18 @@ def _train(
     )
     if outcomes is None:
         return None
-    rows = []
+    rows: list[dict[str, Any]] = []
+    data_sets: dict[Any, Any] = {}  # latents and restarts of a seed share theirs
     messages.put(("note", stack, "computing metrics"))
     for place, outcome in enumerate(outcomes):
         write_run(directory, outcome)
+        key = outcome.spec.data, outcome.spec.seed
+        if key not in data_sets:
+            data_sets[key] = data_of(outcome.spec, cache)
         rows.append(
             make_row(
                 outcome,
-                data_of(outcome.spec, cache),
+                data_sets[key],
                 study=study,
                 stack={
                     "size": len(runs),

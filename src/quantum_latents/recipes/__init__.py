@@ -3,6 +3,7 @@
 from quantum_latents.recipes.banks import split_latents
 from quantum_latents.recipes.challengers import CHALLENGERS, LADDER, challengers
 from quantum_latents.recipes.compare import compare
+from quantum_latents.recipes.corollary import COROLLARY_LATENTS, corollary
 from quantum_latents.recipes.discrete import DATA_SETS
 from quantum_latents.recipes.hyperparameters import hyperparameters
 from quantum_latents.recipes.interference import DOSES, interference
@@ -13,6 +14,7 @@ from quantum_latents.recipes.study import (
     LATENTS,
     PaperFigure,
     PaperFigures,
+    Restarts,
     Study,
     settings_of,
     with_bank_size,
@@ -24,6 +26,7 @@ from quantum_latents.recipes.table2 import table2
 
 __all__ = [
     "CHALLENGERS",
+    "COROLLARY_LATENTS",
     "DATA_SETS",
     "DOSES",
     "INTERFEROMETERS",
@@ -33,9 +36,11 @@ __all__ = [
     "SETUPS",
     "PaperFigure",
     "PaperFigures",
+    "Restarts",
     "Study",
     "challengers",
     "compare",
+    "corollary",
     "hyperparameters",
     "interference",
     "mixture",

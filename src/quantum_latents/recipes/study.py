@@ -13,6 +13,7 @@ __all__ = [
     "LATENTS",
     "PaperFigure",
     "PaperFigures",
+    "Restarts",
     "Study",
     "four_latents",
     "length_of_z",
@@ -58,6 +59,29 @@ class PaperFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Restarts:
+    """How one generator is chosen among those of a data set, latent and seed.
+
+    Attributes:
+        by: the metric that chooses, lower being better; of samples that are not reported.
+        choices: by name, the starts (`RunSpec.start`) among whose runs is chosen.
+        num_runs: by name, how many runs of a data set, latent and seed these are.
+    """
+
+    by: str
+    choices: Mapping[str, tuple[str, ...]]
+    num_runs: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `study.json` keeps."""
+        choices = [
+            {"name": name, "starts": list(starts), "num_runs": self.num_runs[name]}
+            for name, starts in self.choices.items()
+        ]
+        return {"by": self.by, "choices": choices}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """Runs that are compared, and all that a reader must know about them.
 
@@ -77,6 +101,7 @@ class Study:
             run belongs to, in the order of `runs`; paired statistics stay inside a group.
         doses: for a study of dose and response, the latents' doses by name; three or more.
         dose_label: what is dosed.
+        restarts: for a study of several runs of one data set, latent and seed, how one is chosen.
     """
 
     name: str
@@ -93,6 +118,7 @@ class Study:
     groups: tuple[tuple[str, ...], ...] = ()
     doses: Mapping[str, float] = field(default_factory=dict)
     dose_label: str = ""
+    restarts: Restarts | None = None
 
     def __post_init__(self):
         if not self.runs:

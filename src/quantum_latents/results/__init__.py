@@ -9,6 +9,7 @@ from quantum_latents.results.power import (
     seeds_for_effect,
     seeds_needed,
 )
+from quantum_latents.results.restarts import AboveFloor, above_floor, as_compared, chosen_rows
 from quantum_latents.results.selection import (
     MetricFacts,
     Missing,
@@ -52,6 +53,7 @@ __all__ = [
     "MIN_SEEDS_VERDICT",
     "ROW_SCHEMA",
     "STUDY_SCHEMA",
+    "AboveFloor",
     "BudgetCurve",
     "Comparison",
     "DoseResponse",
@@ -60,9 +62,12 @@ __all__ = [
     "RowStore",
     "SeedsNeeded",
     "Verdict",
+    "above_floor",
+    "as_compared",
     "bca_interval",
     "budget_curve",
     "check_study",
+    "chosen_rows",
     "data_sets",
     "detectable_effect",
     "deterministic_part",
