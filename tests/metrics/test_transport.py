@@ -45,7 +45,7 @@ def test_it_is_a_metric_of_empirical_laws():
     assert wasserstein_1(x, y) > 0.1
     assert wasserstein_1(x, z) <= wasserstein_1(x, y) + wasserstein_1(y, z)
     # A common shift of all points is the length of the shift.
-    assert wasserstein_1(x, x + [3.0, 4.0, 0.0]) == pytest.approx(5.0, rel=1e-12)
+    assert wasserstein_1(x, x + np.array([3.0, 4.0, 0.0])) == pytest.approx(5.0, rel=1e-12)
 
 
 def test_a_lipschitz_map_stretches_it_by_at_most_its_constant():

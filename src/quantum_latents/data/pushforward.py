@@ -218,8 +218,8 @@ def load_pushforward(spec: PushforwardSpec, stream: Stream, cache: Path) -> Data
 def _orthonormal(rows: np.ndarray) -> np.ndarray:
     """Return orthonormal rows (k, d), k <= d, with the span of the given ones.
 
-    Gram-Schmidt, twice (Giraud, Langou, Rozložník 2005), in sums of numpy's own, so that no BLAS
-    changes a bit. Of normal rows the result is uniform, as signs of the diagonal are positive.
+    Gram-Schmidt, twice against rounding, in sums of numpy's own, so that no BLAS changes a bit.
+    Of independent normal rows the result is uniform among orthonormal ones.
     """
     made = np.zeros_like(rows)
     for k, row in enumerate(rows):

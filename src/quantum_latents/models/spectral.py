@@ -9,7 +9,7 @@ leaves the directions of W alone. With slopes of at most 1 a perceptron without 
 then Lipschitz with a constant of at most c^(L+1), the product of its maps' norms.
 
 Source: Gouk, Frank, Pfahringer, Cree, *Regularisation of neural networks by enforcing Lipschitz
-continuity*, Machine Learning 110 (2021), 393-416, algorithm 1 (projected updates).
+continuity*, Machine Learning 110 (2021), 393-416 (projection after an update).
 """
 
 from __future__ import annotations
