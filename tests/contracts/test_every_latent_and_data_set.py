@@ -16,6 +16,7 @@ from quantum_latents.data import (
     MixtureSpec,
     MoleculesSpec,
     PhotonCountsSpec,
+    PushforwardSpec,
     array_spec,
     load,
 )
@@ -78,6 +79,16 @@ DATA_SETS: dict[str, DataSpec | None] = {
     "mixture": MixtureSpec(num_train=200, num_held_out=NUM_HELD_OUT),
     "quantum": PhotonCountsSpec(
         num_modes=4, num_photons=2, num_train=200, num_held_out=NUM_HELD_OUT
+    ),
+    "pushforward": PushforwardSpec(
+        num_modes=4,
+        num_photons=2,
+        hidden=(5,),
+        dim=6,
+        negative_slope=0.2,
+        gain=1.5,
+        num_train=200,
+        num_held_out=NUM_HELD_OUT,
     ),
     "bernoulli": BitsSpec(num_bits=3, num_train=200, num_held_out=NUM_HELD_OUT),
     "array": None,  # made from a file, below

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from quantum_latents.data import BitsSpec, MixtureSpec, PhotonCountsSpec, load
+from quantum_latents.data import BitsSpec, MixtureSpec, PhotonCountsSpec, PushforwardSpec, load
 from quantum_latents.metrics import METRICS, compute, floor
 from quantum_latents.random import BLOCK_ROWS, stream
 
@@ -15,6 +15,16 @@ SPECS = {
     "counts": PhotonCountsSpec(num_modes=6, num_photons=3, num_train=60, num_held_out=50),
     "time-bin": PhotonCountsSpec(
         num_modes=6, num_photons=2, interferometer="time-bin:1,3", num_train=60, num_held_out=50
+    ),
+    "pushforward": PushforwardSpec(
+        num_modes=4,
+        num_photons=2,
+        hidden=(5,),
+        dim=6,
+        negative_slope=0.2,
+        gain=1.5,
+        num_train=60,
+        num_held_out=50,
     ),
 }
 

@@ -14,6 +14,7 @@ FACTS = {
     "mode_weights": np.array([0.5, 0.5]),
     "mode_minimum_share": 0.05,
     "photon_total": 8,
+    "selection_share": 0.5,
 }
 
 VECTORS = [name for name, metric in METRICS.items() if metric.domain == "vectors"]
@@ -86,7 +87,7 @@ def test_bad_samples_are_refused_by_name(name):
         compute(name, blobs("a", 10), np.zeros((4, 3)), FACTS, STREAM)
 
 
-@pytest.mark.parametrize("name", ["mmd", "energy_distance", "sliced_wasserstein"])
+@pytest.mark.parametrize("name", ["mmd", "energy_distance", "sliced_wasserstein", "wasserstein_1"])
 def test_coordinate_scale_frees_two_sample_metrics_from_the_units_of_columns(name):
     x, y = blobs("a", 100), blobs("b", 100)
     unit = np.array([1000.0, 0.01])

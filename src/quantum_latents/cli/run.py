@@ -29,6 +29,7 @@ RECIPES = {
     "depth": "Figure 1 of the paper: how many layers each latent needs to make those blobs",
     "challengers": "the ladder of classical challengers of the quantum latent, on photon counts",
     "interference": "the interference dial: dose and response, from no interference to full",
+    "corollary": "Corollary 1: who reaches data that a quantum latent made? GAN-induced distances",
     "compare": "your own data (--data FILE), four latents",
 }
 
@@ -49,7 +50,8 @@ class Run:
     """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """table1, table2, hyperparameters, mixture, depth, challengers, interference or compare."""
+    """table1, table2, hyperparameters, mixture, depth, challengers, interference, corollary or
+    compare."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -57,8 +59,8 @@ class Run:
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None
     """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default); also
-    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers take any classical
-    rival or prior too, such as pairwise or student_t."""
+    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers and corollary take
+    any classical rival or prior too, such as pairwise or student_t."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
     interference: quantum,bernoulli.
@@ -81,6 +83,12 @@ class Run:
     """interference: overlaps of the photons in [0, 1], such as 0,0.5,1 (0,0.25,0.5,0.75,1)."""
     depths: str | None = None
     """depth: hidden layers of the generator, such as 1,2,4,8 (1 to 8 in full)."""
+    restarts: int | None = None
+    """corollary: random draws of initial weights of a latent and seed, beside the start at the
+    target's own generator (the preset's number)."""
+    certifiable: bool = False
+    """table1, mixture, challengers, compare: generators whose layers widen to the end, so that
+    every one of them has an inverse (Theorem 1)."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
     workers: int | None = None
@@ -193,15 +201,17 @@ def _study(command: Run) -> Study:
 
     wanted, banks = _latents(command)
     is_ladder = command.recipe == "challengers"
-    known = recipes.CHALLENGERS if is_ladder else recipes.LATENTS
-    latents = names_in(wanted, known, "latent") or (recipes.LADDER if is_ladder else known)
+    takes_all = is_ladder or command.recipe == "corollary"
+    known = recipes.CHALLENGERS if takes_all else recipes.LATENTS
+    usual = recipes.LADDER if is_ladder else recipes.COROLLARY_LATENTS if takes_all else known
+    latents = names_in(wanted, known, "latent") or usual
     settings: dict[str, Any] = {"num_seeds": command.seeds, "latents": latents}
     if command.seeds is not None and command.seeds < 1:
         raise ValueError(f"--seeds is at least 1, not {command.seeds}")
     if command.num_steps is not None and command.num_steps < 1:
         raise ValueError(f"--num-steps is at least 1, not {command.num_steps}")
     for option, wanted_by in _BELONGS_TO.items():
-        if command.recipe not in wanted_by and getattr(command, option) is not None:
+        if command.recipe not in wanted_by and getattr(command, option) not in (None, False):
             raise ValueError(
                 f"--{option.replace('_', '-')} belongs to {' and '.join(wanted_by)}; "
                 f"{command.recipe} is as in the paper"
@@ -225,6 +235,8 @@ def _study(command: Run) -> Study:
     elif is_ladder:
         chosen = names_in(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
         study = recipes.challengers(command.preset, data_sets=chosen, **settings)
+    elif command.recipe == "corollary":
+        study = _corollary(command, dim, settings)
     elif command.recipe == "interference":
         if wanted is not None:
             raise ValueError("interference has latents of its own: name --doses, not --latents")
@@ -246,6 +258,8 @@ def _study(command: Run) -> Study:
             study = recipes.depth(command.preset, depths=_depths(command.depths), **settings)
         else:
             study = recipes.mixture(command.preset, **settings)
+    if command.certifiable:
+        study = recipes.with_certifiable_generators(study)
     if command.num_steps is not None:
         study = recipes.with_num_steps(study, command.num_steps)
     if command.curve is not None:
@@ -257,12 +271,15 @@ def _study(command: Run) -> Study:
 
 _BELONGS_TO = {
     "latent_dim": (
-        *("compare", "table1", "mixture", "depth", "challengers", "table2", "hyperparameters"),
+        *("compare", "table1", "mixture", "depth", "challengers", "corollary"),
+        *("table2", "hyperparameters"),
     ),
     "interferometer": ("table2", "hyperparameters"),
     "setup": ("table2",),
     "doses": ("interference",),
+    "certifiable": ("compare", "table1", "mixture", "challengers"),
     "depths": ("depth",),
+    "restarts": ("corollary",),
 }
 """Options of `qlat run` that only some recipes take."""
 
@@ -316,11 +333,28 @@ def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:
     from quantum_latents.recipes import split_latents
 
     named, banks = split_latents([name for name in (command.latents or "").split(",") if name])
-    if banks and command.recipe in ("hyperparameters", "interference"):
+    if banks and command.recipe in ("hyperparameters", "interference", "corollary"):
         raise ValueError(f"{command.recipe} takes no bank:FOLDER: its latents are its own")
     if banks and command.bank == "fresh":
         raise ValueError("--latents bank:FOLDER cannot be drawn afresh: leave --bank fresh out")
     return ",".join(named) or None, banks
+
+
+def _corollary(command: Run, dim: int, settings: dict[str, Any]) -> Study:
+    from quantum_latents import recipes
+
+    if command.data is not None:
+        raise ValueError("corollary makes its own data: leave --data out")
+    if command.curve is not None:
+        raise ValueError(
+            "corollary chooses between the steps it measures, so it has no curve: leave --curve out"
+        )
+    return recipes.corollary(
+        command.preset,
+        latent_dim=None if command.latent_dim is None else dim,
+        num_restarts=command.restarts,
+        **settings,
+    )
 
 
 def _molecular(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> Study:

@@ -14,6 +14,7 @@ from quantum_latents.data.dataset import DataSet
 from quantum_latents.data.mixture import MixtureSpec, load_mixture
 from quantum_latents.data.molecules import MoleculesSpec, load_molecules, molecules_spec
 from quantum_latents.data.photon_counts import PhotonCountsSpec, load_photon_counts
+from quantum_latents.data.pushforward import PushforwardSpec, load_pushforward
 from quantum_latents.random import Stream
 
 __all__ = [
@@ -24,12 +25,13 @@ __all__ = [
     "MixtureSpec",
     "MoleculesSpec",
     "PhotonCountsSpec",
+    "PushforwardSpec",
     "array_spec",
     "load",
     "molecules_spec",
 ]
 
-DataSpec = MixtureSpec | PhotonCountsSpec | BitsSpec | ArraySpec | MoleculesSpec
+DataSpec = MixtureSpec | PhotonCountsSpec | PushforwardSpec | BitsSpec | ArraySpec | MoleculesSpec
 """Any data set's spec."""
 
 
@@ -40,7 +42,7 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
         spec: what to draw, or which file to read.
         stream: the run's stream for its data, such as ``stream(seed, "data")``. An array of the
             user's and molecules do not depend on it: their split is fixed by the spec.
-        cache: the folder of banks and of sets of molecules; only those two use it.
+        cache: the folder of banks and of sets of molecules; only what needs them uses it.
 
     Raises:
         TypeError: `spec` is no spec of a data set.
@@ -55,6 +57,8 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
             return load_mixture(spec, stream)
         case PhotonCountsSpec():
             return load_photon_counts(spec, stream, cache)
+        case PushforwardSpec():
+            return load_pushforward(spec, stream, cache)
         case BitsSpec():
             return load_bits(spec, stream)
         case ArraySpec():

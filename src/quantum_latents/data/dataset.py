@@ -39,6 +39,8 @@ class DataSet:
         scale: float64 (d,), > 0.
         layout: of graphs, whose arrays are all uint8: `train` one-hot (N, d), the others codes.
             `offset` and `scale` are then empty. None for everything else.
+        generator: the perceptron that made the data of a latent, float64 weights and biases by the
+            names of `quantum_latents.models.StackedMLP.views`; None where there is none.
     """
 
     name: str
@@ -51,6 +53,7 @@ class DataSet:
     offset: np.ndarray
     scale: np.ndarray
     layout: GraphLayout | None = None
+    generator: Mapping[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         assert self.train.ndim == 2
@@ -75,6 +78,7 @@ class DataSet:
         metrics: tuple[str, ...],
         facts: Mapping[str, Any],
         notes: tuple[str, ...] = (),
+        generator: Mapping[str, np.ndarray] | None = None,
     ) -> DataSet:
         """Return a data set whose model units are its data units; arrays become float32."""
         dim = train.shape[1]
@@ -88,6 +92,7 @@ class DataSet:
             notes=notes,
             offset=np.zeros(dim),
             scale=np.ones(dim),
+            generator=generator,
         )
 
     @classmethod

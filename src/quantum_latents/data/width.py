@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from quantum_latents.data.array import ArraySpec
 from quantum_latents.data.bits import BitsSpec
 from quantum_latents.data.mixture import MixtureSpec
 from quantum_latents.data.photon_counts import PhotonCountsSpec
+from quantum_latents.data.pushforward import PushforwardSpec
 from quantum_latents.data.tables import read_table
 
-__all__ = ["VectorSpec", "width_of"]
-
-VectorSpec = MixtureSpec | PhotonCountsSpec | BitsSpec | ArraySpec
-"""A spec of a data set of vectors."""
+__all__ = ["width_of"]
 
 
-def width_of(spec: VectorSpec) -> int:
+def width_of(spec: Any) -> int:
     """Return d_x, the numbers of one sample; a user's file is read for it.
 
+    Args:
+        spec: of a data set of vectors.
+
     Raises:
-        TypeError: `spec` is no spec of a data set of vectors.
+        TypeError: it is no such spec.
 
     >>> width_of(BitsSpec(num_bits=5, num_train=100, num_held_out=50))
     5
@@ -30,6 +33,8 @@ def width_of(spec: VectorSpec) -> int:
             return spec.num_modes
         case BitsSpec():
             return spec.num_bits
+        case PushforwardSpec():
+            return spec.dim
         case ArraySpec():
             return read_table(spec.path).values.shape[1]
     raise TypeError(f"{spec!r} is no spec of a data set of vectors")

@@ -39,11 +39,12 @@ def evaluate(samples: np.ndarray, data: DataSet, seed: int) -> dict[str, dict[st
     in_place = data.floor_reference[: len(samples)]
     if data.layout is not None:
         return evaluate_molecules(samples, data, seed)[0]
+    values = _values(samples, data, seed)
     metrics = {}
     for name in data.metrics:
         metric = lookup(name)
         metrics[name] = {
-            "value": compute(name, samples, data.held_out, data.facts, directions),
+            "value": values[name],
             "floor": floor(name, in_place, data.held_out, data.facts, directions),
             "direction": metric.direction,
             "label": metric.label,
@@ -52,6 +53,17 @@ def evaluate(samples: np.ndarray, data: DataSet, seed: int) -> dict[str, dict[st
             "corroborated_by": list(metric.corroborated_by),
         }
     return metrics
+
+
+def _values(samples: np.ndarray, data: DataSet, seed: int) -> dict[str, float | None]:
+    """Return every metric's value alone: the floors do not change on the way."""
+    if data.layout is not None:
+        found = evaluate_molecules(samples, data, seed)[0]
+        return {name: entry.get("value") for name, entry in found.items()}
+    directions = stream(seed, "metrics")
+    return {
+        name: compute(name, samples, data.held_out, data.facts, directions) for name in data.metrics
+    }
 
 
 def make_row(
@@ -139,9 +151,9 @@ def _budget(milestones: Mapping[int, np.ndarray], data: DataSet, seed: int) -> d
     values: dict[str, list[float | None]] = {name: [] for name in data.metrics}
     for samples in milestones.values():
         is_finite = bool(np.isfinite(samples).all())
-        found = evaluate(samples, data, seed) if is_finite else {}
+        found = _values(samples, data, seed) if is_finite else {}
         for name, of_name in values.items():
-            of_name.append(found.get(name, {}).get("value"))
+            of_name.append(found.get(name))
     return {"budget": {"step": list(milestones), "metrics": values}}
 
 

@@ -185,6 +185,8 @@ def _freeze(study: Study, directory: Path, command: str, commit: str) -> None:
         description["doses"] = {"label": study.dose_label, "of": dict(study.doses)}
     if study.axis is not None:
         description["axis"] = asdict(study.axis)
+    if study.restarts is not None:
+        description["restarts"] = study.restarts.to_json()
     if study.paper is not None:
         description["paper"] = {
             "source": study.paper.source,
@@ -536,14 +538,18 @@ def _train(
     )
     if outcomes is None:
         return None
-    rows = []
+    rows: list[dict[str, Any]] = []
+    data_sets: dict[Any, Any] = {}  # latents and restarts of a seed share theirs
     messages.put(("note", stack, "computing metrics"))
     for place, outcome in enumerate(outcomes):
         write_run(directory, outcome)
+        key = outcome.spec.data, outcome.spec.seed
+        if key not in data_sets:
+            data_sets[key] = data_of(outcome.spec, cache)
         rows.append(
             make_row(
                 outcome,
-                data_of(outcome.spec, cache),
+                data_sets[key],
                 study=study,
                 stack={
                     "size": len(runs),

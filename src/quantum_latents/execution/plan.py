@@ -146,7 +146,7 @@ def _stacks(
 
 def _data_dim(run: RunSpec) -> Any:
     """Return what tells apart runs whose data have different widths."""
-    for name in ("num_modes", "num_bits"):
+    for name in ("dim", "num_modes", "num_bits"):
         if run.data.name != "mixture" and hasattr(run.data, name):
             return getattr(run.data, name)
     return run.data

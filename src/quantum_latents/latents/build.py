@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from quantum_latents.banks import BankRecipe, build_bank
-from quantum_latents.circuits import Interferometer, parse
+from quantum_latents.circuits import Interferometer, interferometer_of_seed
 from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.latents.latent import Latent
 from quantum_latents.latents.priors import PRIOR_CARDS, prior_source
@@ -149,10 +149,8 @@ def interferometer_of(
 ) -> Interferometer:
     """Return the interferometer of a photonic latent at a seed; of a rival, the quantum one's."""
     owner = spec.name if isinstance(spec, PhotonicSpec) else "quantum"
-    names = ("interferometer",) if spec.sharing == "shared" else ("interferometer", owner)
-    kind, _, delays = spec.interferometer.partition(":")
-    text = f"{kind}:{spec.dim}:{delays}" if delays else f"{kind}:{spec.dim}"
-    return parse(text, stream(seed, *names))
+    alone = () if spec.sharing == "shared" else (owner,)
+    return interferometer_of_seed(spec.interferometer, spec.dim, seed, *alone)
 
 
 def quantum_latent(

@@ -16,6 +16,7 @@ from quantum_latents.metrics.modes import (
 )
 from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet, NotDefined
 from quantum_latents.metrics.registry import METRICS, Metric, compute, floor, lookup
+from quantum_latents.metrics.transport import MAX_TRANSPORT, wasserstein_1
 from quantum_latents.metrics.two_sample import (
     energy_distance,
     median_bandwidth,
@@ -24,6 +25,7 @@ from quantum_latents.metrics.two_sample import (
 )
 
 __all__ = [
+    "MAX_TRANSPORT",
     "METRICS",
     "MOLECULE_METRICS",
     "Metric",
@@ -46,4 +48,5 @@ __all__ = [
     "share_outside",
     "sliced_wasserstein",
     "total_photon_error",
+    "wasserstein_1",
 ]

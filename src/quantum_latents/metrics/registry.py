@@ -11,6 +11,9 @@ Facts that metrics read:
 - `coordinate_scale` (d,), optional: the two-sample metrics divide every coordinate by it first,
   so that they do not depend on the units of a table's columns. Without it they take the
   coordinates as they are;
+- `selection_share`, optional, in (0, 1): this leading share of the rows of both sets only chooses
+  between restarts of a run; `wasserstein_1_selection` reads it, the other two-sample metrics leave
+  it out. Without it they take all rows;
 - `train_smiles`: the canonical SMILES that a generator was trained on;
 - `chemnet_reference`: moments of the reference molecules' activations, see
   `quantum_latents.metrics.frechet`.
@@ -29,7 +32,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantum_latents.metrics import discrete, modes, molecules, two_sample
+from quantum_latents.metrics import discrete, modes, molecules, transport, two_sample
 from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet
 from quantum_latents.metrics.samples import as_samples_pair
 from quantum_latents.random import Stream
@@ -160,7 +163,21 @@ def floor(
 def _scaled(
     generated: ArrayLike, reference: ArrayLike, facts: Facts
 ) -> tuple[np.ndarray, np.ndarray]:
-    x, y = as_samples_pair(generated, reference)
+    """Return what two-sample metrics compare: coordinates in their scale, reported rows alone."""
+    x, y = (_split(rows, facts)[1] for rows in as_samples_pair(generated, reference))
+    return _in_scale(x, y, facts)
+
+
+def _split(rows: np.ndarray, facts: Facts) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that choose between restarts, and those that are reported."""
+    share = facts.get("selection_share", 0.0)
+    if "selection_share" in facts and not 0 < share < 1:
+        raise ValueError(f"selection_share is in (0, 1), not {share}")
+    first = int(share * len(rows))
+    return rows[:first], rows[first:]
+
+
+def _in_scale(x: np.ndarray, y: np.ndarray, facts: Facts) -> tuple[np.ndarray, np.ndarray]:
     if "coordinate_scale" not in facts:
         return x, y
     scale = np.asarray(facts["coordinate_scale"], dtype=np.float64)
@@ -182,6 +199,17 @@ def _energy(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: St
 
 def _sliced(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream) -> float:
     return two_sample.sliced_wasserstein(*_scaled(generated, reference, facts), stream)
+
+
+def _wasserstein(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream) -> float:
+    return transport.wasserstein_1(*_scaled(generated, reference, facts))
+
+
+def _wasserstein_selection(
+    generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream
+) -> float:
+    x, y = (_split(rows, facts)[0] for rows in as_samples_pair(generated, reference))
+    return transport.wasserstein_1(*_in_scale(x, y, facts))
 
 
 def _fcd_of_subsample(num_molecules: int) -> Callable[[Any, Any, Facts, Stream], float]:
@@ -464,6 +492,26 @@ METRICS: dict[str, Metric] = {
             corroborated_by=(),
             needs=(),
             compute=_sliced,
+        ),
+        Metric(
+            name="wasserstein_1",
+            label="Wasserstein-1 distance",
+            direction="lower",
+            unit="",
+            constant_wins=False,
+            corroborated_by=(),
+            needs=(),
+            compute=_wasserstein,
+        ),
+        Metric(
+            name="wasserstein_1_selection",
+            label="Wasserstein-1 distance that chose the restart",
+            direction="lower",
+            unit="",
+            constant_wins=False,
+            corroborated_by=(),
+            needs=("selection_share",),
+            compute=_wasserstein_selection,
         ),
         *_MOLECULES,
     )

@@ -8,6 +8,7 @@ from quantum_latents.models.molgan import (
     StackedRelationalCritic,
 )
 from quantum_latents.models.nn import MLPSpec, StackedMLP
+from quantum_latents.models.spectral import project_
 
 __all__ = [
     "GANSpec",
@@ -19,4 +20,5 @@ __all__ = [
     "StackedRelationalCritic",
     "build_critic",
     "build_generator",
+    "project_",
 ]

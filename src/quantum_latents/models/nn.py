@@ -63,6 +63,8 @@ class MLPSpec:
         non_decreasing: require that no layer, the output included, is narrower than the one
             before it, as a layer-wise certificate of invertibility needs. With
             re-injection a layer must be as wide as the one before it plus z.
+        spectral_bound: the largest singular value that any matrix may have, re-injection's
+            included; 0 for no bound (generators only, see `quantum_latents.models.spectral`).
     """
 
     hidden: tuple[int, ...]
@@ -71,8 +73,9 @@ class MLPSpec:
     initialisation: Literal["pytorch", "xavier_uniform", "orthogonal"]
     reinject_latent: bool = False
     non_decreasing: bool = False
-    # Left out of a run's name where it is 1: runs named before it existed keep their names.
+    # Left out of a run's name at their defaults: runs named before they existed keep their names.
     gain: float = field(default=1.0, metadata={"omit_default": True})
+    spectral_bound: float = field(default=0.0, metadata={"omit_default": True})
 
     def __post_init__(self):
         if not isinstance(self.hidden, tuple) or not all(type(w) is int for w in self.hidden):
@@ -91,6 +94,11 @@ class MLPSpec:
                 "use activation='leaky_relu', or set non_decreasing=False"
             )
         check_initialisation(self.initialisation, self.gain)
+        if not 0 <= self.spectral_bound < float("inf"):
+            raise ValueError(
+                "spectral_bound is a finite number > 0, or 0 for no bound, "
+                f"not {self.spectral_bound}"
+            )
         if self.reinject_latent and len(self.hidden) < 2:
             raise ValueError(
                 "reinject_latent adds z to the hidden layers after the first, and "

@@ -1,8 +1,10 @@
 """The paper's tables and ours, as functions that return studies."""
 
 from quantum_latents.recipes.banks import split_latents
+from quantum_latents.recipes.certifiable import with_certifiable_generators
 from quantum_latents.recipes.challengers import CHALLENGERS, LADDER, challengers
 from quantum_latents.recipes.compare import compare
+from quantum_latents.recipes.corollary import COROLLARY_LATENTS, corollary
 from quantum_latents.recipes.depth import DEPTHS, depth
 from quantum_latents.recipes.discrete import DATA_SETS
 from quantum_latents.recipes.hyperparameters import hyperparameters
@@ -15,6 +17,7 @@ from quantum_latents.recipes.study import (
     Axis,
     PaperFigure,
     PaperFigures,
+    Restarts,
     Study,
     settings_of,
     with_bank_size,
@@ -26,6 +29,7 @@ from quantum_latents.recipes.table2 import table2
 
 __all__ = [
     "CHALLENGERS",
+    "COROLLARY_LATENTS",
     "DATA_SETS",
     "DEPTHS",
     "DOSES",
@@ -37,9 +41,11 @@ __all__ = [
     "Axis",
     "PaperFigure",
     "PaperFigures",
+    "Restarts",
     "Study",
     "challengers",
     "compare",
+    "corollary",
     "depth",
     "hyperparameters",
     "interference",
@@ -49,6 +55,7 @@ __all__ = [
     "table1",
     "table2",
     "with_bank_size",
+    "with_certifiable_generators",
     "with_milestones",
     "with_num_steps",
 ]

@@ -73,7 +73,7 @@ def _certifiable(run: RunSpec) -> GANSpec:
     widths = certifiable_widths(
         run.latent.dim,
         width_of(run.data),
-        len(run.model.generator.hidden),  # type: ignore[arg-type]
+        len(run.model.generator.hidden),
     )
     generator = MLPSpec(
         hidden=widths,

@@ -38,7 +38,7 @@ from quantum_latents.recipes.discrete import (
 from quantum_latents.recipes.presets import stated
 from quantum_latents.recipes.study import LATENTS, Study, length_of_z, reference_of
 
-__all__ = ["CHALLENGERS", "LADDER", "challengers"]
+__all__ = ["CHALLENGERS", "LADDER", "challenger_spec", "challengers", "check_existence"]
 
 LADDER = (
     "quantum",
@@ -103,7 +103,7 @@ def challengers(
         "bank_size": size.bank_size,
         "num_held_out": size.num_samples,
     }
-    specs = tuple(_spec(name, shared) for name in latents)
+    specs = tuple(challenger_spec(name, shared) for name in latents)
     banks = bank_latents(
         bank_folders,
         cache,
@@ -112,9 +112,7 @@ def challengers(
         bank_size=size.bank_size,
         num_held_out=size.num_samples,
     )
-    for spec in specs:
-        if isinstance(spec, RivalSpec) and spec.name in _MAY_BE_MISSING:
-            _check_exists(spec, size.num_seeds)
+    check_existence(specs, size.num_seeds)
     sources = dict(_SOURCES)
     if not any(isinstance(spec, PriorSpec) for spec in specs):
         del sources["latent.parameter"]
@@ -137,7 +135,16 @@ def challengers(
     )
 
 
-def _spec(name: str, shared: dict[str, Any]) -> LatentSpec:
+def challenger_spec(name: str, shared: dict[str, Any]) -> LatentSpec:
+    """Return one of `CHALLENGERS`, half as many photons as modes if it has any.
+
+    Args:
+        name: which.
+        shared: what every latent of a study has: dim, scaling, bank_size, num_held_out.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
     photonic: dict[str, Any] = {
         "num_photons": max(1, shared["dim"] // 2),
         "interferometer": "haar",
@@ -166,12 +173,21 @@ def _usual(name: str, shared: dict[str, Any]) -> float | None:
     }.get(name)
 
 
-def _check_exists(spec: RivalSpec, num_seeds: int) -> None:
-    occupation = evenly_spread(spec.dim, spec.num_photons)
-    for seed in range(num_seeds):
-        try:
-            rival_source(spec.name, interferometer_of(spec, seed), occupation)
-        except ValueError as error:
-            raise ValueError(
-                f"{spec.name} does not exist for seed {seed}: {error}; leave it out of the latents"
-            ) from error
+def check_existence(specs: Sequence[LatentSpec], num_seeds: int) -> None:
+    """Refuse a challenger that cannot be made for the interferometer of one of the seeds.
+
+    Raises:
+        ValueError: as said, with the reason.
+    """
+    for spec in specs:
+        if not isinstance(spec, RivalSpec) or spec.name not in _MAY_BE_MISSING:
+            continue
+        occupation = evenly_spread(spec.dim, spec.num_photons)
+        for seed in range(num_seeds):
+            try:
+                rival_source(spec.name, interferometer_of(spec, seed), occupation)
+            except ValueError as error:
+                raise ValueError(
+                    f"{spec.name} does not exist for seed {seed}: {error}; "
+                    "leave it out of the latents"
+                ) from error

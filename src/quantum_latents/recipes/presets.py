@@ -59,7 +59,10 @@ def size_of(sizes: Mapping[str, _Size], preset: str) -> _Size:
 
 
 def stated(
-    preset: str, size: ShrunkenGAN, full: ShrunkenGAN
+    preset: str,
+    size: ShrunkenGAN,
+    full: ShrunkenGAN,
+    settings: Mapping[str, tuple[str, ...]] | None = None,
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the sources of what differs from the full preset, and a note that says it in words.
 
@@ -67,12 +70,14 @@ def stated(
         preset: its name.
         size: the study's final sizes, after what the user or the data asked for.
         full: those of the full preset.
+        settings: for each field, the settings that it decides; None is as for every GAN.
     """
     sources, parts = {}, []
+    decided_by = _SETTINGS if settings is None else settings
     for field in fields(size):
         here, there = getattr(size, field.name), getattr(full, field.name)
         if here != there:
-            for setting in _SETTINGS[field.name]:
+            for setting in decided_by[field.name]:
                 sources[setting] = f"ours: {here}, in full {there}"
             parts.append(f"{field.name} {here} (in full {there})")
     if not parts:

@@ -14,6 +14,7 @@ __all__ = [
     "Axis",
     "PaperFigure",
     "PaperFigures",
+    "Restarts",
     "Study",
     "four_latents",
     "length_of_z",
@@ -77,6 +78,29 @@ class Axis:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Restarts:
+    """How one generator is chosen among those of a data set, latent and seed.
+
+    Attributes:
+        by: the metric that chooses, lower being better; of samples that are not reported.
+        choices: by name, the starts (`RunSpec.start`) among whose runs is chosen.
+        num_runs: by name, how many runs of a data set, latent and seed these are.
+    """
+
+    by: str
+    choices: Mapping[str, tuple[str, ...]]
+    num_runs: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `study.json` keeps."""
+        choices = [
+            {"name": name, "starts": list(starts), "num_runs": self.num_runs[name]}
+            for name, starts in self.choices.items()
+        ]
+        return {"by": self.by, "choices": choices}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """Runs that are compared, and all that a reader must know about them.
 
@@ -97,6 +121,7 @@ class Study:
         doses: for a study of dose and response, the latents' doses by name; three or more.
         dose_label: what is dosed.
         axis: for a study whose groups lie along a number, that number; None for none.
+        restarts: for a study of several runs of one data set, latent and seed, how one is chosen.
     """
 
     name: str
@@ -114,6 +139,7 @@ class Study:
     doses: Mapping[str, float] = field(default_factory=dict)
     dose_label: str = ""
     axis: Axis | None = None
+    restarts: Restarts | None = None
 
     def __post_init__(self):
         if not self.runs:

@@ -27,6 +27,8 @@ from quantum_latents.report.pictures import Picture, read_pictures
 from quantum_latents.report.tables import (
     ARROWS,
     BUDGET_FOOTNOTE,
+    FLOOR_FOOTNOTE,
+    FLOOR_HEADER,
     RESPONSE_FOOTNOTE,
     RESPONSE_HEADER,
     TRIVIAL,
@@ -39,7 +41,7 @@ from quantum_latents.results import (
     MIN_SEEDS_VERDICT,
     Comparison,
     MetricFacts,
-    in_groups,
+    as_compared,
     latents,
     read_certificates,
     read_rows,
@@ -148,7 +150,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
     from quantum_latents.report import figures  # matplotlib: not needed for a table
 
     numbers, written = table(rows, study), rows
-    rows = [dict(row) for row in in_groups(rows, study)]
+    rows = [dict(row) for row in as_compared(rows, study)]
     style = figures.styles(latents(rows))
     primary = {section.data: _primary(section, study) for section in numbers.sections}
     return {
@@ -178,6 +180,8 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
         "budget_note": BUDGET_FOOTNOTE,
         "response_header": RESPONSE_HEADER,
         "response_note": RESPONSE_FOOTNOTE,
+        "floor_header": FLOOR_HEADER,
+        "floor_note": FLOOR_FOOTNOTE,
         "needed_note": NEEDED_FOOTNOTE,
         "curves": _curves(rows, numbers, style),
         "certificates": certificate_cards(read_certificates(directory)),

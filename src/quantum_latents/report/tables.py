@@ -25,17 +25,19 @@ from quantum_latents.report.needed import (
 )
 from quantum_latents.results import (
     MIN_DOSES,
+    AboveFloor,
     BudgetCurve,
     Comparison,
     DoseResponse,
     MetricFacts,
     Missing,
+    above_floor,
+    as_compared,
     budget_curve,
     check_study,
     data_sets,
     dose_response,
     family,
-    in_groups,
     latents,
     mean_standard_error,
     metric_facts,
@@ -62,6 +64,8 @@ __all__ = [
     "ARROWS",
     "BUDGET_FOOTNOTE",
     "FLOOR",
+    "FLOOR_FOOTNOTE",
+    "FLOOR_HEADER",
     "FORMATS",
     "MAX_COLUMNS",
     "RESPONSE_FOOTNOTE",
@@ -86,6 +90,9 @@ MAX_COLUMNS = 8
 
 RESPONSE_HEADER = ("metric", "slope", "95 % interval", "p", "trend to better", "to worse", "seeds")
 """Columns of the grid of responses to a dose."""
+
+FLOOR_HEADER = ("metric", "latent", "− floor", "95 % interval", "p", "seeds", "chosen")
+"""Columns of the grid of distances above the floor, in a study with restarts."""
 
 FLOOR, TRIVIAL = "floor", "random valence"
 """Names of the baselines' rows."""
@@ -198,6 +205,8 @@ class Section:
             no seed has a value at all of them.
         dose_label: what is dosed.
         budgets: leading metric -> its curve against the training budget, where runs have one.
+        above: primary metric -> how far each latent lies above the floor, where restarts are chosen
+            among.
     """
 
     data: str
@@ -216,6 +225,7 @@ class Section:
     responses: dict[str, DoseResponse] = field(default_factory=dict)
     dose_label: str = ""
     budgets: dict[str, BudgetCurve] = field(default_factory=dict)
+    above: dict[str, tuple[AboveFloor, ...]] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[MetricFacts, ...]:
@@ -298,6 +308,8 @@ class Section:
         if self.needed:
             lines = [needed.line for needed in self.needed]
             grids.append(Grid("Seeds that the published gaps need", [*NEEDED_HEADER], lines))
+        if self.above:
+            grids.append(Grid("Above the floor", [*FLOOR_HEADER], self.above_lines()))
         if self.responses:
             title = f"Response to {self.dose_label}"
             grids.append(Grid(title, [*RESPONSE_HEADER], self.response_lines()))
@@ -321,6 +333,23 @@ class Section:
                 heading = f"{facts[name].heading} {ARROWS[facts[name].direction]}"
                 lines.append([heading, latent, *texts])
         return header, lines
+
+    def above_lines(self) -> list[list[str]]:
+        """Return how far each latent lies above the floor as text, under `FLOOR_HEADER`."""
+        labels = {facts.name: facts.heading for facts in self.metrics}
+        return [
+            [
+                labels[name],
+                of_latent.latent,
+                number_text(of_latent.mean, signed=True),
+                interval_text(of_latent.interval),
+                p_text(of_latent.p_value),
+                str(of_latent.num_seeds),
+                "; ".join(f"{kind} ({times})" for kind, times in of_latent.chosen.items()),
+            ]
+            for name, of_latents in self.above.items()
+            for of_latent in of_latents
+        ]
 
     def response_lines(self) -> list[list[str]]:
         """Return the response of each metric as text, under `RESPONSE_HEADER`."""
@@ -406,6 +435,8 @@ class Table:
             notes.append(NEEDED_FOOTNOTE)
         if any(section.budgets for section in self.sections):
             notes.append(BUDGET_FOOTNOTE)
+        if any(section.above for section in self.sections):
+            notes.append(FLOOR_FOOTNOTE)
         if any(section.responses for section in self.sections):
             notes.append(RESPONSE_FOOTNOTE)
         if self.along:
@@ -553,7 +584,7 @@ def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = N
     if not rows:
         raise ValueError("no rows: not one run of this study has finished yet")
     study = check_study(study or {"schema": 1, "study": rows[0]["study"]})
-    along, num_rows, rows = along_axis(rows, study), len(rows), in_groups(rows, study)
+    along, num_rows, rows = along_axis(rows, study), len(rows), as_compared(rows, study)
     return Table(
         study=study["study"],
         title=study["title"] or study["study"],
@@ -592,6 +623,13 @@ BUDGET_FOOTNOTE = (
     "not independent, no verdict is drawn from them, and a shorter training, whose learning rate "
     "may fall earlier, could end elsewhere."
 )
+FLOOR_FOOTNOTE = (
+    "Of the restarts of a latent and seed one is chosen, by other samples than these numbers are "
+    "computed from; “chosen” says how often from which start and after how many steps. Above the "
+    "floor: value − floor, paired by seed, interval and p of the exact sign-flip test, not "
+    "adjusted for the number of latents. A chosen generator that makes the law of the data is at 0 "
+    "in the mean."
+)
 RESPONSE_FOOTNOTE = (
     "Slope: of a straight line through a seed's doses, in the metric's unit for a dose of 1, mean "
     "over the seeds; its interval and p are of the exact sign-flip test. The trends "
@@ -611,6 +649,7 @@ _OPTIONAL = frozenset(
         "responses",
         "dose_label",
         "budgets",
+        "above",
         "sizes",
         "is_count",
         "paper",
@@ -681,6 +720,11 @@ def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any])
         responses=_responses(rows, data, study["doses"], facts),
         dose_label=(study["doses"] or {}).get("label", ""),
         budgets=_budgets(rows, data, reference, names, study["primary_metrics"]),
+        above={
+            name: tuple(above_floor(rows, data, latent, name) for latent in present)
+            for name in names
+            if study["restarts"] and name in study["primary_metrics"]
+        },
     )
 
 

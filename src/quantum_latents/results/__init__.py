@@ -22,6 +22,7 @@ from quantum_latents.results.power import (
     seeds_for_effect,
     seeds_needed,
 )
+from quantum_latents.results.restarts import AboveFloor, above_floor, as_compared, chosen_rows
 from quantum_latents.results.selection import (
     MetricFacts,
     Missing,
@@ -66,6 +67,7 @@ __all__ = [
     "MIN_SEEDS_VERDICT",
     "ROW_SCHEMA",
     "STUDY_SCHEMA",
+    "AboveFloor",
     "Arrival",
     "AxisCurve",
     "BudgetCurve",
@@ -76,12 +78,15 @@ __all__ = [
     "RowStore",
     "SeedsNeeded",
     "Verdict",
+    "above_floor",
     "arrival",
     "arrivals",
+    "as_compared",
     "axis_curve",
     "bca_interval",
     "budget_curve",
     "check_study",
+    "chosen_rows",
     "data_sets",
     "detectable_effect",
     "deterministic_part",

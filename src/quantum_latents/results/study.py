@@ -35,6 +35,7 @@ _DEFAULTS: dict[str, Any] = {
     "groups": {},
     "doses": None,
     "axis": None,
+    "restarts": None,
     "version": "",
     "commit": "",
 }
@@ -103,6 +104,7 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
         raise ValueError(f"{where}: 'groups' maps runs to lists of texts, not {groups!r:.80}")
     _check_doses(filled["doses"], where)
     _check_axis(filled["axis"], where)
+    _check_restarts(filled["restarts"], where)
     num_runs = filled["num_runs"]
     if num_runs is not None and (not isinstance(num_runs, int) or num_runs < 0):
         raise ValueError(f"{where}: 'num_runs' is a whole number, not {num_runs!r}")
@@ -187,6 +189,29 @@ def _check_axis(axis: Any, where: str) -> None:
         raise ValueError(
             f"{where}: 'axis' has name and label (text), of each group a number and margins of "
             f"metrics (numbers >= 0), not {axis!r:.120}"
+        )
+
+
+def _check_restarts(restarts: Any, where: str) -> None:
+    """Refuse a choice between restarts that could not be made."""
+    if restarts is None:
+        return
+    choices = restarts.get("choices") if isinstance(restarts, Mapping) else None
+    if (
+        not isinstance(choices, list)
+        or not isinstance(restarts.get("by"), str)
+        or not choices
+        or not all(
+            isinstance(choice, Mapping)
+            and isinstance(choice.get("name"), str)
+            and isinstance(choice.get("starts"), list)
+            and isinstance(choice.get("num_runs"), int)
+            for choice in choices
+        )
+    ):
+        raise ValueError(
+            f"{where}: 'restarts' has by (a metric) and choices, each with name, starts and "
+            f"num_runs, not {restarts!r:.120}"
         )
 
 

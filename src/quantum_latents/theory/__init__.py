@@ -3,6 +3,13 @@
 from quantum_latents.theory.bounds import Bound, Slopes, chain_bound
 from quantum_latents.theory.certificate import Certificate, MapCertificate, certify
 from quantum_latents.theory.crossing import PT2, Crossing, ProcessorRate, crossing
+from quantum_latents.theory.distance import (
+    BIASES,
+    InducedDistance,
+    InducedDistances,
+    gan_induced_distance,
+    gan_induced_distances,
+)
 from quantum_latents.theory.family import FAMILIES, Family, Growth, grow
 from quantum_latents.theory.inverse import Inverse, Route, inverse, routes
 from quantum_latents.theory.latent_cost import (
@@ -31,6 +38,7 @@ from quantum_latents.theory.statement import Hypothesis, Statement, state
 from quantum_latents.theory.stopwatch import fit
 
 __all__ = [
+    "BIASES",
     "FAMILIES",
     "PT2",
     "Affine",
@@ -42,6 +50,8 @@ __all__ = [
     "Family",
     "Growth",
     "Hypothesis",
+    "InducedDistance",
+    "InducedDistances",
     "Inverse",
     "LayerCertificate",
     "LocalConstants",
@@ -61,6 +71,8 @@ __all__ = [
     "crossing",
     "examine_layers",
     "fit",
+    "gan_induced_distance",
+    "gan_induced_distances",
     "grow",
     "interfering_photons",
     "inverse",

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from quantum_latents.data import DataSpec
+from quantum_latents.data import DataSpec, PushforwardSpec
 from quantum_latents.latents import LatentSpec
 from quantum_latents.models import ModelSpec
 from quantum_latents.training.settings import WGANSpec
@@ -34,8 +34,9 @@ class EvaluationSpec:
 
     Attributes:
         num_samples: samples generated from held-out latents and stored.
-        milestones: shares of the training steps, ascending in (0, 1), after which as many samples
+        milestones: shares of the training steps, ascending in [0, 1), after which as many samples
             are generated from the same latents and stored too: the metrics against the budget.
+            0 is before the first step.
     """
 
     num_samples: int
@@ -48,9 +49,9 @@ class EvaluationSpec:
         shares = self.milestones
         if not isinstance(shares, tuple):
             raise TypeError(f"milestones is a tuple such as (0.1, 0.5), not {shares!r}")
-        if not all(0 < share < 1 for share in shares) or list(shares) != sorted(set(shares)):
+        if not all(0 <= share < 1 for share in shares) or list(shares) != sorted(set(shares)):
             raise ValueError(
-                f"milestones are ascending shares of the steps in (0, 1), not {shares}"
+                f"milestones are ascending shares of the steps in [0, 1), not {shares}"
             )
 
 
@@ -66,6 +67,9 @@ class RunSpec:
         evaluation: what is kept.
         seed: names every random number of the run. Data, initial weights and batch order
             depend on it and not on the latent, so runs of one seed are paired.
+        restart: another draw of the initial weights of generator and critic, and of nothing else.
+        start: the generator starts from a `random` draw, or is the `target`: the map that made
+            the data, where the data set knows it and the model has its shape.
     """
 
     data: DataSpec
@@ -74,14 +78,44 @@ class RunSpec:
     training: WGANSpec
     evaluation: EvaluationSpec
     seed: int
+    # Left out of a run's name at their defaults: runs named before keep their names.
+    restart: int = field(default=0, metadata={"omit_default": True})
+    start: Literal["random", "target"] = field(default="random", metadata={"omit_default": True})
 
     def __post_init__(self):
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ValueError(f"a seed is an integer >= 0, not {self.seed!r}")
+        if isinstance(self.restart, bool) or not isinstance(self.restart, int) or self.restart < 0:
+            raise ValueError(f"a restart is an integer >= 0, not {self.restart!r}")
+        if self.start not in ("random", "target"):
+            raise ValueError(f"start is 'random' or 'target', not {self.start!r}")
+        if self.start == "target":
+            self._check_target()
         if self.latent.num_held_out < self.evaluation.num_samples:
             raise ValueError(
                 f"evaluation.num_samples={self.evaluation.num_samples} needs as many held-out "
                 f"latents, not latent.num_held_out={self.latent.num_held_out}"
+            )
+
+    def _check_target(self) -> None:
+        """Refuse to start from the target's own generator where the model cannot be it."""
+        if not isinstance(self.data, PushforwardSpec):
+            raise ValueError(
+                f"start='target' needs data that a known generator made, not {self.data.name!r}: "
+                "use start='random'"
+            )
+        ours, theirs = self.model.generator, self.data
+        wanted = (theirs.num_modes, theirs.hidden, theirs.negative_slope, False)
+        found = (self.latent.dim, ours.hidden, ours.negative_slope, ours.reinject_latent)
+        if found != wanted:
+            raise ValueError(
+                "start='target' needs a generator of the target's own shape: (latent.dim, hidden, "
+                f"negative_slope, reinject_latent) = {wanted}, not {found}"
+            )
+        if 0 < ours.spectral_bound < theirs.gain:
+            raise ValueError(
+                f"start='target' needs spectral_bound >= {theirs.gain}, the target's own, or 0, "
+                f"not {ours.spectral_bound}"
             )
 
     def to_json(self) -> dict[str, Any]:

@@ -59,12 +59,13 @@ def milestone_steps(spec: RunSpec) -> tuple[int, ...]:
     """Return the generator steps after which a run's milestones are taken, ascending.
 
     Each is the end of the block of `BLOCK_STEPS` steps nearest to its share of the training, at
-    least one block and before the end; shares that meet there are taken once.
+    least one block and before the end; shares that meet there are taken once. A share of 0 is
+    step 0, before the training.
     """
     num_steps = spec.training.num_steps
     shares = spec.evaluation.milestones
-    blocks = {max(1, int(share * num_steps / BLOCK_STEPS + 0.5)) for share in shares}
-    return tuple(step for b in sorted(blocks) if (step := b * BLOCK_STEPS) < num_steps)
+    blocks = {share and max(1, int(share * num_steps / BLOCK_STEPS + 0.5)) for share in shares}
+    return tuple(step for b in sorted(blocks) if (step := int(b) * BLOCK_STEPS) < num_steps)
 
 
 def check_stackable(specs: Sequence[RunSpec]) -> None:
@@ -125,6 +126,8 @@ def train_stack(
             data=tensors[id(sets[spec.data, spec.seed])],
             latent=latents[spec.latent, spec.seed],
             stream=stream(spec.seed, "training"),
+            restart=spec.restart,
+            weights=None if spec.start == "random" else sets[spec.data, spec.seed].generator,
         )
         for spec in specs
     ]
@@ -140,7 +143,15 @@ def train_stack(
         kept = {
             name: tensor for name, tensor in state.items() if name.startswith(_MILESTONE.format(""))
         }
+
+    def keep_milestone() -> None:
+        pairs = zip(stack.generate(held_out), specs, strict=True)
+        made = [_stored(rows, sets[spec.data, spec.seed]) for rows, spec in pairs]
+        kept[_MILESTONE.format(stack.step)] = torch.from_numpy(np.stack(made))
+
     started = last_written = time.monotonic()
+    if stack.step == 0 and 0 in at:
+        keep_milestone()
     while stack.step < specs[0].training.num_steps:
         on_progress(stack.step)
         if should_stop():
@@ -148,9 +159,7 @@ def train_stack(
             return None
         stack.train_block()
         if stack.step in at:
-            pairs = zip(stack.generate(held_out), specs, strict=True)
-            made = [_stored(rows, sets[spec.data, spec.seed]) for rows, spec in pairs]
-            kept[_MILESTONE.format(stack.step)] = torch.from_numpy(np.stack(made))
+            keep_milestone()
         if time.monotonic() - last_written > seconds_between_checkpoints:
             write_checkpoint(checkpoint, stack.state() | kept, facts)
             last_written = time.monotonic()

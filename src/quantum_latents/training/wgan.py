@@ -14,14 +14,19 @@ Critic steps and generator steps are made by one of two kernels, which lay a ste
 Every random number of step t of a run comes from the run's own streams `batch`, `latent`,
 `penalty` and, where generated molecules are relaxed with noise, `relaxation`, at index
 t // `BLOCK_STEPS`: never from its neighbours in the stack.
+
+A generator whose spec bounds its spectral norms is projected at the start and after every block
+of `BLOCK_STEPS` steps (`quantum_latents.models.spectral`). What is generated, averaged or stored
+keeps to the bound; between two projections an iterate may leave it, by at most 16 steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,6 +38,7 @@ from quantum_latents.models import (
     RelationalCriticSpec,
     build_critic,
     build_generator,
+    project_,
 )
 from quantum_latents.random import Stream
 from quantum_latents.random import stream as root_stream
@@ -60,11 +66,20 @@ class StackMember:
         latent: where z comes from.
         stream: the run's stream for training; its children are `init`, `batch`, `latent`
             `penalty` and `relaxation`. `init` and `batch` must not depend on the latent.
+        restart: which draw of initial weights; all other draws are the same for every restart.
+        weights: the generator to start from, by the names of `StackedMLP.views`; None draws it.
     """
 
     data: Tensor
     latent: _Latent
     stream: Stream
+    restart: int = 0
+    weights: Mapping[str, np.ndarray] | None = None
+
+    def init_stream(self, network: str) -> Stream:
+        """Return what the initial weights of the generator or of the critic are drawn from."""
+        again = ("restart", self.restart) if self.restart else ()
+        return self.stream.child("init", network, *again)
 
 
 def _kernel(name: str, model: ModelSpec, *parts: Any) -> Any:
@@ -127,9 +142,11 @@ class GANStack:
         )
         self.critic = build_critic(model, data_dim, stack=stack, dtype=dtype, device=device)
         for name, network in (("generator", self.generator), ("critic", self.critic)):
-            streams = [member.stream.child("init", name) for member in members]
+            streams = [member.init_stream(name) for member in members]
             network.initialise([torch_generator(stream) for stream in streams])
             network.flat.grad = torch.zeros_like(network.flat)
+        self._start_from_given_weights()
+        project_(self.generator, self.generator.flat)
         self.generator_optimiser = training.optimiser.build(self.generator.flat)
         self.critic_optimiser = training.optimiser.build(self.critic.flat)
         # Runs often share one data set: it is moved once. Graphs stay bytes until they are used.
@@ -145,6 +162,18 @@ class GANStack:
         self.diverged_at: list[int | None] = [None] * stack
         parts = self.generator_optimiser, self.critic_optimiser, training
         self._kernel = _kernel(self.kernel, model, self.generator, self.critic, *parts)
+
+    @torch.no_grad()
+    def _start_from_given_weights(self) -> None:
+        views = self.generator.views(self.generator.flat.detach())
+        for run, member in enumerate(self.members):
+            if (weights := member.weights) is None:
+                continue
+            wanted = {name: tuple(view.shape[1:]) for name, view in views.items()}
+            if (given := {name: w.shape for name, w in weights.items()}) != wanted:
+                raise ValueError(f"weights to start from have shapes {given}, not {wanted}")
+            for name, view in views.items():
+                view[run] = torch.from_numpy(np.array(weights[name])).to(view)
 
     def _running(self) -> list[int]:
         return [run for run, at in enumerate(self.diverged_at) if at is None]
@@ -185,9 +214,12 @@ class GANStack:
         draws = tuple(part[todo] for part in drawn)
         self.losses[self.step : stop] = self._kernel.train(draws, self.step, self._running())
         self._stop_diverged(self.step, stop)
+        project_(self.generator, self.generator.flat)
         if self.averaged is not None:
             kept = self.training.averaging ** (stop - self.step)
             self.averaged.lerp_(self.generator.flat.detach(), 1 - kept)
+            # A mean of bounded matrices is bounded but for its rounding.
+            project_(self.generator, self.averaged)
         self.step = stop
 
     def _stop_diverged(self, start: int, stop: int) -> None:
