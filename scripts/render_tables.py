@@ -5,19 +5,23 @@
 A table stands between `<!-- table: results/NAME -->` and `<!-- end of table -->`, a single
 cell between `<!-- cell: results/NAME DATA LATENT METRIC -->` and `<!-- end -->`, the speed of
 samplers or training between `<!-- bench: results/NAME.json -->` and `<!-- end of bench -->`
-(left alone while there are no such rows). With `--check` nothing is written, and a page that
+(left alone while there are no such rows), certificates between
+`<!-- certificates: results/NAME -->` and `<!-- end of certificates -->`, how they grow between
+`<!-- growth: results/NAME.json -->` and `<!-- end of growth -->`. With `--check` nothing is written, and a page that
 does not say what the rows say is an error.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
 
 from quantum_latents.bench.summary import markdown, read_measurement
 from quantum_latents.report import table
-from quantum_latents.results import read_rows, read_study
+from quantum_latents.report.certificates import certificates_markdown, growth_markdown
+from quantum_latents.results import read_certificates, read_rows, read_study
 
 __all__ = ["main", "rendered"]
 
@@ -25,6 +29,10 @@ _ROOT = Path(__file__).resolve().parents[1]
 _TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _BENCH = re.compile(r"(<!-- bench: (\S+) -->\n).*?(<!-- end of bench -->)", re.DOTALL)
 _COST = "docs/images/sampling-cost.svg"
+_CERTIFICATES = re.compile(
+    r"(<!-- certificates: (\S+) -->\n).*?(<!-- end of certificates -->)", re.DOTALL
+)
+_GROWTH = re.compile(r"(<!-- growth: (\S+) -->\n).*?(<!-- end of growth -->)", re.DOTALL)
 _CELL = re.compile(r"(<!-- cell: (\S+) (\S+) (\S+) (\S+) -->).*?(<!-- end -->)")
 
 
@@ -53,6 +61,18 @@ def rendered(page: str, root: Path = _ROOT) -> str:
             text += f"\n![Cost of a shot against the number of photons]({_COST[5:]})\n"
         return f"{match[1]}\n{text}\n{match[3]}"
 
+    def replace_certificates(match: re.Match[str]) -> str:
+        folder = root / match[2]
+        study, text = read_study(folder), certificates_markdown(read_certificates(folder))
+        commands = f"Commands: `{study['command']}`, then `qlat certify` on its directory.\n"
+        return f"{match[1]}\n{text}\n{commands}\n{match[3]}"
+
+    def replace_growth(match: re.Match[str]) -> str:
+        content = json.loads((root / match[2]).read_text(encoding="utf-8"))
+        text = growth_markdown(content["growth"])
+        return f"{match[1]}\n{text}\nCommand: `{content['command']}`\n\n{match[3]}"
+
+    page = _GROWTH.sub(replace_growth, _CERTIFICATES.sub(replace_certificates, page))
     return _BENCH.sub(replace_bench, _CELL.sub(replace_cell, _TABLE.sub(replace, page)))
 
 

@@ -130,7 +130,7 @@ def _certify(folder: Path, num_samples: int, seed: int, cache: Path) -> RunCerti
     return RunCertificate(
         spec=spec,
         certificate=certificate,
-        statement=state(certificate, spec.latent),
+        statement=state(certificate, spec.latent, spec.seed),
         reduced=reduced,
         reduction=reduction,
         reduction_note=note,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["certificate_cards"]
+__all__ = ["certificate_cards", "certificates_markdown", "growth_markdown"]
 
 BADGES = {
     "certified": "better",
@@ -79,3 +79,53 @@ def constant(value: float | None) -> str:
     ('1.23e+06', '0.25', '–')
     """
     return "–" if value is None else f"{value:.3g}"
+
+
+def certificates_markdown(certificates: Sequence[Mapping[str, Any]]) -> str:
+    """Return certificates as a table in Markdown, a line each, in the page's order."""
+    lines = [
+        "| data | latent | seed | generator | its features | Lip(g) | Lip(g⁻¹) | "
+        "counts recovered | their law | control |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for card in certificate_cards(certificates):
+        one, reduction = card["certificate"], card["certificate"]["reduction"] or {}
+        inverses = [
+            f"{part['inverse']} ({part['map']['name']})"
+            for part in card["maps"]
+            if part["map"]["inverse_lipschitz"]["upper"] is not None
+        ]
+        cells = [
+            one["data"],
+            one["latent"],
+            str(one["seed"]),
+            f"{one['verdict']}: {one['generator']['reason']}",
+            one["features"]["verdict"] if one["features"] else "–",
+            card["maps"][0]["lipschitz"],
+            inverses[0] if inverses else "–",
+            f"{card['levels'][0]['rate']} of the {one['reduced']}" if card["levels"] else "–",
+            (reduction.get("recovered") or {}).get("verdict", "–"),
+            (reduction.get("control") or {}).get("verdict", "–"),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def growth_markdown(growth: Sequence[Mapping[str, Any]]) -> str:
+    """Return how condition numbers grow with n as a table in Markdown, a line a family.
+
+    >>> one = {"family": "square", "num_latents": 4, "condition_number": 2050.0}
+    >>> print(growth_markdown([one | {"what": "n, n"}]).splitlines()[-1])
+    | square: n, n | 2.05e+03 |
+    """
+    sizes = sorted({one["num_latents"] for one in growth})
+    named = {one["family"]: one["what"] for one in growth}
+    found = {(one["family"], one["num_latents"]): one["condition_number"] for one in growth}
+    lines = [
+        "| family | " + " | ".join(f"n = {size}" for size in sizes) + " |",
+        "|---" * (len(sizes) + 1) + "|",
+    ]
+    for name, what in named.items():
+        cells = [constant(found.get((name, size))) for size in sizes]
+        lines.append(f"| {name}: {what} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

@@ -10,13 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.latents import (
     BankSpec,
     LatentSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
+    interferometer_of,
 )
 from quantum_latents.theory.certificate import Certificate, MapCertificate
+from quantum_latents.theory.simulability import simulabilities
 
 __all__ = ["Hypothesis", "Statement", "state"]
 
@@ -45,12 +48,13 @@ class Statement:
     conclusion: str
 
 
-def state(certificate: Certificate, latent: LatentSpec) -> Statement:
+def state(certificate: Certificate, latent: LatentSpec, seed: int) -> Statement:
     """Return what a certificate of a run says of Theorem 1.
 
     Args:
         certificate: of the run's generator.
         latent: the run's; only whether it is in Q matters here.
+        seed: the run's, which names the latent's interferometer.
     """
     g = certificate.generator
     inverse = _OF_VERDICT[g.verdict]
@@ -59,7 +63,7 @@ def state(certificate: Certificate, latent: LatentSpec) -> Statement:
         Hypothesis("g has an inverse on its image", inverse, g.reason),
         Hypothesis("the inverse is cheap to compute", inverse, _cost(g)),
         Hypothesis("the inverse is Lipschitz", inverse, _constant(g)),
-        _in_q(latent),
+        _in_q(latent, seed),
         Hypothesis(
             "constants polynomial in n",
             "undetermined",
@@ -90,22 +94,27 @@ def _constant(g: MapCertificate) -> str:
     )
 
 
-def _in_q(latent: LatentSpec) -> Hypothesis:
+def _in_q(latent: LatentSpec, seed: int) -> Hypothesis:
     name = "the latent's law cannot be sampled classically"
     if isinstance(latent, BankSpec):
         return Hypothesis(name, "undetermined", "a bank of recorded shots: its law is not known")
-    if isinstance(latent, NoisyPhotonicSpec):
-        return Hypothesis(
-            name, "undetermined", "noisy boson sampling; it grows easier with loss and less overlap"
-        )
-    if isinstance(latent, PhotonicSpec) and latent.name == "quantum":
-        return Hypothesis(
-            name,
-            "undetermined",
-            "conjectured for boson sampling with n photons in about n^2 Haar-random modes as n "
-            f"grows; {latent.num_photons} photons in {latent.dim} modes are sampled here exactly",
-        )
-    return Hypothesis(name, "does not hold", f"the {latent.name} latent is sampled classically")
+    if not isinstance(latent, PhotonicSpec | NoisyPhotonicSpec):
+        return Hypothesis(name, "does not hold", f"the {latent.name} latent is sampled classically")
+    noisy = isinstance(latent, NoisyPhotonicSpec)
+    reasons = simulabilities(
+        interferometer_of(latent, seed).recipe,
+        evenly_spread(latent.dim, latent.num_photons),
+        interference=latent.interference if noisy else float(latent.name == "quantum"),
+        transmission=latent.transmission if noisy else 1.0,
+    )
+    families = [one.claim for one in reasons if one.scope == "family"]
+    if families:
+        return Hypothesis(name, "does not hold", " ".join(families))
+    conjecture = (
+        "conjectured for n photons in about n^2 Haar-random modes, as n grows (Aaronson and "
+        f"Arkhipov); here {latent.num_photons} photons in {latent.dim} modes."
+    )
+    return Hypothesis(name, "undetermined", " ".join([conjecture, *(one.claim for one in reasons)]))
 
 
 def _conclusion(certificate: Certificate, in_q: Holds) -> str:
