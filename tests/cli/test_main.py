@@ -77,6 +77,7 @@ MISTAKES = [
     (["run", "depth", "--depths", "1,2,1"], "named twice"),
     (["run", "depth", "--depths", "2"], "two numbers of hidden layers or more"),
     (["run", "depth", "--data", "good.npy"], "depth draws its own data"),
+    (["run", "mixture", "--latent-dim", "8"], "too short for the loops of delay 1, 3, 9"),
     (["run", "depth", "--doses", "0,1"], "belongs to interference"),
     (["run", "depth", "--latents", "quantom"], "did you mean 'quantum'?"),
     (["run", "interference", "--certifiable"], "--certifiable belongs to compare and"),
@@ -223,7 +224,7 @@ def test_compare_from_a_file_to_a_page(tmp_path, capsys):
 def test_a_depth_study_from_the_call_to_the_page(tmp_path, capsys):
     call = [
         *("run depth --preset smoke --seeds 1 --num-steps 16 --depths 2,1 --bank 100".split()),
-        *("--latents quantum,gaussian --latent-dim 4 --workers 1 --out deep --json".split()),
+        *("--latents quantum,gaussian --latent-dim 10 --workers 1 --out deep --json".split()),
     ]
     assert main(call) == 0
     (along,) = json.loads(capsys.readouterr().out)["along"]

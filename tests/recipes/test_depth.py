@@ -80,7 +80,8 @@ def test_one_can_ask_for_less():
     assert [len(run.model.generator.hidden) for run in study.runs] == [1, 1, 3, 3]
     assert study.axis.of == {"depth 1": 1.0, "depth 3": 3.0}
     assert "Depths 1, 3 alone" in " ".join(study.notes)
-    assert depth("smoke", latent_dim=8).runs[0].latent.num_photons == 4
+    assert depth("smoke", latent_dim=10).runs[0].latent.num_photons == 5
+    assert depth("smoke", latent_dim=4, latents=("gaussian", "bernoulli")).reference == "gaussian"
 
 
 def test_a_deeper_generator_costs_what_its_matrices_do():
@@ -100,6 +101,7 @@ def test_a_deeper_generator_costs_what_its_matrices_do():
         ({"latents": ("quantum", "quantum")}, "name each latent once"),
         ({"latents": ("thermal",)}, "'thermal'"),
         ({"num_seeds": 0}, "at least one run"),
+        ({"latent_dim": 9}, "loops of delay 1, 3, 9: give 10 or more"),
     ],
 )
 def test_mistakes_are_named(settings, said):

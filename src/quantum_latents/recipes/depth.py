@@ -90,7 +90,8 @@ def depth(
     Raises:
         TypeError: a depth is not a whole number.
         ValueError: an unknown preset or latent, no seed, a depth below 1, fewer than two, one
-            named twice, or a bank that cannot be used or has another number of modes.
+            named twice, fewer modes than the longest loop needs, or a bank that cannot be used or
+            has another number of modes.
     """
     size = size_of(_PRESETS, preset)
     chosen = _checked(_DEPTHS[preset] if depths is None else depths)

@@ -46,6 +46,8 @@ _PRESETS = {
     ),
 }  # fmt: skip
 
+_DELAYS = (1, 3, 9)
+
 _PAPER, _DEMO = "paper, Figure 2 and Appendix C", "the authors' released demo"
 MIXTURE_SOURCES = {
     "data": _DEMO,
@@ -100,8 +102,8 @@ def mixture(
         cache: where banks are found again; needed with `bank_folders`.
 
     Raises:
-        ValueError: an unknown preset or latent, no seed, or a bank that cannot be used or has
-            another number of modes.
+        ValueError: an unknown preset or latent, no seed, fewer modes than the longest loop
+            needs, or a bank that cannot be used or has another number of modes.
     """
     size = size_of(_PRESETS, preset)
     if num_seeds is not None:
@@ -143,11 +145,17 @@ def mixture_latents(
     Raises:
         ValueError: as `mixture`.
     """
+    if latent_dim <= max(_DELAYS) and {"quantum", "distinguishable"} & set(names):
+        raise ValueError(
+            f"--latent-dim {latent_dim} is too short for the loops of delay "
+            f"{', '.join(map(str, _DELAYS))}: give {max(_DELAYS) + 1} or more, or leave the "
+            "photonic latents out"
+        )
     specs = four_latents(
         tuple(names),
         dim=latent_dim,
         num_photons=max(1, latent_dim // 2),
-        interferometer="time-bin:1,3,9",
+        interferometer=f"time-bin:{','.join(map(str, _DELAYS))}",
         sharing="shared",
         scaling="centred",
         bank_size=size.bank_size,
