@@ -3,7 +3,7 @@
 from quantum_latents.theory.crossing import PT2, Crossing, ProcessorRate, crossing
 from quantum_latents.theory.latent_cost import (
     AlgorithmCost,
-    ClassicalLatent,
+    CardCost,
     SimulationCost,
     cost_of_latent,
     simulation_cost,
@@ -19,7 +19,7 @@ from quantum_latents.theory.stopwatch import fit
 __all__ = [
     "PT2",
     "AlgorithmCost",
-    "ClassicalLatent",
+    "CardCost",
     "Crossing",
     "ProcessorRate",
     "Simulability",

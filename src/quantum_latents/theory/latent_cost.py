@@ -13,7 +13,7 @@ from typing import Any, Literal
 from quantum_latents.circuits import Interferometer
 from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.latents.build import card_of, interferometer_of
-from quantum_latents.latents.specs import LatentSpec, NoisyPhotonicSpec, PhotonicSpec
+from quantum_latents.latents.specs import BankSpec, LatentSpec, NoisyPhotonicSpec, PhotonicSpec
 from quantum_latents.samplers.boson import sampling_path
 from quantum_latents.samplers.occupation import Occupation, checked_occupation
 from quantum_latents.theory.crossing import PT2, Crossing, ProcessorRate, crossing
@@ -24,7 +24,7 @@ from quantum_latents.theory.stopwatch import LONGEST_SHOT, fit, timed
 
 __all__ = [
     "AlgorithmCost",
-    "ClassicalLatent",
+    "CardCost",
     "SimulationCost",
     "cost_of_latent",
     "simulation_cost",
@@ -158,36 +158,49 @@ class SimulationCost:
 
 
 @dataclass(frozen=True)
-class ClassicalLatent:
-    """A latent that is cheap by construction.
+class CardCost:
+    """What the card of a latent says that is no law of photons in an interferometer.
 
     Attributes:
         name: of the latent.
-        what: its law, from its card.
-        simulation: what drawing it costs, from its card.
+        what: its law.
+        simulation: what a draw costs.
+        origin: `formula`, drawn in polynomial time; `table`, from a law that is written out;
+            `stored`, shots that were taken before.
     """
 
     name: str
     what: str
     simulation: str
+    origin: Literal["formula", "table", "stored"]
+
+    @property
+    def is_in_no_hard_family(self) -> bool | None:
+        """Whether it is not in Q for certain; None where that is not known here."""
+        return True if self.origin == "formula" else None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON-able dict (schema 1)."""
         return {
             "schema": 1,
-            "kind": "classical",
+            "kind": "card",
             "name": self.name,
             "what": self.what,
             "simulation": self.simulation,
-            "not_in_q": True,
+            "origin": self.origin,
+            "not_in_q": self.is_in_no_hard_family,
         }
 
     def text(self) -> str:
-        """Return it in a sentence."""
-        return (
-            f"{self.name} ({self.what}) is classical by construction and not in Q. "
-            f"Cost of a draw: {self.simulation}."
-        )
+        """Return it in two sentences."""
+        said = {
+            "formula": "is classical by construction and not in Q",
+            "table": "needs no quantum device, but is drawn from its written-out law: no "
+            "polynomial sampler of its family is claimed",
+            "stored": "draws again what was drawn before: whether that is in Q is a question to "
+            "the device of its manifest",
+        }[self.origin]
+        return f"{self.name} ({self.what}) {said}. Cost of a draw: {self.simulation}."
 
 
 def simulation_cost(
@@ -270,7 +283,7 @@ def simulation_cost(
     )
 
 
-def cost_of_latent(spec: LatentSpec, seed: int, **options: Any) -> SimulationCost | ClassicalLatent:
+def cost_of_latent(spec: LatentSpec, seed: int, **options: Any) -> SimulationCost | CardCost:
     """Return what the latent of a run costs classically.
 
     Args:
@@ -280,8 +293,8 @@ def cost_of_latent(spec: LatentSpec, seed: int, **options: Any) -> SimulationCos
             spec says.
 
     Returns:
-        A `SimulationCost` of photons, also distinguishable ones (x = 0); of a law that was made
-        classical, and of a stored bank, what its card says.
+        A `SimulationCost` of photons, also distinguishable ones (x = 0); a `CardCost` of any other
+        law, and of a stored bank.
 
     >>> from quantum_latents.latents import GaussianSpec
     >>> spec = GaussianSpec(dim=16, scaling="raw", bank_size=None, num_held_out=1)
@@ -291,7 +304,10 @@ Cost of a draw: none: one normal each.'
     """
     if not isinstance(spec, PhotonicSpec | NoisyPhotonicSpec):
         card = card_of(spec)
-        return ClassicalLatent(spec.name, card.what, card.simulation)
+        origin = "stored" if isinstance(spec, BankSpec) else "formula"
+        if spec.name == "pairwise":
+            origin = "table"
+        return CardCost(spec.name, card.what, card.simulation, origin)
     noisy = isinstance(spec, NoisyPhotonicSpec)
     return simulation_cost(
         interferometer_of(spec, seed),
