@@ -19,7 +19,7 @@ from quantum_latents.samplers.occupation import Occupation, checked_occupation
 from quantum_latents.theory.crossing import PT2, Crossing, ProcessorRate, crossing
 from quantum_latents.theory.exact_algorithms import AlgorithmName, Count, counts_of
 from quantum_latents.theory.simulability import Simulability, simulabilities
-from quantum_latents.theory.speeds import Estimate, Speeds
+from quantum_latents.theory.speeds import Estimate, Measurement, Speeds
 from quantum_latents.theory.stopwatch import LONGEST_SHOT, fit, timed
 
 __all__ = [
@@ -265,7 +265,11 @@ def simulation_cost(
     for count in counts_of(recipe, t, **noise):
         if measures:
             note(f"{count.algorithm} at this size")
-        costs.append(_cost(count, interferometer, t, speeds, num_samples, measures, noise))
+        cost, measured = _cost(count, interferometer, t, speeds, num_samples, measures, noise)
+        costs.append(cost)
+        if measured is not None and count.algorithm == "progressive":
+            # Its count is low by a factor that grows with the photons held: this size knows it.
+            speeds = speeds.with_speed(speeds.of("progressive").anchored(measured))
     costs.sort(key=lambda one: (bool(one.refusal), one.expected.seconds))
     return SimulationCost(
         interferometer=_words(recipe),
@@ -326,7 +330,7 @@ def _cost(
     num_samples: int,
     measures: bool,
     noise: dict[str, float],
-) -> AlgorithmCost:
+) -> tuple[AlgorithmCost, Measurement | None]:
     speed = speeds.of(count.algorithm)
     shot = speed.predict(count.features)
     once = None
@@ -335,16 +339,17 @@ def _cost(
     how = "interpolated" if speed.reaches(count.features) else "extrapolated"
     if not speed.measurements:
         how = "given"
+    measured = None
     quick = shot.seconds + (once.seconds if once else 0.0) <= LONGEST_SHOT
     # With noise the sampler draws other inputs in every shot: the fit is its mixture.
     ideal = count.algorithm == "independent" or set(noise.values()) == {1.0}
     if measures and quick and ideal and not count.refusal:
-        shot = timed(count, interferometer, occupation).estimate
-        how = "measured"
+        measured = timed(count, interferometer, occupation)
+        shot, how = measured.estimate, "measured"
     expected = shot.scaled(num_samples / speeds.num_threads)
     if once is not None:  # the law is written out by one core
         expected = expected.plus(once)
-    return AlgorithmCost(
+    cost = AlgorithmCost(
         count.algorithm,
         count.operations,
         count.unit,
@@ -355,6 +360,7 @@ def _cost(
         how,
         count.refusal,
     )
+    return cost, measured
 
 
 def _check_noise(interference: float, transmission: float) -> None:
