@@ -7,8 +7,8 @@ cell between `<!-- cell: results/NAME DATA LATENT METRIC -->` and `<!-- end -->`
 samplers or training between `<!-- bench: results/NAME.json -->` and `<!-- end of bench -->`
 (left alone while there are no such rows), certificates between
 `<!-- certificates: results/NAME -->` and `<!-- end of certificates -->`, how they grow between
-`<!-- growth: results/NAME.json -->` and `<!-- end of growth -->`. With `--check` nothing is written, and a page that
-does not say what the rows say is an error.
+`<!-- growth: results/NAME.json -->` and `<!-- end of growth -->`. With `--check` nothing is
+written, and a page that does not say what the rows say is an error.
 """
 
 from __future__ import annotations

@@ -7,10 +7,16 @@ import json
 import pytest
 
 from quantum_latents.circuits import haar, time_bin
-from quantum_latents.latents import GaussianSpec, NoisyPhotonicSpec, PhotonicSpec, RivalSpec
+from quantum_latents.latents import (
+    BankSpec,
+    GaussianSpec,
+    NoisyPhotonicSpec,
+    PhotonicSpec,
+    RivalSpec,
+)
 from quantum_latents.random import stream
 from quantum_latents.theory import (
-    ClassicalLatent,
+    CardCost,
     ProcessorRate,
     SimulationCost,
     Speeds,
@@ -81,7 +87,7 @@ def test_the_text_says_what_the_families_are():
     short = cost_of(time_bin(32, (1, 1), stream=stream(0)), HALF)
     assert short.is_in_no_hard_family
     assert "the processor is slower at every size, however many bins" in short.text()
-    assert "NOT IN Q: efficiently simulable, the whole family (short loops)" in short.text()
+    assert "NOT IN Q: an exact sampler is polynomial for the whole family (short" in short.text()
     hard = cost_of(haar(32, stream(0)), HALF)
     assert not hard.is_in_no_hard_family
     assert "NOT IN Q" not in hard.text() and "is a conjecture" in hard.text()
@@ -142,12 +148,17 @@ def test_the_latent_of_a_run():
     assert isinstance(cost, SimulationCost)
     assert (cost.interference, cost.num_samples) == (0.5, 10)
     assert cost.interferometer == "time-bin 1-1"
-    for spec in (GaussianSpec(**shared), RivalSpec(name="copula", **device, **shared)):
-        classical = cost_of_latent(spec, 0)
-        assert isinstance(classical, ClassicalLatent)
-        assert "classical by construction and not in Q" in classical.text()
-        assert classical.simulation in classical.text()
-        assert json.loads(json.dumps(classical.to_json()))["not_in_q"] is True
+    bank = BankSpec(name="bank:pt2", checksum="0" * 64, **{**shared, "bank_size": 10})
+    for spec, said, known in [
+        (GaussianSpec(**shared), "classical by construction and not in Q", True),
+        (RivalSpec(name="copula", **device, **shared), "classical by construction", True),
+        (RivalSpec(name="pairwise", **device, **shared), "no polynomial sampler", None),
+        (bank, "draws again what was drawn before", None),
+    ]:
+        card = cost_of_latent(spec, 0)
+        assert isinstance(card, CardCost)
+        assert said in card.text() and card.simulation in card.text()
+        assert json.loads(json.dumps(card.to_json()))["not_in_q"] is known
 
 
 def test_bad_calls_are_refused():

@@ -29,7 +29,9 @@ def test_each_family_has_its_warnings():
     assert reasons(haar_like(32), half) == []
     assert reasons({"kind": "unitary", "num_modes": 32}, half) == []
     assert reasons(bins(32, 1, 1), half) == [("short loops", "family")]
-    assert reasons(bins(32, 1, 3, 9), half) == [("short loops", "family")]
+    assert reasons(bins(32, 1, 3, 9), half) == [("fixed loops", "family")]
+    assert reasons(bins(60, 1, 3, 9), (1, 0) * 30) == [("short loops", "family")]
+    assert reasons(bins(64, 1, 3, 9, 27), (1,) * 64) == [("fixed loops", "family")]
     assert reasons(haar_like(16), (1, 0) * 8) == [("few photons", "size")]
     assert reasons(haar_like(1000), (1, 1) + (0,) * 998) == [("few photons", "size")]
     assert reasons(bins(16, 1), (1, 0) * 8) == [("short loops", "family"), ("few photons", "size")]
@@ -41,6 +43,7 @@ def test_each_family_has_its_warnings():
 
 def test_loops_as_long_as_the_train_hold_all_of_it():
     assert reasons(bins(32, 31), (1, 0) * 16) == []
+    # A long loop that couples two pairs of bins is as easily followed as a short one.
     assert reasons(bins(32, 30), (1, 0) * 16) == [("short loops", "family")]
     assert reasons(bins(32, 16, 15), (1, 0) * 16) == []
 

@@ -80,6 +80,19 @@ def test_noise_and_a_wrong_formula_widen_the_interval():
     assert wrong > 1.5
 
 
+def test_an_anchored_speed_predicts_its_anchor_and_keeps_its_shape():
+    timed = [Measurement("x", 1, 1, (1.0, float(k)), (1 + 2.0 * k,) * 5) for k in range(1, 6)]
+    speed = fit_speed(timed)
+    anchor = Measurement("x", 9, 9, (1.0, 50.0), (202.0,) * 5)  # twice what the fit says
+    anchored = speed.anchored(anchor)
+    assert anchored.predict((1.0, 50.0)).seconds == pytest.approx(202)
+    assert anchored.predict((1.0, 5000.0)).seconds == pytest.approx(2 * (1 + 2 * 5000))
+    assert anchored.reaches((1.0, 50.0)) and not speed.reaches((1.0, 50.0))
+    other = planted_speed("y", (1.0,))
+    speeds = Speeds("m", 1, (speed, other)).with_speed(anchored)
+    assert speeds.of("x") is anchored and speeds.of("y") is other
+
+
 def test_bad_speeds_are_refused():
     for coefficients in ((), (0.0, 0.0), (-1.0, 1.0), (float("nan"),)):
         with pytest.raises(ValueError, match="coefficients"):

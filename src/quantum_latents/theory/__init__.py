@@ -14,7 +14,7 @@ from quantum_latents.theory.family import FAMILIES, Family, Growth, grow
 from quantum_latents.theory.inverse import Inverse, Route, inverse, routes
 from quantum_latents.theory.latent_cost import (
     AlgorithmCost,
-    ClassicalLatent,
+    CardCost,
     SimulationCost,
     cost_of_latent,
     simulation_cost,
@@ -44,6 +44,7 @@ __all__ = [
     "Affine",
     "AlgorithmCost",
     "Bound",
+    "CardCost",
     "Certificate",
     "ClassicalLatent",
     "Crossing",

@@ -25,7 +25,7 @@ _UNITS = (
 )
 
 _SCOPES = {
-    "family": "NOT IN Q: efficiently simulable, the whole family",
+    "family": "NOT IN Q: an exact sampler is polynomial for the whole family",
     "size": "easy at this size",
     "approximate": "approximately simulable",
 }

@@ -327,7 +327,8 @@ def _family_words(recipe: Mapping[str, Any], occupation: tuple[int, ...]) -> str
     per_photon = f"{len(occupation) / sum(occupation):.3g}"
     if recipe["kind"] == "time-bin":
         delays = "-".join(str(delay) for delay in recipe["delays"])
-        return f"time bins with delays {delays}, {per_photon} bins a photon"
+        bins = "bin" if per_photon == "1" else "bins"
+        return f"time bins with delays {delays}, {per_photon} {bins} a photon"
     kind = "Haar" if recipe["kind"] == "haar" else "unitaries without structure that is used"
     return f"{kind}, {per_photon} modes a photon"
 

@@ -13,18 +13,18 @@ from typing import Any, Literal
 from quantum_latents.circuits import Interferometer
 from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.latents.build import card_of, interferometer_of
-from quantum_latents.latents.specs import LatentSpec, NoisyPhotonicSpec, PhotonicSpec
+from quantum_latents.latents.specs import BankSpec, LatentSpec, NoisyPhotonicSpec, PhotonicSpec
 from quantum_latents.samplers.boson import sampling_path
 from quantum_latents.samplers.occupation import Occupation, checked_occupation
 from quantum_latents.theory.crossing import PT2, Crossing, ProcessorRate, crossing
 from quantum_latents.theory.exact_algorithms import AlgorithmName, Count, counts_of
 from quantum_latents.theory.simulability import Simulability, simulabilities
-from quantum_latents.theory.speeds import Estimate, Speeds
+from quantum_latents.theory.speeds import Estimate, Measurement, Speeds
 from quantum_latents.theory.stopwatch import LONGEST_SHOT, fit, timed
 
 __all__ = [
     "AlgorithmCost",
-    "ClassicalLatent",
+    "CardCost",
     "SimulationCost",
     "cost_of_latent",
     "simulation_cost",
@@ -158,36 +158,49 @@ class SimulationCost:
 
 
 @dataclass(frozen=True)
-class ClassicalLatent:
-    """A latent that is cheap by construction.
+class CardCost:
+    """What the card of a latent says that is no law of photons in an interferometer.
 
     Attributes:
         name: of the latent.
-        what: its law, from its card.
-        simulation: what drawing it costs, from its card.
+        what: its law.
+        simulation: what a draw costs.
+        origin: `formula`, drawn in polynomial time; `table`, from a law that is written out;
+            `stored`, shots that were taken before.
     """
 
     name: str
     what: str
     simulation: str
+    origin: Literal["formula", "table", "stored"]
+
+    @property
+    def is_in_no_hard_family(self) -> bool | None:
+        """Whether it is not in Q for certain; None where that is not known here."""
+        return True if self.origin == "formula" else None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON-able dict (schema 1)."""
         return {
             "schema": 1,
-            "kind": "classical",
+            "kind": "card",
             "name": self.name,
             "what": self.what,
             "simulation": self.simulation,
-            "not_in_q": True,
+            "origin": self.origin,
+            "not_in_q": self.is_in_no_hard_family,
         }
 
     def text(self) -> str:
-        """Return it in a sentence."""
-        return (
-            f"{self.name} ({self.what}) is classical by construction and not in Q. "
-            f"Cost of a draw: {self.simulation}."
-        )
+        """Return it in two sentences."""
+        said = {
+            "formula": "is classical by construction and not in Q",
+            "table": "needs no quantum device, but is drawn from its written-out law: no "
+            "polynomial sampler of its family is claimed",
+            "stored": "draws again what was drawn before: whether that is in Q is a question to "
+            "the device of its manifest",
+        }[self.origin]
+        return f"{self.name} ({self.what}) {said}. Cost of a draw: {self.simulation}."
 
 
 def simulation_cost(
@@ -205,7 +218,7 @@ def simulation_cost(
     """Return what photon counts of an interferometer cost classically, on this machine.
 
     Without `speeds` it measures for a few seconds: small sizes of the family, and the size itself
-    where a shot takes less than a tenth of a second.
+    where a shot takes less than a twentieth of a second.
 
     Args:
         interferometer: m modes.
@@ -252,7 +265,11 @@ def simulation_cost(
     for count in counts_of(recipe, t, **noise):
         if measures:
             note(f"{count.algorithm} at this size")
-        costs.append(_cost(count, interferometer, t, speeds, num_samples, measures, noise))
+        cost, measured = _cost(count, interferometer, t, speeds, num_samples, measures, noise)
+        costs.append(cost)
+        if measured is not None and count.algorithm == "progressive":
+            # Its count is low by a factor that grows with the photons held: this size knows it.
+            speeds = speeds.with_speed(speeds.of("progressive").anchored(measured))
     costs.sort(key=lambda one: (bool(one.refusal), one.expected.seconds))
     return SimulationCost(
         interferometer=_words(recipe),
@@ -270,7 +287,7 @@ def simulation_cost(
     )
 
 
-def cost_of_latent(spec: LatentSpec, seed: int, **options: Any) -> SimulationCost | ClassicalLatent:
+def cost_of_latent(spec: LatentSpec, seed: int, **options: Any) -> SimulationCost | CardCost:
     """Return what the latent of a run costs classically.
 
     Args:
@@ -280,8 +297,8 @@ def cost_of_latent(spec: LatentSpec, seed: int, **options: Any) -> SimulationCos
             spec says.
 
     Returns:
-        A `SimulationCost` of photons, also distinguishable ones (x = 0); of a law that was made
-        classical, and of a stored bank, what its card says.
+        A `SimulationCost` of photons, also distinguishable ones (x = 0); a `CardCost` of any other
+        law, and of a stored bank.
 
     >>> from quantum_latents.latents import GaussianSpec
     >>> spec = GaussianSpec(dim=16, scaling="raw", bank_size=None, num_held_out=1)
@@ -291,7 +308,10 @@ Cost of a draw: none: one normal each.'
     """
     if not isinstance(spec, PhotonicSpec | NoisyPhotonicSpec):
         card = card_of(spec)
-        return ClassicalLatent(spec.name, card.what, card.simulation)
+        origin = "stored" if isinstance(spec, BankSpec) else "formula"
+        if spec.name == "pairwise":
+            origin = "table"
+        return CardCost(spec.name, card.what, card.simulation, origin)
     noisy = isinstance(spec, NoisyPhotonicSpec)
     return simulation_cost(
         interferometer_of(spec, seed),
@@ -310,7 +330,7 @@ def _cost(
     num_samples: int,
     measures: bool,
     noise: dict[str, float],
-) -> AlgorithmCost:
+) -> tuple[AlgorithmCost, Measurement | None]:
     speed = speeds.of(count.algorithm)
     shot = speed.predict(count.features)
     once = None
@@ -319,16 +339,17 @@ def _cost(
     how = "interpolated" if speed.reaches(count.features) else "extrapolated"
     if not speed.measurements:
         how = "given"
+    measured = None
     quick = shot.seconds + (once.seconds if once else 0.0) <= LONGEST_SHOT
     # With noise the sampler draws other inputs in every shot: the fit is its mixture.
     ideal = count.algorithm == "independent" or set(noise.values()) == {1.0}
     if measures and quick and ideal and not count.refusal:
-        shot = timed(count, interferometer, occupation).estimate
-        how = "measured"
+        measured = timed(count, interferometer, occupation)
+        shot, how = measured.estimate, "measured"
     expected = shot.scaled(num_samples / speeds.num_threads)
     if once is not None:  # the law is written out by one core
         expected = expected.plus(once)
-    return AlgorithmCost(
+    cost = AlgorithmCost(
         count.algorithm,
         count.operations,
         count.unit,
@@ -339,6 +360,7 @@ def _cost(
         how,
         count.refusal,
     )
+    return cost, measured
 
 
 def _check_noise(interference: float, transmission: float) -> None:

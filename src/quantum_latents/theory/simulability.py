@@ -18,7 +18,10 @@ from typing import Any, Literal
 from scipy import stats
 
 from quantum_latents.samplers.boson import MAX_ENUMERATED_OUTCOMES
+from quantum_latents.samplers.cost import clifford_clifford_operations
 from quantum_latents.samplers.enumeration import num_outcomes
+from quantum_latents.samplers.occupation import MAX_BOSON_PHOTONS
+from quantum_latents.samplers.progressive import MAX_BYTES, estimated_cost
 
 __all__ = ["Simulability", "interfering_photons", "simulabilities"]
 
@@ -28,7 +31,8 @@ class Simulability:
     """One reason why a latent is classically easy.
 
     Attributes:
-        reason: `short loops`, `few photons`, `no interference` or `weak interference`.
+        reason: `short loops`, or `fixed loops` that hold too much to pay at this size; `few
+            photons`, `no interference` or `weak interference`.
         scope: `family`: an exact sampler is polynomial for the family, which is therefore not in
             Q; `size`: this size is easy, which says nothing of larger ones; `approximate`: a
             sampler is within an error and cheaper than the exact one.
@@ -36,7 +40,9 @@ class Simulability:
         source: of the argument.
     """
 
-    reason: Literal["short loops", "few photons", "no interference", "weak interference"]
+    reason: Literal[
+        "short loops", "fixed loops", "few photons", "no interference", "weak interference"
+    ]
     scope: Literal["family", "size", "approximate"]
     claim: str
     source: str
@@ -77,7 +83,7 @@ def simulabilities(
         found.append(_no_interference(n))
         return tuple(found)
     if recipe["kind"] == "time-bin" and sum(recipe["delays"]) + 1 < m:
-        found.append(_short_loops(recipe["delays"], m, n))
+        found.append(_fixed_loops(recipe, occupation))
     if num_outcomes(m, n) <= MAX_ENUMERATED_OUTCOMES:
         found.append(_few_photons(m, n))
     if p < 1 and (most := interfering_photons(n, p, error)) < n:
@@ -126,21 +132,44 @@ def _no_interference(n: int) -> Simulability:
     )
 
 
-def _short_loops(delays: list[int], m: int, n: int) -> Simulability:
+def _fixed_loops(recipe: Mapping[str, Any], occupation: tuple[int, ...]) -> Simulability:
+    m, n, delays = len(occupation), sum(occupation), recipe["delays"]
     name, total = "-".join(str(delay) for delay in delays), sum(delays)
     amplitudes = math.comb(total + n, n)
     many = f"{amplitudes:.3g}" if amplitudes < 10**15 else f"10^{math.log10(amplitudes):.0f}"
-    return Simulability(
-        "short loops",
-        "family",
+    claim = (
         f"the loops {name} hold at most {total + 1} of the {m} bins at a time, so that a state "
-        f"never has more than C(D + n, n) = {many} amplitudes (D = {total}, n = {n}): "
-        "with the delays fixed that is polynomial in n of degree D whatever the input and the "
-        "couplings, and there are fewer than L m couplers for L loops. With a fixed number of "
-        "photons a bin, and couplers that pass photons on, those held stay few and the expected "
-        "cost is linear in m; it is exponential only in the photons that the loops hold, which "
-        "longer loops raise",
+        f"never has more than C(D + n, n) = {many} amplitudes (D = {total}, n = {n}): with the "
+        "delays fixed that is polynomial in n of degree D whatever the input and the couplings, "
+        "and there are fewer than L m couplers for L loops. With a fixed number of photons a bin, "
+        "and couplers that pass photons on, those held stay few and the expected cost is linear in "
+        "m; it is exponential only in the photons that the loops hold, which longer loops raise"
+    )
+    short = _loops_pay(recipe, occupation)
+    if not short:
+        claim += (
+            ". At this size they hold so many that other algorithms are cheaper: the claim is of "
+            "trains that grow, with these very loops"
+        )
+    return Simulability(
+        "short loops" if short else "fixed loops",
+        "family",
+        claim,
         "samplers.progressive; Novák et al., arXiv 2411.16873; Oh et al., arXiv 2110.01564",
+    )
+
+
+def _loops_pay(recipe: Mapping[str, Any], occupation: tuple[int, ...]) -> bool:
+    """Whether progressive measurement is the cheaper way by the samplers' own estimate."""
+    try:
+        cost = estimated_cost(recipe["num_modes"], recipe["delays"], occupation)
+    except OverflowError:
+        return False
+    n = sum(occupation)
+    if cost.num_bytes > MAX_BYTES:
+        return False
+    return n > MAX_BOSON_PHOTONS or cost.operations < clifford_clifford_operations(
+        len(occupation), n
     )
 
 

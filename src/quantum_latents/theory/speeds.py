@@ -13,7 +13,7 @@ as a cache that overflows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -118,6 +118,20 @@ class Speed:
         hull = [middle, *(float(np.dot(refit, features)) for refit in self.refits)]
         return Estimate(middle, min(hull) / self.widening, max(hull) * self.widening)
 
+    def anchored(self, measurement: Measurement) -> Speed:
+        """Return the speed scaled so that it predicts the median of this measurement.
+
+        For a count that is off by a factor of its family, as that of progressive measurement is:
+        the scaled speed tells larger members better, and smaller ones as too slow.
+        """
+        factor = measurement.median / self.predict(measurement.features).seconds
+        return replace(
+            self,
+            coefficients=tuple(factor * c for c in self.coefficients),
+            refits=tuple(tuple(factor * c for c in refit) for refit in self.refits),
+            measurements=(*self.measurements, measurement),
+        )
+
     def reaches(self, features: Sequence[float]) -> bool:
         """Whether a size as large or larger was measured, so that a prediction interpolates."""
         longest = max((self.predict(one.features).seconds for one in self.measurements), default=0)
@@ -138,6 +152,11 @@ class Speeds:
     machine: str
     num_threads: int
     speeds: tuple[Speed, ...]
+
+    def with_speed(self, speed: Speed) -> Speeds:
+        """Return these speeds with another one in the place of that of its name."""
+        swapped = (speed if one.what == speed.what else one for one in self.speeds)
+        return replace(self, speeds=tuple(swapped))
 
     def of(self, what: str) -> Speed:
         """Return the speed of this name.

@@ -28,13 +28,13 @@ __all__ = ["LONGEST_SHOT", "fit", "processor_name", "timed"]
 ROUNDS = 5
 ROUND_SECONDS = 0.03
 
-LONGEST_SHOT = 0.1
+LONGEST_SHOT = 0.05
 """Seconds of one core up to which a shot is measured rather than extrapolated."""
 
 _FEWEST_SHOTS = 4
 """Of a round: some shots collide more or hold more photons than others, and cost accordingly."""
 
-_LADDER_SHOT = 0.004
+_LADDER_SHOT = 0.002
 """Seconds of one core, roughly, up to which a size is a rung of a ladder."""
 
 _WIDEST = 128
