@@ -186,6 +186,8 @@ def test_restarts_of_a_run_train_together_and_start_at_the_target(tmp_path):
     outcomes = train_stack(runs, cache=tmp_path, checkpoint=tmp_path / "stack")
     assert milestone_steps(RUN) == (0,)
     for outcome in outcomes:
+        for name, weight in outcome.weights.items():  # as they are stored
+            assert name.startswith("bias") or np.linalg.norm(weight.double().numpy(), 2) <= 1.0
         assert set(outcome.milestones) == {0}
         assert not np.array_equal(outcome.milestones[0], outcome.samples)
     assert not np.array_equal(outcomes[0].milestones[0], outcomes[1].milestones[0])

@@ -142,7 +142,7 @@ def test_milestones_survive_a_stop(stop_at, tmp_path):
     [
         ((0.5, 0.5), ValueError, "ascending shares"),
         ((0.5, 0.1), ValueError, "ascending shares"),
-        ((0.0,), ValueError, r"in \(0, 1\), not \(0.0,\)"),
+        ((-0.1,), ValueError, r"in \[0, 1\), not \(-0.1,\)"),
         ((1.0,), ValueError, "ascending shares"),
         ([0.5], TypeError, "a tuple such as"),
     ],

@@ -539,17 +539,16 @@ def _train(
     if outcomes is None:
         return None
     rows: list[dict[str, Any]] = []
-    data_sets: dict[Any, Any] = {}  # latents and restarts of a seed share theirs
+    data, data_key = None, None  # latents and restarts of a seed follow each other and share it
     messages.put(("note", stack, "computing metrics"))
     for place, outcome in enumerate(outcomes):
         write_run(directory, outcome)
-        key = outcome.spec.data, outcome.spec.seed
-        if key not in data_sets:
-            data_sets[key] = data_of(outcome.spec, cache)
+        if data is None or data_key != (outcome.spec.data, outcome.spec.seed):
+            data, data_key = data_of(outcome.spec, cache), (outcome.spec.data, outcome.spec.seed)
         rows.append(
             make_row(
                 outcome,
-                data_sets[key],
+                data,
                 study=study,
                 stack={
                     "size": len(runs),
