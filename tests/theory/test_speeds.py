@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,8 @@ def test_an_anchored_speed_predicts_its_anchor_and_keeps_its_shape():
     assert anchored.predict((1.0, 50.0)).seconds == pytest.approx(202)
     assert anchored.predict((1.0, 5000.0)).seconds == pytest.approx(2 * (1 + 2 * 5000))
     assert anchored.reaches((1.0, 50.0)) and not speed.reaches((1.0, 50.0))
+    low = replace(speed, count_low_by=2.2).predict((1.0, 50.0))
+    assert low.seconds == pytest.approx(101) and low.high == pytest.approx(2.2 * 101)
     other = planted_speed("y", (1.0,))
     speeds = Speeds("m", 1, (speed, other)).with_speed(anchored)
     assert speeds.of("x") is anchored and speeds.of("y") is other

@@ -218,7 +218,7 @@ def simulation_cost(
     """Return what photon counts of an interferometer cost classically, on this machine.
 
     Without `speeds` it measures for a few seconds: small sizes of the family, and the size itself
-    where a shot takes less than a twentieth of a second.
+    where a shot takes less than a tenth of a second by the fit.
 
     Args:
         interferometer: m modes.

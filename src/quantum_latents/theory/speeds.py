@@ -95,6 +95,8 @@ class Speed:
         refits: c without one of the sizes, for each of them.
         widening: factor by which the hull of the refits is widened both ways, at least 1.
         measurements: what it was fitted to; empty if it was given.
+        count_low_by: factor, at least 1, by which the counts of sizes that were not measured may
+            be low; it widens the high end.
     """
 
     what: str
@@ -102,6 +104,7 @@ class Speed:
     refits: tuple[tuple[float, ...], ...] = ()
     widening: float = 1.0
     measurements: tuple[Measurement, ...] = ()
+    count_low_by: float = 1.0
 
     def predict(self, features: Sequence[float]) -> Estimate:
         """Return the seconds of one core for a size with these features.
@@ -116,7 +119,8 @@ class Speed:
             )
         middle = float(np.dot(self.coefficients, features))
         hull = [middle, *(float(np.dot(refit, features)) for refit in self.refits)]
-        return Estimate(middle, min(hull) / self.widening, max(hull) * self.widening)
+        high = max(hull) * self.widening * self.count_low_by
+        return Estimate(middle, min(hull) / self.widening, high)
 
     def anchored(self, measurement: Measurement) -> Speed:
         """Return the speed scaled so that it predicts the median of this measurement.

@@ -11,6 +11,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,17 @@ __all__ = ["LONGEST_SHOT", "fit", "processor_name", "timed"]
 ROUNDS = 5
 ROUND_SECONDS = 0.03
 
-LONGEST_SHOT = 0.05
+LONGEST_SHOT = 0.1
 """Seconds of one core up to which a shot is measured rather than extrapolated."""
 
-_FEWEST_SHOTS = 4
+_FEWEST_SHOTS = 2
 """Of a round: some shots collide more or hold more photons than others, and cost accordingly."""
 
 _LADDER_SHOT = 0.002
 """Seconds of one core, roughly, up to which a size is a rung of a ladder."""
+
+_AMPLITUDES_LOW_BY = 2.2
+"""What `samplers.progressive.estimated_cost` says of itself for delays 1-3-9."""
 
 _WIDEST = 128
 """Most modes of a rung: a larger unitary takes longer to draw than its shots."""
@@ -85,7 +89,8 @@ def fit(
         speeds += [fit_speed(shots), fit_speed(once)]
         if recipe["kind"] == "time-bin":
             note("measuring progressive")
-            speeds.append(_fitted("progressive", _progressive(recipe, occupation)))
+            speed = _fitted("progressive", _progressive(recipe, occupation))
+            speeds.append(replace(speed, count_low_by=_AMPLITUDES_LOW_BY))
     return Speeds(processor_name(), cores, tuple(speeds))
 
 
