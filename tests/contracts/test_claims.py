@@ -1,5 +1,6 @@
 """Figures that the docs state in a sentence, computed again from committed rows."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -34,3 +35,20 @@ def test_the_papers_gap_to_distinguishable_photons_needs_so_many_seeds():
     assert (needed.num_seeds, needed.range) == (62, (29, 557))
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert "would need 62 seeds" in text and "(29 to 557; the paper has 20)" in text
+
+
+def test_depth_costs_exponentially_width_does_not_and_square_layers_are_worst():
+    content = json.loads((ROOT / "results" / "certificate-growth.json").read_text("utf-8"))
+    kappa = {
+        (one["family"], one["num_latents"]): one["condition_number"] for one in content["growth"]
+    }
+    # A straight line of log kappa against n, with the slope that theory gives.
+    slopes = [np.log(kappa["deepening", 2 * n] / kappa["deepening", n]) / n for n in (4, 8, 16)]
+    np.testing.assert_allclose(slopes, np.log(5), rtol=1e-3)
+    for family in ("orthogonal", "re-injection"):
+        assert kappa[family, 64] < 2 * kappa[family, 4]
+    for n in (4, 8, 16, 32, 64):
+        others = [kappa[family, n] for family in ("orthogonal", "widening", "re-injection")]
+        assert kappa["square", n] > 10 * max(others)
+    text = (ROOT / "docs" / "theorem.md").read_text(encoding="utf-8")
+    assert "Depth costs exponentially, width does not, and square layers are worst" in text

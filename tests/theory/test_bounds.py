@@ -129,3 +129,9 @@ def test_latents_of_another_shape_are_refused(z):
         local_constants(isometry(0.5), z)
     with pytest.raises(ValueError, match=r"z has shape \(N, 4\) with N >= 2"):
         search(isometry(0.5), z, stream(0, "search"))
+
+
+def test_latents_that_lie_on_one_another_are_refused(latents):
+    close = 1e6 + 1e-7 * latents(8, 4)
+    with pytest.raises(ValueError, match="too close together"):
+        search(isometry(0.5), close, stream(0, "search"))

@@ -119,8 +119,8 @@ class Certificate:
         kept = []
         if self.features is not None and self.features.verdict == "certified":
             kept.append(
-                "the features before the head are injective, with a Lipschitz inverse: the "
-                "theorem holds for them"
+                "the features before the head are injective, with a Lipschitz inverse: they are "
+                "what the theorem asks of a generator"
             )
         local = self.generator.local
         if local.num_rank_deficient == 0:

@@ -174,7 +174,7 @@ def search(
             pointless where an inverse is certified.
 
     Raises:
-        ValueError: fewer than two latents, or of another width.
+        ValueError: fewer than two latents, of another width, or with less spread than rounding.
     """
     network = read_network(generator)
     z = np.asarray(z, np.float64)
@@ -230,6 +230,8 @@ def _met(network: Network, pairs: np.ndarray) -> np.ndarray:
 def _climb(network: Network, pairs: np.ndarray, sign: int) -> np.ndarray:
     """Return pairs (P, 2, d_z) whose ratio is raised (sign 1) or lowered (-1)."""
     ratios = _ratios(network, pairs)
+    if not np.isfinite(ratios).any():
+        raise ValueError("these latents lie too close together to search from: spread them")
     pairs, ratios = pairs[np.isfinite(ratios)], ratios[np.isfinite(ratios)]
     steps = np.full((len(pairs), 1, 1), 0.3)
     for _ in range(_ROUNDS):
