@@ -15,6 +15,7 @@ from quantum_latents.recipes import (
 )
 from quantum_latents.recipes.certifiable import certifiable_widths
 from quantum_latents.theory import certify
+from quantum_latents.training import flop_of
 
 
 def test_every_generator_of_the_study_is_certified():
@@ -24,6 +25,7 @@ def test_every_generator_of_the_study_is_certified():
         module.initialise([torch_generator(stream(0, "init"))])
         z = stream(0, "z").generator().normal(size=(8, run.latent.dim))
         assert certify(module, z, stream(0, "search")).verdict == "certified"
+        assert flop_of(run) > 0  # counted before it starts, whatever its widths
     assert "Certifiable generators: hidden widths 16/16 instead of" in study.notes[-1]
 
 

@@ -38,7 +38,7 @@ def flop_of(run: RunSpec) -> float:
         step = training.critic_steps * (12 * of_critic + of_generator)
         return training.num_steps * (step + 2 * of_critic + 3 * of_generator)
     of_critic, of_generator = (
-        per_batch * sum(a * b for a, b in pairwise(network.widths(run.latent.dim, 1)))
+        per_batch * sum(a * b for a, b in pairwise((run.latent.dim, *network.hidden, 1)))
         for network in (model.critic, model.generator)
     )
     step = training.critic_steps * (10 * of_critic + of_generator)
