@@ -120,9 +120,10 @@ def _in_q(latent: LatentSpec, seed: int) -> Hypothesis:
 def _conclusion(certificate: Certificate, in_q: Holds) -> str:
     g, features = certificate.generator, certificate.features
     if in_q == "does not hold":
+        bound = f"{g.lipschitz.value:.3g}"
         return (
-            "The latent is classical, so Theorem 1 does not apply. Remark 1 does: what is "
-            f"generated can be sampled classically (Lip(g) is at most {g.lipschitz.value:.3g})."
+            "The latent's family is sampled classically, so Theorem 1 does not apply. Remark 1 "
+            f"does: what is generated can be sampled classically (Lip(g) is at most {bound})."
         )
     if g.verdict == "certified":
         return (
