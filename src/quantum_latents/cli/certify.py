@@ -34,7 +34,8 @@ class Certify:
     digest: Annotated[str, tyro.conf.Positional] = ""
     """With a study's directory: the first digits of one run's digest."""
     num_samples: int = 20_000
-    """Shots of the reduction: generate, invert, and test the counts that come back."""
+    """Draws whose outputs are told apart, and shots of the reduction: generate, invert, and test
+    the counts that come back."""
     seed: int = 0
     """Names the latents, the search and the shots."""
     json: bool = False
@@ -70,6 +71,8 @@ def _lines(one: RunCertificate) -> Iterator[str]:
             yield from _map_lines(part)
     for kept in one.certificate.survives:
         yield f"  survives: {kept}"
+    seen = one.support
+    yield f"  {seen.num_latents:,} different draws of the latent gave {seen.num_outputs:,} outputs"
     yield "  Theorem 1:"
     for hypothesis in one.statement.hypotheses:
         yield f"    {hypothesis.holds:15} {hypothesis.name}: {hypothesis.why}"

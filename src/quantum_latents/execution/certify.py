@@ -17,7 +17,9 @@ from quantum_latents.theory import (
     Network,
     Reduction,
     Statement,
+    Support,
     certify,
+    on_support,
     read_network,
     reduce_to_counts,
     state,
@@ -37,7 +39,8 @@ class RunCertificate:
     Attributes:
         spec: of the run.
         certificate: of its generator.
-        statement: what that says of Theorem 1.
+        support: its generator on `num_samples` draws of its latent.
+        statement: what they say of Theorem 1.
         reduced: what was inverted in the reduction: `generator`, `features` or nothing.
         reduction: Theorem 1's argument run on samples; None where it cannot be.
         reduction_note: why it was not run, or what it says.
@@ -45,6 +48,7 @@ class RunCertificate:
 
     spec: RunSpec
     certificate: Certificate
+    support: Support
     statement: Statement
     reduced: str | None
     reduction: Reduction | None
@@ -61,6 +65,7 @@ class RunCertificate:
             "seed": spec.seed,
             "num_steps": spec.training.num_steps,
             **self.certificate.to_json(),
+            "support": self.support.to_json(),
             "hypotheses": [asdict(one) for one in self.statement.hypotheses],
             "conclusion": self.statement.conclusion,
             "reduced": self.reduced,
@@ -95,8 +100,8 @@ def certify_runs(
 
     Args:
         folders: of the runs, see `runs_of`.
-        num_samples: shots of the reduction, for photonic latents whose generator, or at least
-            its features, can be undone.
+        num_samples: draws whose outputs are told apart, and shots of the reduction, for photonic
+            latents whose generator, or at least its features, can be undone.
         seed: names the latents, the search and the shots.
         cache: folder of banks; None is `default_cache`.
         on_progress: called with what is being done.
@@ -123,14 +128,18 @@ def _certify(folder: Path, num_samples: int, seed: int, cache: Path) -> RunCerti
     )
     latent = build_latent(fresh, spec.seed, cache)
     draws = stream(seed, "certify")
-    z = latent.sample(NUM_LATENTS, draws.child("latents")).double().numpy()
+    z = latent.sample(num_samples, draws.child("latents")).double().numpy()
     network = read_network(generator)
-    certificate = certify(network, z, draws.child("search"))
+    certificate = certify(network, z[:NUM_LATENTS], draws.child("search"))
+    # Codes of graphs; of vectors what float64 tells apart.
+    outputs = generator.generate(z) if generator.layout is not None else network(z)
+    support = on_support(latent.to_raw(z), outputs)
     reduced, reduction, note = _reduced(network, certificate, latent, spec, num_samples, seed)
     return RunCertificate(
         spec=spec,
         certificate=certificate,
-        statement=state(certificate, spec.latent, spec.seed),
+        support=support,
+        statement=state(certificate, spec.latent, spec.seed, support),
         reduced=reduced,
         reduction=reduction,
         reduction_note=note,

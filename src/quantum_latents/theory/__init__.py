@@ -36,6 +36,7 @@ from quantum_latents.theory.simulability import (
 from quantum_latents.theory.speeds import Speeds, planted_speed
 from quantum_latents.theory.statement import Hypothesis, Statement, state
 from quantum_latents.theory.stopwatch import fit
+from quantum_latents.theory.support import Support, on_support
 
 __all__ = [
     "BIASES",
@@ -66,6 +67,7 @@ __all__ = [
     "Slopes",
     "Speeds",
     "Statement",
+    "Support",
     "certify",
     "chain_bound",
     "cost_of_latent",
@@ -78,6 +80,7 @@ __all__ = [
     "interfering_photons",
     "inverse",
     "local_constants",
+    "on_support",
     "planted_speed",
     "read_network",
     "reduce_to_counts",

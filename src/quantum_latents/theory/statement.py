@@ -20,6 +20,7 @@ from quantum_latents.latents import (
 )
 from quantum_latents.theory.certificate import Certificate, MapCertificate
 from quantum_latents.theory.simulability import simulabilities
+from quantum_latents.theory.support import Support
 
 __all__ = ["Hypothesis", "Statement", "state"]
 
@@ -48,21 +49,22 @@ class Statement:
     conclusion: str
 
 
-def state(certificate: Certificate, latent: LatentSpec, seed: int) -> Statement:
+def state(certificate: Certificate, latent: LatentSpec, seed: int, support: Support) -> Statement:
     """Return what a certificate of a run says of Theorem 1.
 
     Args:
         certificate: of the run's generator.
         latent: the run's; only whether it is in Q matters here.
         seed: the run's, which names the latent's interferometer.
+        support: what was seen of the generator on draws of the latent.
     """
     g = certificate.generator
-    inverse = _OF_VERDICT[g.verdict]
+    inverse, why = _has_inverse(g, support)
     hypotheses = (
         Hypothesis("z is the generator's only randomness", "holds", "by construction"),
-        Hypothesis("g has an inverse on its image", inverse, g.reason),
-        Hypothesis("the inverse is cheap to compute", inverse, _cost(g)),
-        Hypothesis("the inverse is Lipschitz", inverse, _constant(g)),
+        Hypothesis("g has an inverse on its image", inverse, why),
+        Hypothesis("the inverse is cheap to compute", inverse, _cost(g, inverse)),
+        Hypothesis("the inverse is Lipschitz", inverse, _constant(g, inverse)),
         _in_q(latent, seed),
         Hypothesis(
             "constants polynomial in n",
@@ -70,12 +72,30 @@ def state(certificate: Certificate, latent: LatentSpec, seed: int) -> Statement:
             "they are of a family of growing networks, and this is one network",
         ),
     )
-    return Statement(hypotheses, _conclusion(certificate, hypotheses[4].holds))
+    return Statement(hypotheses, _conclusion(certificate, inverse, why, hypotheses[4].holds))
 
 
-def _cost(g: MapCertificate) -> str:
+def _has_inverse(g: MapCertificate, support: Support) -> tuple[Holds, str]:
+    """Return whether g has an inverse on what it makes of the latent, and why."""
+    if g.verdict == "certified":
+        return "holds", g.reason
+    if support.meets:
+        seen = f"{support.num_latents:,} different draws gave {support.num_outputs:,} outputs"
+        return "does not hold", f"{seen}; {g.reason}"
+    if not support.is_discrete:
+        return _OF_VERDICT[g.verdict], g.reason
+    # What is shown on all of R^n says nothing of a finite set in it.
+    return "undetermined", (
+        f"not on all of R^{g.widths[0]} ({g.reason}); of the whole numbers that the latent takes, "
+        f"{support.num_latents:,} different draws gave as many outputs"
+        if g.verdict == "not certified"
+        else g.reason
+    )
+
+
+def _cost(g: MapCertificate, inverse: Holds) -> str:
     if g.route is None:
-        return "no inverse is known" if g.verdict == "undetermined" else "there is no inverse"
+        return "there is no inverse" if inverse == "does not hold" else "no inverse is known"
     sizes = [one.num_outputs * one.num_inputs for one in g.layers[g.route.end - 1 :]]
     return (
         f"{len(sizes)} triangular systems a sample, {2 * sum(sizes):,} multiplications, after one "
@@ -83,9 +103,11 @@ def _cost(g: MapCertificate) -> str:
     )
 
 
-def _constant(g: MapCertificate) -> str:
-    if g.verdict == "not certified":
+def _constant(g: MapCertificate, inverse: Holds) -> str:
+    if inverse == "does not hold":
         return "there is no inverse"
+    if g.verdict == "not certified":
+        return "no bound is known"
     found = f"Lip(g^-1) is at least {g.inverse_lipschitz_found:.3g}"
     if g.route is None:
         return f"no bound is known; if g has an inverse, {found}"
@@ -117,7 +139,7 @@ def _in_q(latent: LatentSpec, seed: int) -> Hypothesis:
     return Hypothesis(name, "undetermined", " ".join([conjecture, *(one.claim for one in reasons)]))
 
 
-def _conclusion(certificate: Certificate, in_q: Holds) -> str:
+def _conclusion(certificate: Certificate, inverse: Holds, why: str, in_q: Holds) -> str:
     g, features = certificate.generator, certificate.features
     if in_q == "does not hold":
         bound = f"{g.lipschitz.value:.3g}"
@@ -135,5 +157,5 @@ def _conclusion(certificate: Certificate, in_q: Holds) -> str:
         if features is not None and features.verdict == "certified"
         else ""
     )
-    verb = "is not shown" if g.verdict == "undetermined" else "does not follow"
-    return f"Hardness of what is generated {verb}: {g.reason}.{kept}"
+    verb = "does not follow" if inverse == "does not hold" else "is not shown"
+    return f"Hardness of what is generated {verb}: {why}.{kept}"
