@@ -83,7 +83,9 @@ def test_every_hypothesis_is_stated(made):
         "the latent's law cannot be sampled classically": "does not hold",
         "constants polynomial in n": "undetermined",
     }
-    assert "sampled classically, so Theorem 1 does not apply" in made["bernoulli"].statement.conclusion
+    assert (
+        "sampled classically, so Theorem 1 does not apply" in made["bernoulli"].statement.conclusion
+    )
     assert "is not shown" in made["quantum"].statement.conclusion
     assert "features before the head" in made["quantum"].statement.conclusion
 

@@ -46,7 +46,6 @@ __all__ = [
     "Bound",
     "CardCost",
     "Certificate",
-    "ClassicalLatent",
     "Crossing",
     "Family",
     "Growth",
