@@ -27,7 +27,7 @@ from quantum_latents.theory.lipschitz import (
     search,
     upper_bound,
 )
-from quantum_latents.theory.network import Generator, Network, read_network
+from quantum_latents.theory.network import Decoding, Generator, Network, read_network
 
 __all__ = ["Certificate", "MapCertificate", "certify"]
 
@@ -53,6 +53,7 @@ class MapCertificate:
         inverse_lipschitz_found: the largest stretch of the inverse found: its Lip, if there is
             an inverse, is at least that.
         local: exact local constants at the latents.
+        decoding: what follows the last affine map.
     """
 
     name: Literal["generator", "features"]
@@ -65,6 +66,7 @@ class MapCertificate:
     route: Route | None
     inverse_lipschitz_found: float
     local: LocalConstants
+    decoding: Decoding
 
     @property
     def condition_number(self) -> float | None:
@@ -206,6 +208,7 @@ def _certify(
         route=route,
         inverse_lipschitz_found=1 / shrunk if shrunk > 0 else float("inf"),
         local=local,
+        decoding=network.decoding,
     )
 
 

@@ -21,7 +21,7 @@ from torch import nn
 from quantum_latents.models import StackedMLP
 from quantum_latents.training import TrainedGenerator
 
-__all__ = ["Affine", "Generator", "Network", "read_network"]
+__all__ = ["Affine", "Decoding", "Generator", "Network", "read_network"]
 
 Generator: TypeAlias = "Network | TrainedGenerator | nn.Module"
 """What `read_network` reads."""
