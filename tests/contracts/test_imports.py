@@ -1,6 +1,7 @@
 """The house holds: rooms import only rooms to their left, and heavy libraries wait for use."""
 
 import ast
+import importlib
 import re
 import shutil
 import subprocess
@@ -31,6 +32,12 @@ HEAVY = (
     "merlin",
     "requests",
 )
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_has_what_it_says_it_has(room):
+    module = importlib.import_module(f"quantum_latents.{room}")
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:

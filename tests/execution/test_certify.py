@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -151,3 +152,27 @@ def test_a_study_without_a_trained_generator_says_so(tmp_path, capsys):
     (tmp_path / "runs").mkdir()
     assert main(["certify", str(tmp_path)]) == 2
     assert "no trained generator in" in capsys.readouterr().err
+
+
+def test_a_diverged_run_does_not_keep_the_others_from_being_certified(study, capsys, cache):
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    first, second = sorted((study / "runs").glob("*/generator.safetensors"))
+    with safe_open(first, "pt") as file:
+        metadata = file.metadata()
+    save_file({name: 0 * weight for name, weight in load_file(first).items()}, first, metadata)
+    refused: list[str] = []
+    (made,) = certify_runs(runs_of(study), num_samples=200, cache=cache, on_refused=refused.append)
+    assert made.spec.digest == second.parent.name
+    assert len(refused) == 1 and "diverged" in refused[0]
+    assert [one["run"] for one in read_certificates(study)] == [second.parent.name]
+    assert main(["certify", str(first.parent)]) == 2
+    assert "diverged" in capsys.readouterr().err
+
+
+def test_certificates_are_kept_when_called_from_the_runs_own_folder(study, cache, monkeypatch):
+    (folder,) = runs_of(study, runs_of(study)[0].name)
+    monkeypatch.chdir(folder)
+    certify_runs(runs_of(Path()), num_samples=200, cache=cache)
+    assert [one["run"] for one in read_certificates(study)] == [folder.name]

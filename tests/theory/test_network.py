@@ -31,6 +31,14 @@ def test_a_sequential_is_read_with_its_slopes_and_without_a_bias(latents):
     assert network.widths == (3, 5, 7, 7)
 
 
+def test_nested_parts_and_a_dropout_that_is_off_are_read(latents):
+    block = nn.Sequential(nn.Linear(3, 5), nn.LeakyReLU(1.0))
+    parts = nn.Sequential(block, nn.Dropout(0.5), nn.Linear(5, 4)).double().eval()
+    z = latents(20, 3)
+    expected = parts(torch.from_numpy(z)).detach().numpy()
+    np.testing.assert_allclose(read_network(parts)(z), expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("module", "message"),
     [
@@ -38,6 +46,8 @@ def test_a_sequential_is_read_with_its_slopes_and_without_a_bias(latents):
         (nn.Sequential(nn.ReLU(), nn.Linear(2, 2)), r"ReLU \(0\) does not follow a Linear"),
         (nn.Sequential(nn.Linear(2, 2), nn.LeakyReLU(-0.1)), "slope of -0.1"),
         (nn.Sequential(nn.Linear(2, 2), nn.Softmax(1), nn.Linear(2, 2)), "after a softmax"),
+        (nn.Sequential(nn.Linear(2, 2), nn.Softmax(0)), "over dimension 0"),
+        (nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)), "random while it trains"),
         (nn.Conv1d(2, 2, 1), "affine maps of a Conv1d"),
     ],
 )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quantum_latents.latents import GaussianSpec, PhotonicSpec
+from quantum_latents.latents import BernoulliSpec, GaussianSpec, PhotonicSpec
 from quantum_latents.random import stream
 from quantum_latents.theory import Affine, Network, certify, on_support, state
 from quantum_latents.theory.support import Support
@@ -57,3 +57,25 @@ def test_the_support_counts_different_draws_and_outputs():
     assert on_support(raw + 0.3, np.arange(4)) == Support(False, 4, 4)
     with pytest.raises(ValueError, match="4 draws and 3 outputs"):
         on_support(raw, np.zeros(3))
+
+
+def told(decoding, latents):
+    network = Network((Affine(np.eye(3, 2), np.zeros(3)),), decoding)
+    latent = BernoulliSpec(dim=2, scaling="raw", bank_size=None, num_held_out=1)
+    return state(certify(network, latents(16, 2), stream(0, "search")), latent, 0, DISTINCT)
+
+
+def test_remark_1_is_not_claimed_of_an_argmax(latents):
+    """An argmax jumps: the pushforward is easy for another reason."""
+    assert "Remark 1 does: " in told("none", latents).conclusion
+    assert "Lip(g) is at most 1)" in told("softmax", latents).conclusion
+    conclusion = told("argmax", latents).conclusion
+    assert "Nor does Remark 1" in conclusion and "total variation" in conclusion
+    assert "Lip(g)" not in conclusion
+
+
+def test_no_bound_of_an_inverse_is_stated_where_none_is_proved(latents):
+    held = {one.name: one for one in told("softmax", latents).hypotheses}
+    assert held["the inverse is Lipschitz"].holds == "undetermined"
+    assert "no bound is known" in held["the inverse is Lipschitz"].why
+    assert held["the inverse is cheap to compute"].why == "no inverse is known"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,15 +50,22 @@ def _certify(command: Certify, arguments: Sequence[str]) -> int:
         raise ValueError(f"--num-samples is at least {_LEAST_SAMPLES}, not {command.num_samples}")
     folders = runs_of(command.run, command.digest)
     line = Line(quiet=command.json)
+    refused: list[str] = []
     made = certify_runs(
-        folders, num_samples=command.num_samples, seed=command.seed, on_progress=line.show
+        folders,
+        num_samples=command.num_samples,
+        seed=command.seed,
+        on_progress=line.show,
+        on_refused=refused.append,
     )
     line.close()
+    for why in refused:
+        print(f"qlat: left out: {why}", file=sys.stderr)
     if command.json:
         print(json.dumps([one.to_json() for one in made], indent=1, allow_nan=False))
-        return 0
+        return 0 if made else 1
     print("\n\n".join("\n".join(_lines(one)) for one in made))
-    return 0
+    return 0 if made else 1
 
 
 def _lines(one: RunCertificate) -> Iterator[str]:

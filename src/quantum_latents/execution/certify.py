@@ -24,7 +24,7 @@ from quantum_latents.theory import (
     reduce_to_counts,
     state,
 )
-from quantum_latents.training import RunSpec, load_generator
+from quantum_latents.training import RunSpec, TrainedGenerator, load_generator
 
 __all__ = ["RunCertificate", "certify_runs", "runs_of"]
 
@@ -95,24 +95,36 @@ def certify_runs(
     seed: int = 0,
     cache: Path | None = None,
     on_progress: Callable[[str], None] = lambda text: None,
+    on_refused: Callable[[str], None] = lambda text: None,
 ) -> list[RunCertificate]:
     """Certify the generators of runs, and keep each certificate beside its study's rows.
 
     Args:
-        folders: of the runs, see `runs_of`.
+        folders: of the runs, see `runs_of`. Of several, those that cannot be certified, because
+            they diverged or are damaged, are told to `on_refused` and left out.
         num_samples: draws whose outputs are told apart, and shots of the reduction, for photonic
             latents whose generator, or at least its features, can be undone.
         seed: names the latents, the search and the shots.
         cache: folder of banks; None is `default_cache`.
         on_progress: called with what is being done.
+        on_refused: called with why a run is left out.
 
     Raises:
-        ValueError: a generator's file is damaged, or its run diverged.
+        ValueError: a generator's file is damaged, or its run diverged, and there is no other; or
+            the certificates that are there already are damaged.
     """
     made = []
     for place, folder in enumerate(folders, start=1):
+        folder = folder.resolve()
         on_progress(f"run {place} of {len(folders)}: {folder.name}")
-        one = _certify(folder, num_samples, seed, cache or default_cache())
+        try:
+            generator = load_generator(folder)
+        except ValueError as error:
+            if len(folders) == 1:
+                raise
+            on_refused(str(error))
+            continue
+        one = _certify(generator, num_samples, seed, cache or default_cache())
         made.append(one)
         study = folder.parent.parent
         if (study / "study.json").exists():
@@ -120,8 +132,9 @@ def certify_runs(
     return made
 
 
-def _certify(folder: Path, num_samples: int, seed: int, cache: Path) -> RunCertificate:
-    generator = load_generator(folder)
+def _certify(
+    generator: TrainedGenerator, num_samples: int, seed: int, cache: Path
+) -> RunCertificate:
     spec = generator.spec
     fresh = (
         spec.latent if isinstance(spec.latent, BankSpec) else replace(spec.latent, bank_size=None)
@@ -154,6 +167,8 @@ def _reduced(
     num_samples: int,
     seed: int,
 ) -> tuple[str | None, Reduction | None, str]:
+    if isinstance(spec.latent, BankSpec):
+        return None, None, "not run: of a bank of recorded shots no law is known to test against"
     if not isinstance(spec.latent, PhotonicSpec):
         return None, None, f"not run: the {spec.latent.name} latent is no boson sampler's counts"
     for part, found in (

@@ -47,7 +47,6 @@ __all__ = [
     "Bound",
     "CardCost",
     "Certificate",
-    "ClassicalLatent",
     "Crossing",
     "Family",
     "Growth",

@@ -58,20 +58,30 @@ def largest_singular_value(matrix: np.ndarray) -> float:
     return float(np.linalg.norm(matrix, 2)) * rounding
 
 
-def chain_bound(maps: Sequence[np.ndarray], between: Sequence[Slopes]) -> Bound:
+def chain_bound(
+    maps: Sequence[np.ndarray], between: Sequence[Slopes], errors: Sequence[float] | None = None
+) -> Bound:
     """Bound the norm of every A_n D_{n-1} ... D_1 A_1.
+
+    With e_j the error of A_j, the error of the chain is at most prod(|A_j| + e_j) - prod |A_j|,
+    times the slopes: that is added, and the rounding of the products here counts as such errors.
 
     Args:
         maps: A_1, ..., A_n, in the order in which they act.
         between: what is known of D_1, ..., D_{n-1}.
+        errors: norms that the errors of A_1, ..., A_n cannot exceed; None if they are exact.
 
     >>> round(chain_bound([np.eye(2), -np.eye(2)], [Slopes(0.5, 1.0)]).value, 6)
     1.0
     """
     assert len(between) == len(maps) - 1
-    product = 1.0
-    for matrix in maps:
-        product *= largest_singular_value(matrix)
+    product, growth = 1.0, 0.0
+    for matrix, error in zip(maps, errors or [0.0] * len(maps), strict=True):
+        norm = largest_singular_value(matrix)
+        product *= norm
+        # log((|A| + e) / |A|), rounding of a product by A among e.
+        own = error / norm if norm > 0 else 0.0
+        growth += float(np.log1p(own + max(matrix.shape) * np.finfo(np.float64).eps))
     for slopes in between:
         product *= slopes.highest if slopes.width is None else max(slopes.highest, 1.0)
     # Segments that begin behind E_i, as products, and T_i; E_i acts on its first `width` rows.
@@ -91,7 +101,8 @@ def chain_bound(maps: Sequence[np.ndarray], between: Sequence[Slopes]) -> Bound:
         factors.append(float(new))
     pairs = zip(factors, segments, strict=True)
     value = float(sum(t * largest_singular_value(segment) for t, segment in pairs))
-    return Bound(product, min(product, value))
+    excess = product * float(np.expm1(growth))
+    return Bound(float(product + excess), float(min(product, value) + excess))
 
 
 def _scaled(segment: np.ndarray, centre: float, rows: int) -> np.ndarray:

@@ -20,15 +20,18 @@ from quantum_latents.random import Stream
 from quantum_latents.theory.bounds import Bound
 from quantum_latents.theory.inverse import Route, find_route
 from quantum_latents.theory.layers import LayerCertificate, examine_decoding, examine_layers
-from quantum_latents.theory.lipschitz import LocalConstants, local_constants, search, upper_bound
-from quantum_latents.theory.network import Generator, Network, read_network
+from quantum_latents.theory.lipschitz import (
+    LocalConstants,
+    local_constants,
+    rounding_of,
+    search,
+    upper_bound,
+)
+from quantum_latents.theory.network import Decoding, Generator, Network, read_network
 
 __all__ = ["Certificate", "MapCertificate", "certify"]
 
 Verdict = Literal["certified", "not certified", "undetermined"]
-
-_MEETS = 1e-10
-"""Two latents meet if g brings them this much closer, by its own largest stretch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +43,17 @@ class MapCertificate:
         widths: (d_0, ..., d_{L+1}).
         layers: one certificate an affine map, and one of the decoding if there is one.
         verdict: of its inverse: `certified` exists with these constants, `not certified` proves
-            that there is none, `undetermined` if neither is shown.
+            that there is none (where ranks and meeting latents decide, to working precision, as
+            the reason says), `undetermined` if neither is shown.
         reason: why, in words.
         lipschitz: upper bounds of Lip, before any decoding.
         lipschitz_found: the largest stretch found: Lip is at least that.
-        route: the way back and upper bounds of Lip of the inverse; None if there is none.
+        route: the way back and upper bounds of Lip of the inverse; None if there is none, as
+            with any decoding.
         inverse_lipschitz_found: the largest stretch of the inverse found: its Lip, if there is
             an inverse, is at least that.
         local: exact local constants at the latents.
+        decoding: what follows the last affine map.
     """
 
     name: Literal["generator", "features"]
@@ -60,6 +66,7 @@ class MapCertificate:
     route: Route | None
     inverse_lipschitz_found: float
     local: LocalConstants
+    decoding: Decoding
 
     @property
     def condition_number(self) -> float | None:
@@ -176,14 +183,20 @@ def _certify(
     layers = examine_layers(network)
     if name == "features":
         layers[-1] = _renamed(layers[-1], len(layers))
-    route = find_route(network, layers)
     decoding = examine_decoding(network)
+    route = find_route(network, layers) if decoding is None else None
     local = local_constants(network, z)
     is_decided = route is not None or network.widths[-1] < network.latent_dim
     found = search(network, z, stream, until_they_meet=not is_decided)
+    # Rounding must not raise a lower bound above what it bounds.
+    rounding = rounding_of(network)
     stretched = max(found.stretched.ratio, float(local.largest.max()))
     shrunk = min(found.shrunk.ratio, float(local.smallest.min()))
-    verdict, reason = _verdict(network, layers, route, decoding, local, stretched, shrunk)
+    verdict, reason = _verdict(
+        network, layers, route, decoding, local, is_meeting=shrunk <= rounding
+    )
+    is_collapsed = network.widths[-1] < network.latent_dim or local.num_rank_deficient > 0
+    shrunk = 0.0 if is_collapsed else shrunk + rounding
     return MapCertificate(
         name=name,
         widths=network.widths,
@@ -191,10 +204,11 @@ def _certify(
         verdict=verdict,
         reason=reason,
         lipschitz=upper_bound(network),
-        lipschitz_found=stretched,
+        lipschitz_found=max(stretched - rounding, 0.0),
         route=route,
         inverse_lipschitz_found=1 / shrunk if shrunk > 0 else float("inf"),
         local=local,
+        decoding=network.decoding,
     )
 
 
@@ -204,18 +218,23 @@ def _verdict(
     route: Route | None,
     decoding: LayerCertificate | None,
     local: LocalConstants,
-    stretched: float,
-    shrunk: float,
+    *,
+    is_meeting: bool,
 ) -> tuple[Verdict, str]:
     d_z, d_x = network.latent_dim, network.widths[-1]
     if decoding is not None and network.decoding == "argmax":
         return "not certified", decoding.reason
-    if route is not None and decoding is None:
+    if route is not None:
         where = "layer 1" if route.end == 1 else f"layer {route.end}, which gives z itself,"
         return "certified", f"every layer from the last to {where} can be undone"
     if d_x < d_z:
         return "not certified", (
             f"no continuous map of {d_z} numbers to {d_x} is injective (invariance of domain)"
+        )
+    if decoding is not None and d_x == d_z:
+        return "not certified", (
+            f"probabilities add up to 1, so that {d_z} numbers go to {d_x - 1} free ones, and no "
+            "such continuous map is injective (invariance of domain)"
         )
     if local.num_orientations == 2:
         return "not certified", (
@@ -224,11 +243,13 @@ def _verdict(
         )
     if local.num_rank_deficient:
         return "not certified", (
-            f"its Jacobian is rank-deficient at {local.num_rank_deficient} of "
-            f"{len(local.largest)} latents: it is constant along a direction there"
+            f"its Jacobian is rank-deficient to working precision at {local.num_rank_deficient} "
+            f"of {len(local.largest)} latents: it is constant along a direction there"
         )
-    if shrunk <= _MEETS * stretched:
-        return "not certified", "two latents were found that it maps to one output, to rounding"
+    if is_meeting:
+        return "not certified", (
+            "two latents were found that it maps to one output, to working precision"
+        )
     failed = [one.name for one in layers if one.verdict != "certified"]
     failed += [] if decoding is None else ["decoding"]
     are = "is" if len(failed) == 1 else "are"

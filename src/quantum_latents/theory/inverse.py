@@ -19,7 +19,12 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from quantum_latents.theory.bounds import Bound, Slopes, chain_bound
-from quantum_latents.theory.layers import LayerCertificate, examine_decoding, examine_layers
+from quantum_latents.theory.layers import (
+    LayerCertificate,
+    examine_decoding,
+    examine_layers,
+    singular_value_error,
+)
 from quantum_latents.theory.network import Affine, Generator, Network, read_network
 
 __all__ = ["Inverse", "Route", "find_route", "inverse", "invert", "routes"]
@@ -62,6 +67,7 @@ def routes(network: Network, layers: list[LayerCertificate] | None = None) -> li
     found = []
     maps: list[np.ndarray] = []
     between: list[Slopes] = []
+    errors: list[float] = []
     for place in range(len(network.layers), 0, -1):
         layer = network.layers[place - 1]
         if not certified[place - 1]:
@@ -70,16 +76,32 @@ def routes(network: Network, layers: list[LayerCertificate] | None = None) -> li
             between.append(Slopes(1.0, 1 / layer.slope))
         elif maps:
             between.append(Slopes(1.0, 1.0))
-        back = np.linalg.pinv(layer.joint)
+        back, error = _pseudo_inverse(layer.joint)
         # The activation of the last layer acts first: an identity stands before it.
         start = [np.eye(len(layer.weight))] if not maps and between else []
+        errors += [0.0] * len(start)
         width = layer.weight.shape[1]
         if layer.injection is not None:
-            found.append(Route(place, chain_bound([*maps, *start, back[width:]], between)))
+            ways = [*maps, *start, back[width:]]
+            found.append(Route(place, chain_bound(ways, between, [*errors, error])))
         if place == 1 and layer.injection is None:
-            found.append(Route(1, chain_bound([*maps, *start, back], between)))
+            ways = [*maps, *start, back]
+            found.append(Route(1, chain_bound(ways, between, [*errors, error])))
         maps += [*start, back[:width]]
+        errors.append(error)
     return found
+
+
+def _pseudo_inverse(matrix: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return W^+ of W (m, n) of full column rank, and a norm that its error cannot exceed.
+
+    With r the error of W's singular values (`layers`), |E| <= 2^(1/2) r |W^+| |(W + F)^+|,
+    |F| <= r (Wedin 1973, BIT 13, 217).
+    """
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    rounding = singular_value_error(matrix, float(values[0]))
+    smallest = float(values[-1])
+    return (right.T / values) @ left.T, 2 * rounding / (smallest * (smallest - rounding))
 
 
 def find_route(network: Network, layers: list[LayerCertificate] | None = None) -> Route | None:
@@ -147,5 +169,10 @@ def _undo(layer: Affine, a: np.ndarray) -> np.ndarray:
     """Return (a_{l-1}, z) of a_l, by a QR factorisation in the precision of a."""
     p = a if layer.slope == 1 else np.where(a > 0, a, a / a.dtype.type(layer.slope))
     q, r = np.linalg.qr(layer.joint.astype(a.dtype))
+    if not np.diag(r).all():
+        raise ValueError(
+            f"a layer of {len(layer.weight)} outputs has full column rank in float64, but not in "
+            f"{a.dtype}: give x in float64"
+        )
     right = (p - layer.bias.astype(a.dtype)) @ q
     return solve_triangular(r, right.T, lower=False).T

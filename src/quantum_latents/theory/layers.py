@@ -19,7 +19,7 @@ import numpy as np
 
 from quantum_latents.theory.network import Affine, Network
 
-__all__ = ["LayerCertificate", "examine_decoding", "examine_layers"]
+__all__ = ["LayerCertificate", "examine_decoding", "examine_layers", "singular_value_error"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ def _examine(layer: Affine, name: str) -> LayerCertificate:
     largest = float(values[0])
     # Fewer rows than columns: the singular values that are missing are 0.
     smallest = float(values[-1]) if rows >= columns else 0.0
-    rounding = max(rows, columns) * np.finfo(np.float64).eps * largest
+    rounding = singular_value_error(matrix, largest)
     reasons = []
     if rows < columns:
         with_z = "" if layer.injection is None else f", {layer.injection.shape[1]} of them z,"
@@ -113,6 +113,11 @@ def _examine(layer: Affine, name: str) -> LayerCertificate:
         smallest_singular_value=smallest,
         largest_singular_value=largest,
     )
+
+
+def singular_value_error(matrix: np.ndarray, largest: float) -> float:
+    """Return how far off a computed singular value of a matrix can be, of its largest one."""
+    return max(matrix.shape) * float(np.finfo(np.float64).eps) * largest
 
 
 def _why(layer: Affine) -> str:

@@ -22,7 +22,15 @@ from quantum_latents.random import Stream
 from quantum_latents.theory.bounds import Bound, Slopes, chain_bound, largest_singular_value
 from quantum_latents.theory.network import Generator, Network, read_network
 
-__all__ = ["Extreme", "LocalConstants", "Search", "local_constants", "search", "upper_bound"]
+__all__ = [
+    "Extreme",
+    "LocalConstants",
+    "Search",
+    "local_constants",
+    "rounding_of",
+    "search",
+    "upper_bound",
+]
 
 _ROUNDS = 60
 _MEETING_ROUNDS = 20
@@ -41,15 +49,29 @@ def upper_bound(generator: Generator) -> Bound:
     2.0
     """
     network = read_network(generator)
+    product = _product(network)
+    maps, between = _chain(network)
+    return Bound(product, min(product, chain_bound(maps, between).value))
+
+
+def rounding_of(network: Network) -> float:
+    """Return how far off a computed stretch of g, |g(z) - g(z')| / |z - z'| or of J, can be.
+
+    Each of the products that make it rounds by its length times the machine precision, relative
+    to the product of norms, which may be far above the stretch itself.
+    """
+    return float(np.finfo(np.float64).eps) * sum(network.widths) * _product(network)
+
+
+def _product(network: Network) -> float:
     product = 1.0
     for layer in network.layers:
         apart = largest_singular_value(layer.weight) * product
         if layer.injection is not None:
             apart += largest_singular_value(layer.injection)
             apart = min(apart, largest_singular_value(layer.joint) * math.hypot(product, 1.0))
-        product = apart * max(layer.slope, 1.0)
-    maps, between = _chain(network)
-    return Bound(float(product), min(float(product), chain_bound(maps, between).value))
+        product = apart
+    return float(product)
 
 
 def _chain(network: Network) -> tuple[list[np.ndarray], list[Slopes]]:
@@ -79,7 +101,7 @@ def _chain(network: Network) -> tuple[list[np.ndarray], list[Slopes]]:
 
 @dataclass(frozen=True)
 class LocalConstants:
-    """Local values at N latents.
+    """Local values at N latents, those left out where g has no Jacobian (`Network.is_inside`).
 
     Attributes:
         largest: sigma_max(J) (N,).
@@ -115,20 +137,23 @@ def local_constants(generator: Generator, z: np.ndarray) -> LocalConstants:
     """Return the exact local constants of g at latents z (N, d_z), before any decoding.
 
     Raises:
-        ValueError: no latent, or of another width.
+        ValueError: no latent, or of another width; or none at which g has a Jacobian.
     """
     network = read_network(generator)
     z = np.asarray(z, np.float64)
     if z.ndim != 2 or z.shape[1] != network.latent_dim or not len(z):
         raise ValueError(f"z has shape (N, {network.latent_dim}) with N >= 1, not {z.shape}")
+    parts = [z[start : start + _ROWS] for start in range(0, len(z), _ROWS)]
+    z = np.concatenate([part[network.is_inside(part)] for part in parts])
+    if not len(z):
+        raise ValueError("g has a kink at every one of these latents: move them a little")
     largest, smallest, signs, num_deficient = [], [], set(), 0
     shape = network.widths[-1], network.latent_dim
+    rounding = rounding_of(network)
     for start in range(0, len(z), _ROWS):
         jacobians = network.jacobians(z[start : start + _ROWS])
         values = np.linalg.svd(jacobians, compute_uv=False)
         least = values[:, -1] if shape[0] >= shape[1] else np.zeros(len(values))
-        # Rounding of a product of so many matrices, with a margin.
-        rounding = 100 * max(network.widths) * np.finfo(np.float64).eps * values[:, 0]
         is_full = least > rounding
         num_deficient += int((~is_full).sum())
         if shape[0] == shape[1] and is_full.any():
@@ -206,8 +231,7 @@ def _met(network: Network, pairs: np.ndarray) -> np.ndarray:
     """Move z' of every pair (P, 2, d_z) towards g(z') = g(z), by Gauss-Newton with halving."""
     pairs = pairs.copy()
     steps = np.ones((len(pairs), 1))
-    goal = network(pairs[:, 0])
-    off = network(pairs[:, 1]) - goal
+    off = network.differences(pairs[:, 1], pairs[:, 0])
     for _ in range(_MEETING_ROUNDS):
         towards = np.concatenate(
             [
@@ -220,7 +244,7 @@ def _met(network: Network, pairs: np.ndarray) -> np.ndarray:
             ]
         )
         moved = pairs[:, 1] - steps * towards
-        tried = network(moved) - goal
+        tried = network.differences(moved, pairs[:, 0])
         better = np.linalg.norm(tried, axis=1) < np.linalg.norm(off, axis=1)
         pairs[better, 1], off[better] = moved[better], tried[better]
         steps = np.where(better[:, None], np.minimum(2 * steps, 1.0), steps / 2)
@@ -250,8 +274,8 @@ def _climb(network: Network, pairs: np.ndarray, sign: int) -> np.ndarray:
 def _ratios(network: Network, pairs: np.ndarray) -> np.ndarray:
     """Return the ratio of every pair; not a number where its ends are too close to tell."""
     apart = np.linalg.norm(pairs[:, 0] - pairs[:, 1], axis=1)
-    made = np.linalg.norm(network(pairs[:, 0]) - network(pairs[:, 1]), axis=1)
-    # Closer than this, the difference of two outputs is rounding.
+    made = np.linalg.norm(network.differences(pairs[:, 0], pairs[:, 1]), axis=1)
+    # Closer than this, the difference of two latents is rounding.
     is_apart = apart > 1e-6 * (1 + np.linalg.norm(pairs, axis=(1, 2)))
     return np.where(is_apart, made / np.where(apart > 0, apart, 1), np.nan)
 
@@ -259,7 +283,7 @@ def _ratios(network: Network, pairs: np.ndarray) -> np.ndarray:
 def _gradient(network: Network, pairs: np.ndarray) -> np.ndarray:
     """Return the gradient (P, 2, d_z) of log |g(z) - g(z')| - log |z - z'|."""
     apart = pairs[:, 0] - pairs[:, 1]
-    made = network(pairs[:, 0]) - network(pairs[:, 1])
+    made = network.differences(pairs[:, 0], pairs[:, 1])
     by_made = made / np.maximum((made**2).sum(1, keepdims=True), 1e-300)
     by_apart = apart / np.maximum((apart**2).sum(1, keepdims=True), 1e-300)
     gradient = np.empty_like(pairs)

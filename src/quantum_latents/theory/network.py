@@ -10,6 +10,7 @@ ReLU, 0 < s < 1 LeakyReLU, s = 1 no activation. Rows of an array are samples.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -20,12 +21,15 @@ from torch import nn
 from quantum_latents.models import StackedMLP
 from quantum_latents.training import TrainedGenerator
 
-__all__ = ["Affine", "Generator", "Network", "read_network"]
+__all__ = ["Affine", "Decoding", "Generator", "Network", "read_network"]
 
 Generator: TypeAlias = "Network | TrainedGenerator | nn.Module"
 """What `read_network` reads."""
 
 Decoding = Literal["none", "argmax", "softmax"]
+
+_ROUNDING = 1e-12
+"""Relative to the sum of the magnitudes that make a number p, far above its rounding."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,12 @@ class Network:
     def __post_init__(self):
         if not self.layers:
             raise ValueError("a generator has at least one affine map")
+        width = self.latent_dim
         for place, layer in enumerate(self.layers, start=1):
+            if not 0 <= layer.slope <= 1:
+                raise ValueError(f"layer {place}: slopes are in [0, 1], not {layer.slope}")
+            _check_shapes(layer, place, width, self.latent_dim)
+            width = len(layer.weight)
             for name in ("weight", "bias", "injection"):
                 value = getattr(layer, name)
                 if value is not None and not np.isfinite(value).all():
@@ -116,10 +125,62 @@ class Network:
             )
         return self.activations(z)[-1]
 
+    def differences(self, z: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Return g(z) - g(z') (N, d_x), in float64, with an error that scales with |z - z'|.
+
+        Outputs are not subtracted, so biases and offsets, however large, cancel exactly: a
+        difference of p goes through a layer's activation by a factor in [s, 1].
+        """
+        z, other = np.asarray(z, np.float64), np.asarray(other, np.float64)
+        apart = z - other
+        difference, pairs = apart, zip(self._before(z), self._before(other), strict=True)
+        for layer, (p, q) in zip(self.layers, pairs, strict=True):
+            difference = difference @ layer.weight.T
+            if layer.injection is not None:
+                difference = difference + apart @ layer.injection.T
+            if layer.slope != 1:
+                above, below = np.maximum(p, q), np.minimum(p, q)
+                # The share of the way from q to p on which the slope is 1.
+                share = np.clip(above / np.where(above > below, above - below, 1), 0, 1)
+                share = np.where(below > 0, 1.0, np.where(above > 0, share, 0.0))
+                difference = difference * (layer.slope + (1 - layer.slope) * share)
+        return difference
+
+    def _before(self, z: np.ndarray) -> list[np.ndarray]:
+        """Return [p_1, ..., p_{L+1}] of z, in float64."""
+        a, found = z, []
+        for layer in self.layers:
+            p = a @ layer.weight.T + layer.bias
+            if layer.injection is not None:
+                p += z @ layer.injection.T
+            found.append(p)
+            a = p if layer.slope == 1 else np.where(p > 0, p, layer.slope * p)
+        return found
+
+    def is_inside(self, z: np.ndarray) -> np.ndarray:
+        """Return (N,), whether g is linear around z: no p that z moves is 0, to rounding."""
+        z = np.asarray(z, np.float64)
+        inside = np.ones(len(z), bool)
+        jacobian = np.broadcast_to(np.eye(self.latent_dim), (len(z), *[self.latent_dim] * 2))
+        befores = self._before(z)
+        size = np.abs(z)
+        for layer, p in zip(self.layers, befores, strict=True):
+            jacobian = layer.weight @ jacobian
+            size = size @ np.abs(layer.weight).T + np.abs(layer.bias)
+            if layer.injection is not None:
+                jacobian = jacobian + layer.injection
+                size = size + np.abs(z) @ np.abs(layer.injection).T
+            if layer.slope != 1:
+                inside &= ~((np.abs(p) <= _ROUNDING * size) & jacobian.any(axis=2)).any(axis=1)
+                jacobian = jacobian * np.where(p > 0, 1.0, layer.slope)[:, :, None]
+                size = np.abs(np.where(p > 0, p, layer.slope * p))
+        return inside
+
     def jacobians(self, z: np.ndarray) -> np.ndarray:
         """Return dg/dz (N, d_x, d_z) at z (N, d_z), in float64.
 
-        On the boundary of two linear pieces it is that of the piece where p <= 0.
+        Where p = 0 (see `is_inside`) the slope is that of p < 0. If several are 0 there may be no
+        such piece, and what is returned is no derivative of g.
         """
         z = np.asarray(z, np.float64)
         jacobian = np.broadcast_to(np.eye(self.latent_dim), (len(z), *[self.latent_dim] * 2))
@@ -145,14 +206,23 @@ class Network:
         return v + by_z
 
 
+def _check_shapes(layer: Affine, place: int, num_inputs: int, latent_dim: int) -> None:
+    rows = len(layer.weight)
+    expected = {"weight": (rows, num_inputs), "bias": (rows,), "injection": (rows, latent_dim)}
+    for name, shape in expected.items():
+        value = getattr(layer, name)
+        if value is not None and value.shape != shape:
+            raise ValueError(f"layer {place}: its {name} is {shape}, not {value.shape}")
+
+
 def read_network(generator: Generator) -> Network:
     """Read a generator's affine maps.
 
     Args:
         generator: a trained generator of ours (in data units; of molecules its logits, which are
             then decoded by argmax); a `StackedMLP` of one run or what its `extract` returns; or
-            `torch.nn.Sequential` of Linear, LeakyReLU, ReLU, Identity, Flatten and, at the end,
-            Softmax.
+            `torch.nn.Sequential`, nested or not, of Linear, LeakyReLU, ReLU, Identity, Flatten,
+            Dropout in evaluation mode and, at the end, Softmax.
 
     Raises:
         TypeError: it holds anything else, named: nothing is known of its inverse.
@@ -231,12 +301,24 @@ def _of_plain(module: nn.Module) -> Network:
     return Network(tuple(layers))
 
 
+def _parts(module: nn.Sequential, before: str = "") -> Iterator[tuple[str, nn.Module]]:
+    for name, part in module.named_children():
+        if isinstance(part, nn.Sequential):
+            yield from _parts(part, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", part
+
+
 def _of_sequential(module: nn.Sequential) -> Network:
     layers: list[Affine] = []
     decoding: Decoding = "none"
-    for name, part in module.named_children():
+    for name, part in _parts(module):
         where = f"{type(part).__name__} ({name})"
         if isinstance(part, nn.Identity | nn.Flatten):
+            continue
+        if isinstance(part, nn.Dropout):
+            if part.training:
+                raise TypeError(f"{where} is random while it trains: call generator.eval() first")
             continue
         if decoding != "none":
             raise TypeError(f"{where} stands after a softmax: it must be the last part")
@@ -252,6 +334,8 @@ def _of_sequential(module: nn.Sequential) -> Network:
             last = layers[-1]
             layers[-1] = Affine(last.weight, last.bias, slope=slope)
         elif isinstance(part, nn.Softmax):
+            if part.dim not in (None, 1, -1):
+                raise TypeError(f"{where} is over dimension {part.dim}, and logits lie along 1")
             decoding = "softmax"
         else:
             raise TypeError(

@@ -142,10 +142,16 @@ def _in_q(latent: LatentSpec, seed: int) -> Hypothesis:
 def _conclusion(certificate: Certificate, inverse: Holds, why: str, in_q: Holds) -> str:
     g, features = certificate.generator, certificate.features
     if in_q == "does not hold":
-        bound = f"{g.lipschitz.value:.3g}"
+        apply = "The latent's family is sampled classically, so Theorem 1 does not apply."
+        if g.decoding == "argmax":
+            return (
+                f"{apply} Nor does Remark 1, as an argmax is not Lipschitz. What is generated can "
+                "be sampled classically even so: no map takes two laws further apart in total "
+                "variation."
+            )
         return (
-            "The latent's family is sampled classically, so Theorem 1 does not apply. Remark 1 "
-            f"does: what is generated can be sampled classically (Lip(g) is at most {bound})."
+            f"{apply} Remark 1 does: what is generated can be sampled classically (Lip(g) is at "
+            f"most {g.lipschitz.value:.3g})."
         )
     if g.verdict == "certified":
         return (
