@@ -81,7 +81,7 @@ MISTAKES = [
     (["run", "depth", "--doses", "0,1"], "belongs to interference"),
     (["run", "depth", "--latents", "quantom"], "did you mean 'quantum'?"),
     (["run", "interference", "--certifiable"], "--certifiable belongs to compare and"),
-    (["run", "mixture", "--certifiable"], "use --latent-dim 2 or less"),
+    (["run", "mixture", "--certifiable"], "--certifiable belongs to compare and table1 and"),
     (["run", "table1", "--restarts", "3"], "belongs to corollary"),
     (["run", "corollary", "--restarts", "0"], "num_restarts is at least 1, not 0"),
     (["run", "corollary", "--latent-dim", "30"], "latent_dim is from 2 to 24, not 30"),

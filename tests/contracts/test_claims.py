@@ -52,3 +52,40 @@ def test_depth_costs_exponentially_width_does_not_and_square_layers_are_worst():
         assert kappa["square", n] > 10 * max(others)
     text = (ROOT / "docs" / "theorem.md").read_text(encoding="utf-8")
     assert "Depth costs exponentially, width does not, and square layers are worst" in text
+
+
+def _codes(name, metric):
+    folder = ROOT / "results" / name
+    (section,) = table(read_rows(folder), read_study(folder)).sections
+    return {one.verdict.code for one in section.comparisons[metric]}
+
+
+def test_only_behind_certified_generators_is_a_latent_better_on_table_1s_data_in_small():
+    for metric in ("energy_distance", "mmd", "sliced_wasserstein"):
+        assert _codes("table1-quick", metric) == {"undecided"}
+    for metric in ("l1_to_integer", "energy_distance"):
+        assert _codes("table1-certifiable", metric) == {"better"}
+
+
+def test_latents_along_the_depth_in_small():
+    folder = ROOT / "results" / "depth-quick"
+    sections = {s.data: s for s in table(read_rows(folder), read_study(folder)).sections}
+    means = {
+        (depth, latent, metric): sections[f"mixture, depth {depth}"].cells[latent][metric].mean
+        for depth in (1, 2, 4, 8)
+        for latent in ("quantum", "distinguishable", "bernoulli", "gaussian")
+        for metric in ("share_between", "mode_coverage", "energy_distance")
+    }
+
+    def across(depth, metric):
+        return {k[1]: v for k, v in means.items() if (k[0], k[2]) == (depth, metric)}
+
+    first, coverage = across(1, "share_between"), across(1, "mode_coverage")
+    assert max(first, key=first.__getitem__) == "gaussian"
+    assert min(coverage, key=coverage.__getitem__) == "gaussian"
+    fourth = across(4, "share_between").values()
+    assert (f"{min(fourth):.2f}", f"{max(fourth):.2f}") == ("0.21", "0.23")
+    assert all(
+        across(8, "energy_distance")[latent] > across(2, "energy_distance")[latent]
+        for latent in first
+    )

@@ -87,7 +87,7 @@ class Run:
     """corollary: random draws of initial weights of a latent and seed, beside the start at the
     target's own generator (the preset's number)."""
     certifiable: bool = False
-    """table1, mixture, challengers, compare: generators whose layers widen to the end, so that
+    """table1, challengers, compare: generators whose layers widen to the end, so that
     every one of them has an inverse (Theorem 1)."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
@@ -277,7 +277,7 @@ _BELONGS_TO = {
     "interferometer": ("table2", "hyperparameters"),
     "setup": ("table2",),
     "doses": ("interference",),
-    "certifiable": ("compare", "table1", "mixture", "challengers"),
+    "certifiable": ("compare", "table1", "challengers"),
     "depths": ("depth",),
     "restarts": ("corollary",),
 }

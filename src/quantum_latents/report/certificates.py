@@ -84,9 +84,9 @@ def constant(value: float | None) -> str:
 def certificates_markdown(certificates: Sequence[Mapping[str, Any]]) -> str:
     """Return certificates as a table in Markdown, a line each, in the page's order."""
     lines = [
-        "| data | latent | seed | generator | its features | Lip(g) | Lip(g⁻¹) | "
-        "counts recovered | their law | control |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| data | latent | seed | generator | its features | different draws → outputs | Lip(g) | "
+        "Lip(g⁻¹) | counts recovered | their law | control |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for card in certificate_cards(certificates):
         one, reduction = card["certificate"], card["certificate"]["reduction"] or {}
@@ -101,6 +101,7 @@ def certificates_markdown(certificates: Sequence[Mapping[str, Any]]) -> str:
             str(one["seed"]),
             f"{one['verdict']}: {one['generator']['reason']}",
             one["features"]["verdict"] if one["features"] else "–",
+            f"{one['support']['num_latents']:,} → {one['support']['num_outputs']:,}",
             card["maps"][0]["lipschitz"],
             inverses[0] if inverses else "–",
             f"{card['levels'][0]['rate']} of the {one['reduced']}" if card["levels"] else "–",

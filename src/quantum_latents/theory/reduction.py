@@ -161,12 +161,16 @@ def reduce_to_counts(
     if source.statistics == "boson":
         other = PhotonicSource(source.interferometer, source.occupation, "distinguishable")
         shots = other.draw(num_samples, stream.child("control"))
-        control = validate_counts(there_and_back(shots, "float64"), promise, alpha=alpha)
+        control = validate_counts(
+            _as_counts(there_and_back(shots, "float64")), promise, alpha=alpha
+        )
     return Reduction(
         num_samples=num_samples,
         guaranteed_radius=radius,
         levels=tuple(levels),
-        recovered=validate_counts(there_and_back(counts, "float64"), promise, alpha=alpha),
+        recovered=validate_counts(
+            _as_counts(there_and_back(counts, "float64")), promise, alpha=alpha
+        ),
         control=control,
         mirror=_mirror(network, there_and_back.latents(counts), stream.child("mirror")),
     )
@@ -184,12 +188,17 @@ class _ThereAndBack:
     def __call__(
         self, counts: np.ndarray, precision: str, noise: float = 0.0, stream: Stream | None = None
     ) -> np.ndarray:
-        """Return uint8 (N, d_z); what rounds to less than 0 or more than 255 is cut off there."""
+        """Return whole numbers, float64 (N, d_z), negative ones too where noise made them."""
         x = self.network(self.latents(counts).astype(precision))
         if stream is not None:
             x = x + noise * _directions(x.shape, stream)
         z = invert(self.network, x, self.route).z
-        return np.clip(np.rint(self.latent.to_raw(z)), 0, 255).astype(np.uint8)
+        return np.rint(self.latent.to_raw(z))
+
+
+def _as_counts(whole: np.ndarray) -> np.ndarray:
+    """Return uint8; what no counter shows is cut off, and the tests of totals then object."""
+    return np.clip(whole, 0, 255).astype(np.uint8)
 
 
 def _directions(shape: tuple[int, ...], stream: Stream) -> np.ndarray:
