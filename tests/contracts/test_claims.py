@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from quantum_latents.report import table
-from quantum_latents.results import read_rows, read_study
+from quantum_latents.results import read_certificates, read_rows, read_study
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,3 +89,29 @@ def test_latents_along_the_depth_in_small():
         across(8, "energy_distance")[latent] > across(2, "energy_distance")[latent]
         for latent in first
     )
+
+
+def test_what_the_theorem_page_says_of_trained_generators():
+    def of(name):
+        return read_certificates(ROOT / "results" / name)
+
+    assert all("both signs" in one["generator"]["reason"] for one in of("certificates-table1"))
+    assert all(
+        one["support"]["num_outputs"] == one["support"]["num_latents"]
+        for one in of("certificates-table1")
+    )
+    molecules = of("table2-paper-1000")
+    assert max(one["support"]["num_outputs"] for one in molecules) < 30
+    for one in of("certificates-mixture") + molecules:
+        assert one["features"]["verdict"] == "certified"
+    assert all(one["verdict"] == "certified" for one in of("table1-certifiable"))
+    for name in ("certificates-mixture", "table2-paper-1000", "table1-certifiable"):
+        reduced = [one for one in of(name) if one["reduction"] is not None]
+        assert {one["latent"] for one in reduced} == {"quantum", "distinguishable"}
+        for one in reduced:
+            is_quantum = one["latent"] == "quantum"
+            assert one["reduction"]["levels"][0]["success_rate"] == 1
+            law = one["reduction"]["recovered"]["verdict"]
+            assert law == ("consistent" if is_quantum else "inconsistent")
+            if is_quantum:
+                assert one["reduction"]["control"]["verdict"] == "inconsistent"
