@@ -218,6 +218,7 @@ def test_ctrl_c_writes_down_the_job_that_was_being_sent(
     server, order, undisturbed, children, tmp_path
 ):
     start, ended = children
+    server.pending_polls = 2  # long enough that a busy machine does not miss it
     chance = stream(2, "interrupts").generator()
     interrupts, longest = 0, 0.02
     for _ in range(200):
