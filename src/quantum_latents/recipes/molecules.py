@@ -99,7 +99,7 @@ class Setup:
 
     Attributes:
         initialisation, gain: of the generator.
-        batch_size, learning_rate, betas: of both networks and Adam.
+        batch_size, learning_rate: of both networks.
         averaging, decay: of the generator's weights and of the rates, see `WGANSpec`.
         scaling: of every latent.
     """
@@ -108,7 +108,6 @@ class Setup:
     gain: float
     batch_size: int
     learning_rate: float
-    betas: tuple[float, float]
     averaging: float
     decay: float
     scaling: str
@@ -120,7 +119,6 @@ SETUPS = {
         gain=1.0,
         batch_size=256,
         learning_rate=1e-4,
-        betas=(0.0, 0.9),
         averaging=0.0,
         decay=0.0,
         scaling="centred",
@@ -130,7 +128,6 @@ SETUPS = {
         gain=3.0,
         batch_size=64,
         learning_rate=5e-4,
-        betas=(0.0, 0.9),
         averaging=0.998,
         decay=0.9,
         scaling="standardised",
@@ -257,7 +254,7 @@ def molecule_runs(
         gradient_penalty=10.0,
         averaging=setup.averaging,
         decay=setup.decay,
-        optimiser=OptimiserSpec(name="adam", learning_rate=setup.learning_rate, betas=setup.betas),
+        optimiser=OptimiserSpec(name="adam", learning_rate=setup.learning_rate, betas=(0.0, 0.9)),
     )
     return [
         RunSpec(
