@@ -29,6 +29,7 @@ RECIPES = {
     "depth": "Figure 1 of the paper: how many layers each latent needs to make those blobs",
     "challengers": "the ladder of classical challengers of the quantum latent, on photon counts",
     "interference": "the interference dial: dose and response, from no interference to full",
+    "bank-sizes": "re-use: what a bank of so many rows costs each latent, against fresh draws",
     "corollary": "Corollary 1: who reaches data that a quantum latent made? GAN-induced distances",
     "compare": "your own data (--data FILE), four latents",
 }
@@ -50,8 +51,8 @@ class Run:
     """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """table1, table2, hyperparameters, mixture, depth, challengers, interference, corollary or
-    compare."""
+    """table1, table2, hyperparameters, mixture, depth, challengers, interference, bank-sizes,
+    corollary or compare."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -71,7 +72,8 @@ class Run:
     """Shares of the training, such as 0.1,0.25,0.5, after which the metrics are taken too: the gap
     between latents against the budget."""
     bank: str | None = None
-    """Draws of every latent that are kept and re-used, such as 1000000, or fresh for none."""
+    """Draws of every latent that are kept and re-used, such as 1000000, or fresh for none.
+    bank-sizes: several to compare, such as 1000,10000; fresh draws are always among them."""
     latent_dim: str | None = None
     """Length of z, the modes of the interferometer (16 by default); molecules take several, such as
     16,32,48."""
@@ -93,6 +95,9 @@ class Run:
     """Where to train."""
     workers: int | None = None
     """Processes (one a core by default); frozen when the study starts."""
+    rows_from: str | None = None
+    """Directories of other studies, comma-separated: rows that they already have of this study's
+    runs are taken over when it starts, and say so."""
     time_budget: str | None = None
     """Stop cleanly after this long, such as 90s, 9m or 2h; the same call goes on."""
     out: Path | None = None
@@ -176,6 +181,7 @@ def _run(command: Run, arguments: Sequence[str]) -> int:
         device=command.device,
         num_workers=command.workers,
         time_budget=budget,
+        rows_from=_other_studies(command.rows_from),
         on_progress=show,
     )
     show.close()
@@ -223,7 +229,7 @@ def _study(command: Run) -> Study:
     if banks:
         settings |= {"bank_folders": banks, "cache": default_cache()}
         settings["bank_size"] = _bank_size(command.bank) if command.bank else None
-    if command.recipe in ("compare", "table1", "mixture", "depth", "challengers"):
+    if command.recipe in ("compare", "table1", "mixture", "depth", "challengers", "bank-sizes"):
         settings["latent_dim"] = dim
     if command.recipe == "compare":
         if command.data is None:
@@ -247,6 +253,8 @@ def _study(command: Run) -> Study:
             doses=_doses(command.doses) or recipes.DOSES,
             data_sets=chosen,
         )
+    elif command.recipe == "bank-sizes":
+        study = _bank_sizes(command, settings)
     elif command.recipe in _MOLECULAR:
         study = _molecular(command, dims, settings)
     else:
@@ -260,18 +268,18 @@ def _study(command: Run) -> Study:
             study = recipes.mixture(command.preset, **settings)
     if command.certifiable:
         study = recipes.with_certifiable_generators(study)
-    if command.num_steps is not None:
+    if command.num_steps is not None and command.recipe != "bank-sizes":
         study = recipes.with_num_steps(study, command.num_steps)
     if command.curve is not None:
         study = recipes.with_milestones(study, _shares(command.curve))
-    if command.bank is not None and not banks:
+    if command.bank is not None and not banks and command.recipe != "bank-sizes":
         study = recipes.with_bank_size(study, _bank_size(command.bank))
     return study
 
 
 _BELONGS_TO = {
     "latent_dim": (
-        *("compare", "table1", "mixture", "depth", "challengers", "corollary"),
+        *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "corollary"),
         *("table2", "hyperparameters"),
     ),
     "interferometer": ("table2", "hyperparameters"),
@@ -333,7 +341,7 @@ def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:
     from quantum_latents.recipes import split_latents
 
     named, banks = split_latents([name for name in (command.latents or "").split(",") if name])
-    if banks and command.recipe in ("hyperparameters", "interference", "corollary"):
+    if banks and command.recipe in ("hyperparameters", "interference", "bank-sizes", "corollary"):
         raise ValueError(f"{command.recipe} takes no bank:FOLDER: its latents are its own")
     if banks and command.bank == "fresh":
         raise ValueError("--latents bank:FOLDER cannot be drawn afresh: leave --bank fresh out")
@@ -353,6 +361,23 @@ def _corollary(command: Run, dim: int, settings: dict[str, Any]) -> Study:
         command.preset,
         latent_dim=None if command.latent_dim is None else dim,
         num_restarts=command.restarts,
+        **settings,
+    )
+
+
+def _bank_sizes(command: Run, settings: dict[str, Any]) -> Study:
+    from quantum_latents import recipes
+
+    words = [] if command.bank is None else command.bank.split(",")
+    sizes = [_bank_size(word) for word in words]
+    if words == ["fresh"]:
+        raise ValueError("--bank fresh is always among the sizes: name rows, such as 1000,10000")
+    chosen = names_in(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
+    return recipes.bank_sizes(
+        command.preset,
+        sizes=[size for size in sizes if size is not None] or None,
+        data_sets=chosen,
+        num_steps=command.num_steps,
         **settings,
     )
 
@@ -394,6 +419,15 @@ def _bank_size(text: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"--bank is a number of draws such as 1000000, or fresh, not {text!r}")
     return int(text)
+
+
+def _other_studies(text: str | None) -> tuple[Path, ...]:
+    """Return the directories of `--rows-from`, all of which have rows."""
+    folders = tuple(Path(word) for word in (text or "").split(",") if word)
+    for folder in folders:
+        if not (folder / "rows.jsonl").is_file():
+            raise ValueError(f"--rows-from {folder}: there are no rows.jsonl of a study")
+    return folders
 
 
 def _seconds(text: str) -> float:

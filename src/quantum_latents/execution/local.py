@@ -36,6 +36,7 @@ from typing import Any
 
 import quantum_latents
 from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan
+from quantum_latents.execution.reuse import reused_runs, take_over
 from quantum_latents.latents import card_of
 from quantum_latents.recipes import Study, settings_of
 from quantum_latents.results import RowStore
@@ -90,6 +91,7 @@ def run_study(
     time_budget: float | None = None,
     cache: Path | None = None,
     seconds_between_checkpoints: float = 60.0,
+    rows_from: Sequence[Path] = (),
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> bool:
     """Run a study, or go on with it, until every run has its row.
@@ -103,6 +105,8 @@ def run_study(
         time_budget: seconds after which it stops cleanly with checkpoints; None is none.
         cache: folder of banks; None is `default_cache`.
         seconds_between_checkpoints: the most that a kill can cost, per stack.
+        rows_from: directories of other studies; rows that they have of this study's runs when it
+            starts are taken over, and those runs are not trained again.
         on_progress: called about once a second.
 
     Returns:
@@ -124,8 +128,16 @@ def run_study(
         _freeze(study, directory, command, commit)
         for half in directory.rglob("*.part"):  # left by a writer that was killed
             half.unlink()
+        # Whatever was not there when the plan was frozen is trained here, as planned.
+        if rows_from and not (directory / "plan.json").exists():
+            take_over(study, directory, rows_from)
+        reused = reused_runs(directory)
+        own = [run for run in study.runs if run.digest not in reused]
+        if not own:
+            on_progress(Progress(len(study.runs), len(study.runs), 0))
+            return True
         plan = load_or_make_plan(
-            directory / "plan.json", study.runs, device=device, num_workers=num_workers
+            directory / "plan.json", own, device=device, num_workers=num_workers
         )
         parent = _Parent(
             study, directory, plan, cache or default_cache(), seconds_between_checkpoints, commit
@@ -267,7 +279,7 @@ class _Parent:
         self.progress = Progress(
             num_runs=len(study.runs),
             num_finished=len(finished),
-            num_steps=steps * len(study.runs),
+            num_steps=steps * sum(len(stack.runs) for stack in plan.stacks),
         )
         self.stack_size = {stack.index: len(stack.runs) for stack in plan.stacks}
         done = sum(len(s.runs) for s in plan.stacks) - sum(len(s.runs) for s in self.pending)

@@ -1,5 +1,6 @@
 """The paper's tables and ours, as functions that return studies."""
 
+from quantum_latents.recipes.bank_sizes import BANK_SIZES, bank_sizes
 from quantum_latents.recipes.banks import split_latents
 from quantum_latents.recipes.certifiable import with_certifiable_generators
 from quantum_latents.recipes.challengers import CHALLENGERS, LADDER, challengers
@@ -28,6 +29,7 @@ from quantum_latents.recipes.table1 import table1
 from quantum_latents.recipes.table2 import table2
 
 __all__ = [
+    "BANK_SIZES",
     "CHALLENGERS",
     "COROLLARY_LATENTS",
     "DATA_SETS",
@@ -43,6 +45,7 @@ __all__ = [
     "PaperFigures",
     "Restarts",
     "Study",
+    "bank_sizes",
     "challengers",
     "compare",
     "corollary",

@@ -69,12 +69,17 @@ class Axis:
         of: the number of each group; two different ones or more.
         margins: by metric, how near to the data's own score a latent must come to have got
             there (`quantum_latents.results.axis`); declared before running.
+        against: the group at which the same latent is what it must come near to, instead of the
+            data's own score; "" for none.
+        scale: `linear` or `log`, how the places are drawn.
     """
 
     name: str
     label: str
     of: Mapping[str, float]
     margins: Mapping[str, float]
+    against: str = ""
+    scale: str = "linear"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,12 +153,15 @@ class Study:
             raise ValueError("a run occurs twice in the study: name each latent and data set once")
         assert len(self.groups) in (0, len(self.runs))
         assert self.axis is None or self.groups
-        banks = {(run.latent.bank_size, run.latent.num_held_out) for run in self.runs}
-        if len(banks) != 1:
-            raise ValueError(
-                "every latent of a study draws from a bank of one size, or all draw fresh; "
-                f"these have (bank_size, num_held_out) {sorted(banks, key=str)}"
-            )
+        compared: dict[tuple[str, ...], set[tuple[int | None, int]]] = {}
+        for run, names in zip(self.runs, self.groups or ((),) * len(self.runs), strict=True):
+            banks = compared.setdefault(names, set())
+            banks.add((run.latent.bank_size, run.latent.num_held_out))
+            if len(banks) != 1:
+                raise ValueError(
+                    "latents that are compared draw from banks of one size, or all draw fresh; "
+                    f"these have (bank_size, num_held_out) {sorted(banks, key=str)}"
+                )
 
 
 def four_latents(

@@ -18,11 +18,12 @@ from quantum_latents.results import (
     axis_curve,
     metric_facts,
     metric_names,
+    place_text,
     rows_along,
 )
 from quantum_latents.results.wording import number_text
 
-__all__ = ["AXIS_FOOTNOTE", "Along", "along_axis"]
+__all__ = ["AXIS_FOOTNOTE", "Along", "along_axis", "axis_footnote"]
 
 Row = Mapping[str, Any]
 
@@ -33,6 +34,15 @@ AXIS_FOOTNOTE = (
     "were run are not seen, and no two latents are compared by it. Within: single runs that keep "
     "to all margins, of all runs there, diverged ones among them."
 )
+
+_AGAINST = " Here a latent is held against itself at {}, seed by seed, in place of the floor."
+
+
+def axis_footnote(along: Sequence[Along]) -> str:
+    """Return what a reader must know of these curves; nothing where there are none."""
+    if not along:
+        return ""
+    return AXIS_FOOTNOTE + (_AGAINST.format(along[0].against) if along[0].against else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +57,8 @@ class Along:
         metrics: the margins' metrics, then the other primary ones.
         curves: metric -> its curve.
         arrivals: latent -> where it arrives; without those of which nothing can be said.
+        against: the group at which a latent is what it must come near to; "" for the floor.
+        scale: `linear` or `log`, how the places are drawn.
     """
 
     data: str
@@ -56,6 +68,8 @@ class Along:
     metrics: tuple[MetricFacts, ...]
     curves: dict[str, AxisCurve]
     arrivals: dict[str, Arrival]
+    against: str
+    scale: str
 
     @property
     def places(self) -> tuple[float, ...]:
@@ -71,8 +85,9 @@ class Along:
     def margins_text(self) -> str:
         """The margins in words."""
         labels = {facts.name: facts.label for facts in self.metrics}
+        there = f"what it is at {self.against}" if self.against else "its floor"
         return "; ".join(
-            f"{labels[metric]} within {number_text(margin)} of its floor"
+            f"{labels[metric]} within {number_text(margin)} of {there}"
             for metric, margin in self.margins.items()
             if metric in labels
         )
@@ -84,7 +99,7 @@ class Along:
 
     def arrival_lines(self) -> tuple[list[str], list[list[str]]]:
         """Return a header and, of each latent, where it arrives."""
-        places = [f"{place:g}" for place in self.places]
+        places = [place_text(place) for place in self.places]
         header = ["latent", "arrives at", "95 % interval", "seeds"]
         header += [f"within at {place}" for place in places]
         lines = []
@@ -101,7 +116,8 @@ class Along:
 
     def mean_lines(self) -> tuple[list[str], list[list[str]]]:
         """Return a header and, of each metric and latent, the mean at every place."""
-        header = ["metric", "latent", *(f"at {place:g}" for place in self.places), "floor"]
+        places = [f"at {place_text(place)}" for place in self.places]
+        header = ["metric", "latent", *places, "floor"]
         lines = []
         for facts in self.metrics:
             curve, count = self.curves[facts.name], facts.is_count
@@ -110,6 +126,38 @@ class Along:
                 texts = [number_text(mean, count=count) for mean in means]
                 lines.append([heading, latent, *texts, number_text(curve.floor, count=count)])
         return header, lines
+
+    def difference_lines(self) -> tuple[list[str], list[list[str]]]:
+        """Return a header and, of each metric with a margin and each latent, its differences.
+
+        They are those from the same latent and seed at the place that it is held against, with
+        the sign turned so that more is worse: mean and 95 % interval.
+        """
+        header = ["metric", "latent", *(f"at {place_text(place)}" for place in self.places)]
+        lines = []
+        for facts in self.metrics:
+            for latent, found in self.arrivals.items():
+                if facts.name not in found.excesses:
+                    continue
+                texts = [
+                    _difference_text(mean, interval)
+                    for mean, interval in zip(
+                        found.excesses[facts.name],
+                        found.excess_intervals[facts.name],
+                        strict=True,
+                    )
+                ]
+                lines.append([facts.heading, latent, *texts])
+        return header, lines
+
+
+def _difference_text(mean: float, interval: tuple[float, float] | None) -> str:
+    if mean == 0 and interval in (None, (0.0, 0.0)):
+        return "0"
+    text = number_text(mean, signed=True)
+    if interval is None:
+        return text
+    return f"{text} [{', '.join(number_text(end, signed=True) for end in interval)}]"
 
 
 def along_axis(rows: Sequence[Row], study: Mapping[str, Any]) -> tuple[Along, ...]:
@@ -126,6 +174,8 @@ def along_axis(rows: Sequence[Row], study: Mapping[str, Any]) -> tuple[Along, ..
     """
     if study["axis"] is None:
         return ()
+    against = study["axis"].get("against", "")
+    held = study["axis"]["of"][against] if against else None
     found = []
     for data, places in rows_along(rows, study).items():
         every = [row for at in places.values() for row in at]
@@ -143,7 +193,9 @@ def along_axis(rows: Sequence[Row], study: Mapping[str, Any]) -> tuple[Along, ..
                 margins=margins,
                 metrics=tuple(metric_facts(every, name) for name in names),
                 curves={name: axis_curve(places, data, name, margins.get(name)) for name in names},
-                arrivals=arrivals(places, data, margins) if margins else {},
+                arrivals=arrivals(places, data, margins, against=held) if margins else {},
+                against=against,
+                scale=study["axis"].get("scale", "linear"),
             )
         )
     return tuple(found)

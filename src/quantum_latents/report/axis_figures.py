@@ -28,7 +28,7 @@ from quantum_latents.report.figures import (
     _floor_line,
     _svg,
 )
-from quantum_latents.results import AxisCurve
+from quantum_latents.results import AxisCurve, place_text
 
 __all__ = ["NUM_GRID_POINTS", "axis_figure", "scatter_grid_figure"]
 
@@ -48,6 +48,8 @@ def axis_figure(
     looks: Mapping[str, Style],
     direction: str = "lower",
     count: bool = False,
+    scale: str = "linear",
+    has_band: bool = True,
 ) -> str:
     """Draw a metric against the axis: a line a latent through its means, and its seeds.
 
@@ -59,6 +61,8 @@ def axis_figure(
         looks: style of each latent.
         direction: which way the metric is better, so on which side of the floor the margin lies.
         count: whether the metric counts things: thousands are separated.
+        scale: `linear` or `log`, of the horizontal axis.
+        has_band: whether the margin lies around the floor, and is drawn.
 
     Bars are the typical-value intervals of the means, where there are seeds enough for one; the
     dashed line is the floor, the band its margin. Latents stand a little apart at each place.
@@ -67,10 +71,12 @@ def axis_figure(
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         places = np.array(curve.places)
+        if scale == "log":
+            places = np.log10(places)
         gap = float(np.diff(places).min()) if len(places) > 1 else 1.0
         if curve.floor is not None:
             _floor_line(axes, curve.floor)
-            if curve.margin:
+            if curve.margin and has_band:
                 signed = curve.margin if direction == "lower" else -curve.margin
                 band = sorted((curve.floor, curve.floor + signed))
                 axes.axhspan(*band, color=_GRID, alpha=0.6, linewidth=0, zorder=0)
@@ -105,7 +111,7 @@ def axis_figure(
                 color=look.colour,
                 marker=look.marker,
             )
-        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.set_xticks(places, [place_text(place) for place in curve.places])
         axes.set_xlabel(axis_label)
         axes.set_ylabel(label)
         axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -178,7 +184,7 @@ def scatter_grid_figure(
                     inside = (np.abs(of[place] - centre) <= reach).all(axis=1)
                     _dots(axes, of[place][inside], looks[latent].colour, 0.7)
                 if row == 0:
-                    axes.set_title(f"{place:g}", loc="center", pad=4)
+                    axes.set_title(place_text(place), loc="center", pad=4)
                 if column == 0:
                     axes.set_ylabel(latent, rotation=0, ha="right", va="center")
 

@@ -20,7 +20,7 @@ import jinja2
 from markupsafe import Markup
 
 from quantum_latents import __version__
-from quantum_latents.report.axis import AXIS_FOOTNOTE, Along
+from quantum_latents.report.axis import Along, axis_footnote
 from quantum_latents.report.certificates import certificate_cards
 from quantum_latents.report.needed import NEEDED_FOOTNOTE
 from quantum_latents.report.pictures import Picture, read_pictures
@@ -174,7 +174,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
             for section in numbers.sections
         ],
         "along": _along(written, study, numbers, style),
-        "along_note": AXIS_FOOTNOTE,
+        "along_note": axis_footnote(numbers.along),
         "responses": _responses(numbers),
         "budgets": _budgets(numbers, style),
         "budget_note": BUDGET_FOOTNOTE,
@@ -275,7 +275,7 @@ def _along(
 
     placed = rows_along(rows, study)
     groups = []
-    for along, (arrivals, means) in numbers.along_grids():
+    for along, grids in numbers.along_grids():
         drawn = []
         for facts in along.metrics:
             arrow = f"{ARROWS[facts.direction]} {facts.direction} is better"
@@ -287,14 +287,15 @@ def _along(
                 looks=style,
                 direction=facts.direction,
                 count=facts.is_count,
+                scale=along.scale,
+                has_band=not along.against,
             )
             drawn.append(Markup(figure))
         groups.append(
             {
                 "along": along,
                 "figures": drawn,
-                "arrivals": arrivals,
-                "means": means,
+                "grids": grids,
                 "grid": _scatter_grid(placed[along.data], along, style),
             }
         )

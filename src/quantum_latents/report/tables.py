@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from quantum_latents.report.axis import AXIS_FOOTNOTE, Along, along_axis
+from quantum_latents.report.axis import Along, along_axis, axis_footnote
 from quantum_latents.report.needed import (
     NEEDED_FOOTNOTE,
     NEEDED_HEADER,
@@ -439,22 +439,22 @@ class Table:
             notes.append(FLOOR_FOOTNOTE)
         if any(section.responses for section in self.sections):
             notes.append(RESPONSE_FOOTNOTE)
-        if self.along:
-            notes.append(AXIS_FOOTNOTE)
+        notes += [note] if (note := axis_footnote(self.along)) else []
         return " ".join(notes)
 
     def along_grids(self) -> list[tuple[Along, list[Grid]]]:
         """Return what each data set shows along the study's axis."""
-        return [
-            (
-                along,
-                [
-                    Grid(f"{along.data}: where each latent arrives", *along.arrival_lines()),
-                    Grid(f"{along.data}: means along {along.label}", *along.mean_lines()),
-                ],
-            )
-            for along in self.along
-        ]
+        found = []
+        for along in self.along:
+            grids = [
+                Grid(f"{along.data}: where each latent arrives", *along.arrival_lines()),
+                Grid(f"{along.data}: means along {along.label}", *along.mean_lines()),
+            ]
+            if along.against:
+                title = f"{along.data}: differences from the same latent at {along.against}"
+                grids.append(Grid(title, *along.difference_lines()))
+            found.append((along, grids))
+        return found
 
     def brief(self, metrics: Collection[str]) -> Table:
         """Return the table with the paired differences of these metrics alone."""

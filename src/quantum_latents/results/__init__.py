@@ -6,6 +6,7 @@ from quantum_latents.results.axis import (
     arrival,
     arrivals,
     axis_curve,
+    place_text,
     rows_along,
 )
 from quantum_latents.results.budget import BudgetCurve, budget_curve
@@ -83,6 +84,7 @@ __all__ = [
     "arrivals",
     "as_compared",
     "axis_curve",
+    "place_text",
     "bca_interval",
     "budget_curve",
     "check_study",

@@ -2,8 +2,9 @@
 
 Notation: an axis, such as the depth of the generator, has the places x_1 < .. < x_A, one or more
 groups of runs at each. The *excess* e_sa of seed s at x_a is the metric's value minus its own
-sampling floor, its sign turned so that more is worse. A margin m is declared beforehand for every
-metric that must be met. With the mean excess e_a over the seeds, a latent *arrives* at
+sampling floor, its sign turned so that more is worse; or, where the axis names a place x_r that
+latents are held *against*, minus the value of the same latent and seed there. A margin m is
+declared beforehand for every metric that must be met. With the mean excess e_a over the seeds, a latent *arrives* at
 
     x* = min { x_a : e_b <= m for every metric and every b >= a },
 
@@ -35,7 +36,15 @@ from quantum_latents.results.statistics import (
 )
 from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT
 
-__all__ = ["Arrival", "AxisCurve", "arrival", "arrivals", "axis_curve", "rows_along"]
+__all__ = [
+    "Arrival",
+    "AxisCurve",
+    "arrival",
+    "arrivals",
+    "axis_curve",
+    "place_text",
+    "rows_along",
+]
 
 Row = Mapping[str, Any]
 
@@ -81,6 +90,8 @@ class Arrival:
             are too few seeds for one.
         num_within: runs at each place that keep to all margins by themselves.
         num_runs: runs at each place, those that diverged included.
+        excess_intervals: metric -> at each place, the typical-value interval of the mean excess;
+            None where there are too few seeds for one.
     """
 
     places: tuple[float, ...]
@@ -92,6 +103,7 @@ class Arrival:
     interval: tuple[float | None, float | None] | None
     num_within: tuple[int, ...]
     num_runs: tuple[int, ...]
+    excess_intervals: dict[str, tuple[tuple[float, float] | None, ...]]
 
     @property
     def code(self) -> Literal["too few", "arrives", "never", "undecided"]:
@@ -106,7 +118,7 @@ class Arrival:
     @property
     def place_text(self) -> str:
         """x*, or that there is none as far as the study went."""
-        last = f"never within {self.places[-1]:g}"
+        last = f"never within {place_text(self.places[-1])}"
         return last if self.place is None else self._text(self.place)
 
     @property
@@ -124,7 +136,7 @@ class Arrival:
             latent: its name.
             label: what is counted along the axis, such as "hidden layers".
         """
-        last = f"{self.places[-1]:g}"
+        last = place_text(self.places[-1])
         if self.code == "too few":
             return (
                 f"Too few seeds to say where {latent} arrives: {len(self.seeds)} of at least "
@@ -140,7 +152,16 @@ class Arrival:
         return f"Whether {latent} arrives within {last} {label} is undecided; {interval}."
 
     def _text(self, place: float | None) -> str:
-        return "never" if place is None else f"{place:g}"
+        return "never" if place is None else place_text(place)
+
+
+def place_text(place: float) -> str:
+    """Return a place of an axis as it is written: whole numbers in full.
+
+    >>> place_text(4.0), place_text(1e6), place_text(0.25)
+    ('4', '1,000,000', '0.25')
+    """
+    return f"{int(place):,}" if place == int(place) and abs(place) < 1e15 else f"{place:g}"
 
 
 def rows_along(rows: Iterable[Row], study: Mapping[str, Any]) -> dict[str, dict[float, list[Row]]]:
@@ -217,7 +238,11 @@ def axis_curve(
 
 
 def arrivals(
-    places: Mapping[float, Sequence[Row]], data: str, margins: Mapping[str, float]
+    places: Mapping[float, Sequence[Row]],
+    data: str,
+    margins: Mapping[str, float],
+    *,
+    against: float | None = None,
 ) -> dict[str, Arrival]:
     """Return where each latent arrives; those of which nothing can be said are left out.
 
@@ -225,6 +250,8 @@ def arrivals(
         places: x -> its rows, from `rows_along`.
         data: name of the data set.
         margins: by metric, all of which must be met.
+        against: the place x_r whose values of the same latent and seed take the floor's part;
+            None for the floor.
 
     A latent without a seed that has every metric, with its floor, at every place is left out.
 
@@ -238,6 +265,8 @@ def arrivals(
             metric: {x: _excesses(rows, data, latent, metric) for x, rows in places.items()}
             for metric in margins
         }
+        if against is not None:
+            excesses = {metric: _less(of, against) for metric, of in excesses.items()}
         if (arrived := arrival(excesses, margins)) is not None:
             found[latent] = arrived
     return found
@@ -298,6 +327,10 @@ def arrival(
         interval=_interval(e, m, first, confidence, beyond),
         num_within=num_within,
         num_runs=num_runs,
+        excess_intervals={
+            metric: tuple(mean_interval(at_place) for at_place in e[:, index])
+            for index, metric in enumerate(margins)
+        },
     )
 
 
@@ -348,6 +381,22 @@ def _excesses(rows: Sequence[Row], data: str, latent: str, metric: str) -> dict[
         else:
             excesses[seed] = value - floor if direction == "lower" else floor - value
     return excesses
+
+
+def _less(
+    excesses: Mapping[float, Mapping[int, float | None]], against: float
+) -> dict[float, dict[int, float | None]]:
+    """Return the excesses over those of the same seed at one of the places.
+
+    Floors cancel: what is compared is one latent with itself on the same data.
+    """
+    zero = excesses.get(against, {})
+
+    def less(seed: int, excess: float | None) -> float | None:
+        there = zero.get(seed)
+        return None if excess is None or there is None else excess - there
+
+    return {x: {s: less(s, e) for s, e in of.items()} for x, of in excesses.items()}
 
 
 def _checked(

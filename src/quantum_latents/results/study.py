@@ -185,10 +185,14 @@ def _check_axis(axis: Any, where: str) -> None:
         or not all(_is_number(place) for place in axis["of"].values())
         or not isinstance(axis.get("margins"), Mapping)
         or not all(_is_number(margin) and margin >= 0 for margin in axis["margins"].values())
+        or axis.get("against", "") not in ("", *axis["of"])
+        or axis.get("scale", "linear") not in ("linear", "log")
+        or (axis.get("scale") == "log" and not all(place > 0 for place in axis["of"].values()))
     ):
         raise ValueError(
             f"{where}: 'axis' has name and label (text), of each group a number and margins of "
-            f"metrics (numbers >= 0), not {axis!r:.120}"
+            f"metrics (numbers >= 0), and may have against (one of the groups) and scale (linear or "
+            f"log, of places above 0), not {axis!r:.120}"
         )
 
 
