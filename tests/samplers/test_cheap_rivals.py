@@ -121,8 +121,8 @@ def test_fermions_in_blocks_of_determinants_are_one_law(monkeypatch):
 
 @pytest.mark.parametrize("occupation", [(1, 1, 0), (0, 2, 1)])
 def test_thermal_probabilities_agree_with_thewalrus(occupation):
-    # p(s) = haf(A_s) / (s! sqrt det Q), Q the covariance of a and a^dagger plus 1/2, A = X (1 - 1/Q)
-    # with A_s its rows and columns repeated as often as there are photons (Hamilton et al. 2017).
+    # p(s) = haf(A_s) / (s! sqrt det Q), Q the moments of a and its adjoint, A = X (1 - 1/Q), and
+    # A_s its rows and columns repeated as often as there are photons (Hamilton et al. 2017).
     # The hafnian is the plain one: thewalrus' compiled ones take over a minute to compile.
     device = haar(3, NAME)
     moment = device.unitary @ np.diag(occupation) @ device.unitary.conj().T

@@ -4,7 +4,8 @@ Notation: an axis, such as the depth of the generator, has the places x_1 < .. <
 groups of runs at each. The *excess* e_sa of seed s at x_a is the metric's value minus its own
 sampling floor, its sign turned so that more is worse; or, where the axis names a place x_r that
 latents are held *against*, minus the value of the same latent and seed there. A margin m is
-declared beforehand for every metric that must be met. With the mean excess e_a over the seeds, a latent *arrives* at
+declared beforehand for every metric that must be met. With the mean excess e_a over the seeds, a
+latent *arrives* at
 
     x* = min { x_a : e_b <= m for every metric and every b >= a },
 
