@@ -191,8 +191,8 @@ def _check_axis(axis: Any, where: str) -> None:
     ):
         raise ValueError(
             f"{where}: 'axis' has name and label (text), of each group a number and margins of "
-            f"metrics (numbers >= 0), perhaps against (one of the groups) and scale (linear, or log "
-            f"of places above 0), not {axis!r:.120}"
+            f"metrics (numbers >= 0), perhaps against (one of the groups) and scale (linear, or "
+            f"log of places above 0), not {axis!r:.120}"
         )
 
 
