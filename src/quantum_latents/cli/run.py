@@ -29,6 +29,7 @@ RECIPES = {
     "depth": "Figure 1 of the paper: how many layers each latent needs to make those blobs",
     "challengers": "the ladder of classical challengers of the quantum latent, on photon counts",
     "interference": "the interference dial: dose and response, from no interference to full",
+    "loss": "the loss dial: dose and response, from few photons that get in to all",
     "bank-sizes": "re-use: what a bank of so many rows costs each latent, against fresh draws",
     "corollary": "Corollary 1: who reaches data that a quantum latent made? GAN-induced distances",
     "compare": "your own data (--data FILE), four latents",
@@ -36,6 +37,7 @@ RECIPES = {
 
 
 _MOLECULAR = ("table2", "hyperparameters")
+_DIALS = ("interference", "loss")
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class Run:
     """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """table1, table2, hyperparameters, mixture, depth, challengers, interference, bank-sizes,
-    corollary or compare."""
+    """table1, table2, hyperparameters, mixture, depth, challengers, interference, loss,
+    bank-sizes, corollary or compare."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -64,7 +66,7 @@ class Run:
     any classical rival or prior too, such as pairwise or student_t."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
-    interference: quantum,bernoulli.
+    interference, loss, bank-sizes: quantum,bernoulli.
     Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
@@ -82,7 +84,8 @@ class Run:
     setup: str | None = None
     """table2: paper (by default), or tuned: another initialisation, batch and learning rate."""
     doses: str | None = None
-    """interference: overlaps of the photons in [0, 1], such as 0,0.5,1 (0,0.25,0.5,0.75,1)."""
+    """interference: overlaps of the photons in [0, 1], such as 0,0.5,1 (0,0.25,0.5,0.75,1).
+    loss: transmissions in (0, 1], such as 0.5,0.9,1 (0.25,0.5,0.75,1)."""
     depths: str | None = None
     """depth: hidden layers of the generator, such as 1,2,4,8 (1 to 8 in full)."""
     restarts: int | None = None
@@ -243,14 +246,20 @@ def _study(command: Run) -> Study:
         study = recipes.challengers(command.preset, data_sets=chosen, **settings)
     elif command.recipe == "corollary":
         study = _corollary(command, dim, settings)
-    elif command.recipe == "interference":
+    elif command.recipe in _DIALS:
         if wanted is not None:
-            raise ValueError("interference has latents of its own: name --doses, not --latents")
+            raise ValueError(
+                f"{command.recipe} has latents of its own: name --doses, not --latents"
+            )
         chosen = names_in(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
-        study = recipes.interference(
+        dial, usual_doses = {
+            "interference": (recipes.interference, recipes.DOSES),
+            "loss": (recipes.loss, recipes.TRANSMISSIONS),
+        }[command.recipe]
+        study = dial(
             command.preset,
             num_seeds=command.seeds,
-            doses=_doses(command.doses) or recipes.DOSES,
+            doses=_doses(command.doses) or usual_doses,
             data_sets=chosen,
         )
     elif command.recipe == "bank-sizes":
@@ -284,7 +293,7 @@ _BELONGS_TO = {
     ),
     "interferometer": ("table2", "hyperparameters"),
     "setup": ("table2",),
-    "doses": ("interference",),
+    "doses": _DIALS,
     "certifiable": ("compare", "table1", "challengers"),
     "depths": ("depth",),
     "restarts": ("corollary",),
@@ -341,7 +350,7 @@ def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:
     from quantum_latents.recipes import split_latents
 
     named, banks = split_latents([name for name in (command.latents or "").split(",") if name])
-    if banks and command.recipe in ("hyperparameters", "interference", "bank-sizes", "corollary"):
+    if banks and command.recipe in ("hyperparameters", *_DIALS, "bank-sizes", "corollary"):
         raise ValueError(f"{command.recipe} takes no bank:FOLDER: its latents are its own")
     if banks and command.bank == "fresh":
         raise ValueError("--latents bank:FOLDER cannot be drawn afresh: leave --bank fresh out")

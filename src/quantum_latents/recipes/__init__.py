@@ -9,7 +9,7 @@ from quantum_latents.recipes.corollary import COROLLARY_LATENTS, corollary
 from quantum_latents.recipes.depth import DEPTHS, depth
 from quantum_latents.recipes.discrete import DATA_SETS
 from quantum_latents.recipes.hyperparameters import hyperparameters
-from quantum_latents.recipes.interference import DOSES, interference
+from quantum_latents.recipes.interference import DOSES, TRANSMISSIONS, interference, loss
 from quantum_latents.recipes.mixture import mixture
 from quantum_latents.recipes.molecules import INTERFEROMETERS, SETUPS
 from quantum_latents.recipes.presets import PRESETS
@@ -40,6 +40,7 @@ __all__ = [
     "LATENTS",
     "PRESETS",
     "SETUPS",
+    "TRANSMISSIONS",
     "Axis",
     "PaperFigure",
     "PaperFigures",
@@ -52,6 +53,7 @@ __all__ = [
     "depth",
     "hyperparameters",
     "interference",
+    "loss",
     "mixture",
     "settings_of",
     "split_latents",
