@@ -52,6 +52,7 @@ __all__ = [
     "challenger_spec",
     "challengers",
     "check_existence",
+    "sources_of",
 ]
 
 LADDER = (
@@ -81,9 +82,13 @@ _MAY_BE_MISSING = ("negative_binomial", "dirichlet_multinomial")
 
 _SOURCES = {
     "latent.sharing": "ours: every challenger has the quantum latent's interferometer",
-    "latent.parameter": "ours: the prior's usual one",
-    "latent.temperature": "ours: the infinite lattice is critical there (Onsager)",
 }
+
+_SOURCES_OF: dict[type, dict[str, str]] = {
+    PriorSpec: {"latent.parameter": "ours: the prior's usual one"},
+    IsingSpinsSpec: {"latent.temperature": "ours: the infinite lattice is critical there"},
+}
+"""Of settings that only some latents have."""
 
 
 def challengers(
@@ -131,11 +136,7 @@ def challengers(
         num_held_out=size.num_samples,
     )
     check_existence(specs, size.num_seeds)
-    sources = dict(_SOURCES)
-    if not any(isinstance(spec, PriorSpec) for spec in specs):
-        del sources["latent.parameter"]
-    if not any(isinstance(spec, IsingSpinsSpec) for spec in specs):
-        del sources["latent.temperature"]
+    sources = _SOURCES | sources_of(specs)
     if banks:
         sources |= BANK_SOURCES
     changed, notes = stated(preset, size, DISCRETE_PRESETS["paper"])
@@ -193,6 +194,12 @@ def challenger_spec(name: str, shared: dict[str, Any]) -> LatentSpec:
     if name in PRIORS:
         return PriorSpec(name=name, parameter=_usual(name, shared), **shared)  # type: ignore[arg-type]
     raise ValueError(f"no latent is called {name!r}: choose among {', '.join(CHALLENGERS)}")
+
+
+def sources_of(specs: Sequence[LatentSpec]) -> dict[str, str]:
+    """Return the sources of the settings that only some of these latents have."""
+    found = [_SOURCES_OF.get(type(spec), {}) for spec in specs]
+    return {name: source for sources in found for name, source in sources.items()}
 
 
 def _usual(name: str, shared: dict[str, Any]) -> float | None:
