@@ -13,10 +13,14 @@ from quantum_latents.data import (
     ArraySpec,
     BitsSpec,
     DataSpec,
+    GaussianBosonSpec,
+    IQPSpec,
+    IsingSpec,
     MixtureSpec,
     MoleculesSpec,
     PhotonCountsSpec,
     PushforwardSpec,
+    ThermalSpec,
     array_spec,
     load,
 )
@@ -26,12 +30,15 @@ from quantum_latents.latents import (
     RIVALS,
     BankSpec,
     BernoulliSpec,
+    CommutingSpec,
     GaussianSpec,
+    IsingSpinsSpec,
     LatentSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
     PriorSpec,
     RivalSpec,
+    SqueezedSpec,
     bank_spec,
     build_latent,
 )
@@ -73,6 +80,9 @@ LATENTS: dict[str, LatentSpec | None] = {
     "gaussian": GaussianSpec(**_SHARED),
     **{name: replace(_RIVAL, name=name) for name in RIVALS},
     **{name: replace(_PRIOR, name=name, parameter=_PARAMETERS.get(name)) for name in PRIORS},
+    "gbs": SqueezedSpec(num_photons=2, interferometer="haar", sharing="shared", **_SHARED),
+    "iqp": CommutingSpec(**_SHARED),
+    "ising": IsingSpinsSpec(**_SHARED),
     "bank": None,  # made from a folder, below
 }
 DATA_SETS: dict[str, DataSpec | None] = {
@@ -91,6 +101,17 @@ DATA_SETS: dict[str, DataSpec | None] = {
         num_held_out=NUM_HELD_OUT,
     ),
     "bernoulli": BitsSpec(num_bits=3, num_train=200, num_held_out=NUM_HELD_OUT),
+    "gbs": GaussianBosonSpec(
+        num_modes=4,
+        num_squeezed=3,
+        mean_photons=1.0,
+        max_photons=6,
+        num_train=200,
+        num_held_out=NUM_HELD_OUT,
+    ),
+    "thermal": ThermalSpec(num_modes=4, num_lit=2, num_train=200, num_held_out=NUM_HELD_OUT),
+    "iqp": IQPSpec(num_qubits=5, num_train=200, num_held_out=NUM_HELD_OUT),
+    "ising": IsingSpec(side=3, num_train=200, num_held_out=NUM_HELD_OUT),
     "array": None,  # made from a file, below
 }
 every_latent = pytest.mark.parametrize("latent_spec", LATENTS, indirect=True)

@@ -5,7 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from quantum_latents.data import BitsSpec, MixtureSpec, PhotonCountsSpec, PushforwardSpec, load
+from quantum_latents.data import (
+    BitsSpec,
+    GaussianBosonSpec,
+    IQPSpec,
+    IsingSpec,
+    MixtureSpec,
+    PhotonCountsSpec,
+    PushforwardSpec,
+    ThermalSpec,
+    load,
+)
+from quantum_latents.data.width import width_of
 from quantum_latents.metrics import METRICS, compute, floor
 from quantum_latents.random import BLOCK_ROWS, stream
 
@@ -16,6 +27,12 @@ SPECS = {
     "time-bin": PhotonCountsSpec(
         num_modes=6, num_photons=2, interferometer="time-bin:1,3", num_train=60, num_held_out=50
     ),
+    "gbs": GaussianBosonSpec(
+        num_modes=4, num_squeezed=4, mean_photons=1.5, max_photons=8, num_train=60, num_held_out=50
+    ),
+    "thermal": ThermalSpec(num_modes=4, num_lit=2, num_train=60, num_held_out=50),
+    "iqp": IQPSpec(num_qubits=6, num_train=60, num_held_out=50),
+    "ising": IsingSpec(side=3, num_train=60, num_held_out=50),
     "pushforward": PushforwardSpec(
         num_modes=4,
         num_photons=2,
@@ -48,6 +65,7 @@ def test_sets_have_the_sizes_and_types_of_the_contract(spec, cache):
         assert array.dtype == np.float32
         assert not array.flags.writeable
     assert (data.to_data_units(data.train) == data.train).all()
+    assert width_of(spec) == data.dim
 
 
 def test_the_first_rows_of_more_are_the_rows_of_fewer(spec, cache):
@@ -109,6 +127,16 @@ def test_only_specs_are_loaded(cache):
         (PhotonCountsSpec, "num_photons", 0, ValueError, "num_photons is at least 1, not 0"),
         (PhotonCountsSpec, "num_held_out", "9", TypeError, "num_held_out is an integer, not '9'"),
         (PhotonCountsSpec, "interferometer", "harr", ValueError, "'haar' or 'time-bin:DELAYS'"),
+        (GaussianBosonSpec, "num_squeezed", 17, ValueError, "exceeds num_modes=16"),
+        (GaussianBosonSpec, "max_photons", 12, ValueError, "21,201,211 outcomes"),
+        (GaussianBosonSpec, "mean_photons", 7.0, ValueError, "are 0.826 of the shots"),
+        (GaussianBosonSpec, "mean_photons", 0.0, ValueError, "finite number above 0, not 0.0"),
+        (GaussianBosonSpec, "interferometer", "harr", ValueError, "'haar' or 'time-bin:DELAYS'"),
+        (ThermalSpec, "num_lit", 0, ValueError, "num_lit is at least 1, not 0"),
+        (ThermalSpec, "interferometer", "harr", ValueError, "'haar' or 'time-bin:DELAYS'"),
+        (IQPSpec, "num_qubits", 21, ValueError, "1 to 20 qubits, not 21"),
+        (IsingSpec, "side", 11, ValueError, "from 2 to 10 spins, not 11"),
+        (IsingSpec, "temperature", -1.0, ValueError, "above 0, in units of J/k_B: not -1.0"),
     ],
 )
 def test_bad_specs_are_refused_by_field(family, field, value, error, message):

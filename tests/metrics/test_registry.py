@@ -15,6 +15,7 @@ FACTS = {
     "mode_minimum_share": 0.05,
     "photon_total": 8,
     "selection_share": 0.5,
+    "collision_probability": 0.5,
 }
 
 VECTORS = [name for name, metric in METRICS.items() if metric.domain == "vectors"]

@@ -6,6 +6,7 @@ import pytest
 
 from quantum_latents.latents import PRIORS, RIVALS, card_of
 from quantum_latents.recipes import (
+    CHALLENGER_DATA_SETS,
     CHALLENGERS,
     LADDER,
     LATENTS,
@@ -42,7 +43,7 @@ def test_it_is_table_1_but_for_the_latents():
 
 
 def test_everything_can_be_named_and_its_card_says_what_it_shares():
-    assert set(CHALLENGERS) == {*LATENTS, *RIVALS, *PRIORS}
+    assert set(CHALLENGERS) == {*LATENTS, *RIVALS, *PRIORS, "gbs", "iqp", "ising"}
     study = challengers("smoke", latents=[n for n in CHALLENGERS if n not in NOT_EVERYWHERE])
     cards = [card_of(run.latent) for run in study.runs]
     assert all(card.what and card.shares and card.simulation for card in cards)
@@ -64,3 +65,24 @@ def test_what_cannot_exist_is_refused_by_name_before_anything_runs():
 def test_mistakes_are_named(settings, said):
     with pytest.raises(ValueError, match=said):
         challengers("smoke", **settings)
+
+
+@pytest.mark.parametrize("name", CHALLENGER_DATA_SETS)
+def test_every_data_set_has_its_sources_and_its_notes(name):
+    study = challengers("smoke", latents=("quantum", "gaussian"), data_sets=(name,))
+    names = {setting["name"] for setting in settings_of(study)}
+    for source in study.sources:
+        assert any(one == source or one.startswith(f"{source}.") for one in names), source
+    assert {run.data.name for run in study.runs} == {name}
+    assert ("outcome_distance" in study.primary_metrics) == (name in ("gbs", "iqp", "ising"))
+    said = any(note.startswith(f"The {name} data") for note in study.notes)
+    assert said == (name != "bernoulli")
+
+
+def test_data_of_many_kinds_say_which_of_their_settings_are_the_papers():
+    study = challengers("smoke", data_sets=CHALLENGER_DATA_SETS, latents=("quantum", "ising"))
+    sources = {setting["name"]: setting["source"] for setting in settings_of(study)}
+    assert sources["data.kind"] == (
+        "quantum, bernoulli: paper, Appendix D; gbs, thermal, iqp, ising: ours"
+    )
+    assert sources["data.temperature"].startswith("ours")

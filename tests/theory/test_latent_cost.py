@@ -9,10 +9,13 @@ import pytest
 from quantum_latents.circuits import haar, time_bin
 from quantum_latents.latents import (
     BankSpec,
+    CommutingSpec,
     GaussianSpec,
+    IsingSpinsSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
     RivalSpec,
+    SqueezedSpec,
 )
 from quantum_latents.random import stream
 from quantum_latents.theory import (
@@ -153,6 +156,9 @@ def test_the_latent_of_a_run():
         (GaussianSpec(**shared), "classical by construction and not in Q", True),
         (RivalSpec(name="copula", **device, **shared), "classical by construction", True),
         (RivalSpec(name="pairwise", **device, **shared), "no polynomial sampler", None),
+        (SqueezedSpec(**device, **shared), "no polynomial sampler", None),
+        (CommutingSpec(**shared), "no polynomial sampler", None),
+        (IsingSpinsSpec(**shared), "classical by construction", True),
         (bank, "draws again what was drawn before", None),
     ]:
         card = cost_of_latent(spec, 0)

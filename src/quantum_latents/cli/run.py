@@ -66,7 +66,7 @@ class Run:
     any classical rival or prior too, such as pairwise or student_t."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
-    interference, loss, bank-sizes: quantum,bernoulli.
+    interference, loss, bank-sizes: quantum,bernoulli; challengers also gbs,thermal,iqp,ising.
     Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
@@ -242,7 +242,8 @@ def _study(command: Run) -> Study:
         chosen = names_in(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
     elif is_ladder:
-        chosen = names_in(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
+        known = recipes.CHALLENGER_DATA_SETS
+        chosen = names_in(command.data, known, "data set") or ("quantum",)
         study = recipes.challengers(command.preset, data_sets=chosen, **settings)
     elif command.recipe == "corollary":
         study = _corollary(command, dim, settings)

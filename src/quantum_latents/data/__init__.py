@@ -10,7 +10,14 @@ from pathlib import Path
 
 from quantum_latents.data.array import ArraySpec, array_spec, load_array
 from quantum_latents.data.bits import BitsSpec, load_bits
+from quantum_latents.data.correlated_bits import IQPSpec, IsingSpec, load_iqp, load_ising
 from quantum_latents.data.dataset import DataSet
+from quantum_latents.data.light import (
+    GaussianBosonSpec,
+    ThermalSpec,
+    load_gaussian_boson,
+    load_thermal,
+)
 from quantum_latents.data.mixture import MixtureSpec, load_mixture
 from quantum_latents.data.molecules import MoleculesSpec, load_molecules, molecules_spec
 from quantum_latents.data.photon_counts import PhotonCountsSpec, load_photon_counts
@@ -22,16 +29,31 @@ __all__ = [
     "BitsSpec",
     "DataSet",
     "DataSpec",
+    "GaussianBosonSpec",
+    "IQPSpec",
+    "IsingSpec",
     "MixtureSpec",
     "MoleculesSpec",
     "PhotonCountsSpec",
     "PushforwardSpec",
+    "ThermalSpec",
     "array_spec",
     "load",
     "molecules_spec",
 ]
 
-DataSpec = MixtureSpec | PhotonCountsSpec | PushforwardSpec | BitsSpec | ArraySpec | MoleculesSpec
+DataSpec = (
+    MixtureSpec
+    | PhotonCountsSpec
+    | PushforwardSpec
+    | BitsSpec
+    | GaussianBosonSpec
+    | ThermalSpec
+    | IQPSpec
+    | IsingSpec
+    | ArraySpec
+    | MoleculesSpec
+)
 """Any data set's spec."""
 
 
@@ -61,6 +83,14 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
             return load_pushforward(spec, stream, cache)
         case BitsSpec():
             return load_bits(spec, stream)
+        case GaussianBosonSpec():
+            return load_gaussian_boson(spec, stream)
+        case ThermalSpec():
+            return load_thermal(spec, stream)
+        case IQPSpec():
+            return load_iqp(spec, stream)
+        case IsingSpec():
+            return load_ising(spec, stream)
         case ArraySpec():
             return load_array(spec)
         case MoleculesSpec():

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from quantum_latents.data.dataset import DataSet
+from quantum_latents.data.drawn import drawn
 from quantum_latents.data.sizes import check_integer, check_sizes
 from quantum_latents.random import Stream
 
@@ -55,11 +56,9 @@ def load_bits(spec: BitsSpec, stream: Stream) -> DataSet:
     def draw(generator: np.random.Generator, num_rows: int) -> np.ndarray:
         return generator.integers(2, size=(num_rows, spec.num_bits), dtype=np.uint8)
 
-    return DataSet.in_data_units(
-        name=spec.name,
-        train=stream.child("train").rows(0, spec.num_train, draw),
-        held_out=stream.child("held_out").rows(0, spec.num_held_out, draw),
-        floor_reference=stream.child("floor_reference").rows(0, spec.num_held_out, draw),
+    return drawn(
+        spec,
+        lambda part, num_samples: stream.child(part).rows(0, num_samples, draw),
         metrics=("l1_to_integer", "energy_distance", "mmd", "sliced_wasserstein"),
         facts={},
     )

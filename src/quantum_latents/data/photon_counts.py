@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from quantum_latents.banks import BankRecipe, build_bank
-from quantum_latents.circuits import Interferometer, haar, parse
 from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.data.dataset import DataSet
+from quantum_latents.data.drawn import (
+    boson_counts,
+    check_interferometer,
+    drawn,
+    own_interferometer,
+)
 from quantum_latents.data.sizes import check_integer, check_sizes
 from quantum_latents.random import Stream
 
@@ -53,11 +57,7 @@ class PhotonCountsSpec:
         check_integer("num_photons", self.num_photons, 1)
         check_sizes(self.num_train, self.num_held_out)
         evenly_spread(self.num_modes, self.num_photons)
-        if self.interferometer != "haar" and not self.interferometer.startswith("time-bin:"):
-            raise ValueError(
-                "the data's interferometer is 'haar' or 'time-bin:DELAYS' "
-                f"(such as 'time-bin:1,3,9'), not {self.interferometer!r}"
-            )
+        check_interferometer(self.interferometer)
 
 
 def load_photon_counts(spec: PhotonCountsSpec, stream: Stream, cache: Path) -> DataSet:
@@ -70,24 +70,12 @@ def load_photon_counts(spec: PhotonCountsSpec, stream: Stream, cache: Path) -> D
         stream: its child "interferometer" gives the interferometer; three others the shots.
         cache: the folder of banks; made if missing.
     """
-    interferometer = _interferometer(spec, stream.child("interferometer"))
-    occupation = evenly_spread(spec.num_modes, spec.num_photons)
-
-    def counts(part: str, num_samples: int):
-        recipe = BankRecipe(
-            interferometer=interferometer.recipe,
-            occupation=occupation,
-            statistics="boson",
-            num_samples=num_samples,
-            stream=stream.child(part),
-        )
-        return build_bank(recipe, cache / recipe.digest).rows(0, num_samples)
-
-    return DataSet.in_data_units(
-        name=spec.name,
-        train=counts("train", spec.num_train),
-        held_out=counts("held_out", spec.num_held_out),
-        floor_reference=counts("floor_reference", spec.num_held_out),
+    interferometer = own_interferometer(spec.interferometer, spec.num_modes, stream)
+    return drawn(
+        spec,
+        lambda part, num_samples: boson_counts(
+            interferometer, spec.num_photons, num_samples, stream.child(part), cache
+        ),
         metrics=(
             "l1_to_integer",
             "total_photon_error",
@@ -97,10 +85,3 @@ def load_photon_counts(spec: PhotonCountsSpec, stream: Stream, cache: Path) -> D
         ),
         facts={"photon_total": spec.num_photons},
     )
-
-
-def _interferometer(spec: PhotonCountsSpec, stream: Stream) -> Interferometer:
-    if spec.interferometer == "haar":
-        return haar(spec.num_modes, stream)
-    kind, delays = spec.interferometer.split(":", 1)
-    return parse(f"{kind}:{spec.num_modes}:{delays}", stream)

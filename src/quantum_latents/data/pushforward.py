@@ -30,10 +30,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from quantum_latents.banks import BankRecipe, build_bank
 from quantum_latents.circuits import interferometer_of_seed
 from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.data.dataset import DataSet
+from quantum_latents.data.drawn import boson_counts, check_interferometer, drawn
 from quantum_latents.data.sizes import check_integer, check_sizes
 from quantum_latents.random import Stream
 from quantum_latents.samplers.probabilities import covariance, mean_occupancy
@@ -92,11 +92,7 @@ class PushforwardSpec:
         check_sizes(self.num_train, self.num_held_out)
         check_integer("num_held_out", self.num_held_out, 4)
         evenly_spread(self.num_modes, self.num_photons)
-        if self.interferometer != "haar" and not self.interferometer.startswith("time-bin:"):
-            raise ValueError(
-                "the interferometer is 'haar' or 'time-bin:DELAYS' (such as 'time-bin:1,3,9'), "
-                f"not {self.interferometer!r}"
-            )
+        check_interferometer(self.interferometer)
         if self.scaling not in ("centred", "standardised"):
             raise ValueError(f"scaling is 'centred' or 'standardised', not {self.scaling!r}")
         if not isinstance(self.hidden, tuple) or not self.hidden:
@@ -187,21 +183,13 @@ def load_pushforward(spec: PushforwardSpec, stream: Stream, cache: Path) -> Data
         scale = np.where(deviation > 1e-12, deviation, 1.0)  # a mode without light stays at 0
 
     def samples(part: str, num_samples: int) -> np.ndarray:
-        recipe = BankRecipe(
-            interferometer=interferometer.recipe,
-            occupation=occupation,
-            statistics="boson",
-            num_samples=num_samples,
-            stream=stream.child(part),
-        )
-        counts = build_bank(recipe, cache / recipe.digest).rows(0, num_samples)
+        shots = stream.child(part)
+        counts = boson_counts(interferometer, spec.num_photons, num_samples, shots, cache)
         return push((counts - shift) / scale, weights, spec.negative_slope)
 
-    return DataSet.in_data_units(
-        name=spec.name,
-        train=samples("train", spec.num_train),
-        held_out=samples("held_out", spec.num_held_out),
-        floor_reference=samples("floor_reference", spec.num_held_out),
+    return drawn(
+        spec,
+        samples,
         metrics=(
             "wasserstein_1",
             "energy_distance",

@@ -6,6 +6,8 @@ from typing import Any
 
 from quantum_latents.data.array import ArraySpec
 from quantum_latents.data.bits import BitsSpec
+from quantum_latents.data.correlated_bits import IQPSpec, IsingSpec
+from quantum_latents.data.light import GaussianBosonSpec, ThermalSpec
 from quantum_latents.data.mixture import MixtureSpec
 from quantum_latents.data.photon_counts import PhotonCountsSpec
 from quantum_latents.data.pushforward import PushforwardSpec
@@ -29,10 +31,14 @@ def width_of(spec: Any) -> int:
     match spec:
         case MixtureSpec():
             return 2
-        case PhotonCountsSpec():
+        case PhotonCountsSpec() | GaussianBosonSpec() | ThermalSpec():
             return spec.num_modes
         case BitsSpec():
             return spec.num_bits
+        case IQPSpec():
+            return spec.num_qubits
+        case IsingSpec():
+            return spec.side**2
         case PushforwardSpec():
             return spec.dim
         case ArraySpec():

@@ -2,6 +2,12 @@
 
 from quantum_latents.latents.build import build_latent, card_of, interferometer_of, quantum_latent
 from quantum_latents.latents.copula import CopulaSource
+from quantum_latents.latents.correlated import (
+    SampledSource,
+    commuting_source,
+    ising_source,
+    squeezed_source,
+)
 from quantum_latents.latents.dirichlet_multinomial import DirichletMultinomialSource
 from quantum_latents.latents.distribution import LatentDistribution, as_distribution
 from quantum_latents.latents.independent import (
@@ -31,13 +37,16 @@ from quantum_latents.latents.sources import (
 from quantum_latents.latents.specs import (
     BankSpec,
     BernoulliSpec,
+    CommutingSpec,
     GaussianSpec,
+    IsingSpinsSpec,
     LatentSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
     PriorSpec,
     RivalSpec,
     Scaling,
+    SqueezedSpec,
     noisy_name,
 )
 from quantum_latents.latents.stored import bank_spec
@@ -49,11 +58,13 @@ __all__ = [
     "BernoulliSource",
     "BernoulliSpec",
     "Card",
+    "CommutingSpec",
     "CopulaSource",
     "DirichletMultinomialSource",
     "GaussianSource",
     "GaussianSpec",
     "IndependentCounts",
+    "IsingSpinsSpec",
     "Latent",
     "LatentDistribution",
     "LatentRows",
@@ -67,8 +78,10 @@ __all__ = [
     "PhotonicSpec",
     "PriorSpec",
     "RivalSpec",
+    "SampledSource",
     "Scaling",
     "Source",
+    "SqueezedSpec",
     "as_data_loader",
     "as_dataset",
     "as_distribution",
@@ -76,9 +89,11 @@ __all__ = [
     "bank_spec",
     "build_latent",
     "card_of",
+    "commuting_source",
     "dispersed",
     "fitted_bernoulli",
     "interferometer_of",
+    "ising_source",
     "latent_of",
     "mode_laws",
     "negative_binomial",
@@ -87,4 +102,5 @@ __all__ = [
     "quantum_latent",
     "rival_source",
     "shuffled",
+    "squeezed_source",
 ]

@@ -6,8 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from quantum_latents.banks import BankRecipe, build_bank
-from quantum_latents.circuits import Interferometer, interferometer_of_seed
+from quantum_latents.circuits import (
+    Interferometer,
+    interferometer_of_seed,
+    random_commuting_circuit,
+)
 from quantum_latents.circuits.occupation import evenly_spread
+from quantum_latents.latents.correlated import (
+    COMMUTING_CARD,
+    commuting_source,
+    ising_card,
+    ising_source,
+    squeezed_card,
+    squeezed_source,
+)
 from quantum_latents.latents.latent import Latent
 from quantum_latents.latents.priors import PRIOR_CARDS, prior_source
 from quantum_latents.latents.rivals import RIVAL_CARDS, rival_source
@@ -24,12 +36,15 @@ from quantum_latents.latents.sources import (
 from quantum_latents.latents.specs import (
     BankSpec,
     BernoulliSpec,
+    CommutingSpec,
     GaussianSpec,
+    IsingSpinsSpec,
     LatentSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
     PriorSpec,
     RivalSpec,
+    SqueezedSpec,
 )
 from quantum_latents.latents.stored import StoredSource, find_bank, stored_card
 from quantum_latents.random import Stream, stream
@@ -92,20 +107,24 @@ def _bank(source: Source, num_samples: int, shots: Stream, cache: Path):
     return build_bank(recipe, cache / recipe.digest).counts
 
 
-def _source(
-    spec: GaussianSpec | BernoulliSpec | PhotonicSpec | NoisyPhotonicSpec | RivalSpec | PriorSpec,
-    seed: int,
-) -> Source:
+def _source(spec: LatentSpec, seed: int) -> Source:
+    assert not isinstance(spec, BankSpec)
     if isinstance(spec, GaussianSpec):
         return GaussianSource(spec.dim)
     if isinstance(spec, BernoulliSpec):
         return BernoulliSource(spec.dim)
     if isinstance(spec, PriorSpec):
         return prior_source(spec.name, spec.dim, spec.parameter)
+    if isinstance(spec, CommutingSpec):
+        return commuting_source(random_commuting_circuit(spec.dim, stream(seed, "circuit")))
+    if isinstance(spec, IsingSpinsSpec):
+        return ising_source(spec.dim, spec.temperature)
     occupation = evenly_spread(spec.dim, spec.num_photons)
     device = interferometer_of(spec, seed)
     if isinstance(spec, RivalSpec):
         return rival_source(spec.name, device, occupation)
+    if isinstance(spec, SqueezedSpec):
+        return squeezed_source(device, occupation)
     if isinstance(spec, NoisyPhotonicSpec):
         return NoisyPhotonicSource(device, occupation, _noise(spec))
     return PhotonicSource(device, occupation, _statistics(spec))
@@ -138,6 +157,12 @@ def card_of(spec: LatentSpec) -> Card:
         return RIVAL_CARDS[spec.name]
     if isinstance(spec, PriorSpec):
         return PRIOR_CARDS[spec.name]
+    if isinstance(spec, SqueezedSpec):
+        return squeezed_card(spec.num_photons)
+    if isinstance(spec, CommutingSpec):
+        return COMMUTING_CARD
+    if isinstance(spec, IsingSpinsSpec):
+        return ising_card(spec.temperature)
     card = PHOTONIC_CARDS[_statistics(spec)]
     if spec.name == "distinguishable" and spec.sharing == "independent":
         return replace(card, shares="photon total, and the law its interferometer is drawn from")
@@ -145,7 +170,7 @@ def card_of(spec: LatentSpec) -> Card:
 
 
 def interferometer_of(
-    spec: PhotonicSpec | NoisyPhotonicSpec | RivalSpec, seed: int
+    spec: PhotonicSpec | NoisyPhotonicSpec | RivalSpec | SqueezedSpec, seed: int
 ) -> Interferometer:
     """Return the interferometer of a photonic latent at a seed; of a rival, the quantum one's."""
     owner = spec.name if isinstance(spec, PhotonicSpec) else "quantum"

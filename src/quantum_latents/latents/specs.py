@@ -9,21 +9,27 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from quantum_latents.latents.correlated import check_ising_latent, check_squeezed_latent
 from quantum_latents.latents.dirichlet_multinomial import check_dirichlet_multinomial
 from quantum_latents.latents.pairwise import check_pairwise
 from quantum_latents.latents.priors import PriorName, check_prior
 from quantum_latents.latents.rivals import RIVALS, RivalName
+from quantum_latents.samplers.commuting import check_qubits
+from quantum_latents.samplers.ising import CRITICAL_TEMPERATURE
 
 __all__ = [
     "BankSpec",
     "BernoulliSpec",
+    "CommutingSpec",
     "GaussianSpec",
+    "IsingSpinsSpec",
     "LatentSpec",
     "NoisyPhotonicSpec",
     "PhotonicSpec",
     "PriorSpec",
     "RivalSpec",
     "Scaling",
+    "SqueezedSpec",
     "noisy_name",
 ]
 
@@ -221,7 +227,61 @@ class PriorSpec(_Shared):
             object.__setattr__(self, "parameter", float(self.parameter))
 
 
-def _check_device(spec: PhotonicSpec | NoisyPhotonicSpec | RivalSpec) -> None:
+@dataclass(frozen=True, kw_only=True)
+class SqueezedSpec(_Shared):
+    """Gaussian boson sampling beside the quantum latent of the run's seed, see
+    `latents.correlated`: squeezed light in its interferometer and input modes, kept where it has
+    as many photons.
+
+    Further attributes than those of `GaussianSpec`:
+        num_photons: the quantum latent's n, an even number.
+        interferometer: the quantum latent's, `haar` or such as `time-bin:1,3,9`.
+        sharing: the quantum latent's, which names its interferometer.
+    """
+
+    name: Literal["gbs"] = "gbs"
+    num_photons: int
+    interferometer: str
+    sharing: Literal["shared", "independent"]
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_device(self)
+        check_squeezed_latent(self.dim, self.num_photons)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommutingSpec(_Shared):
+    """Bit strings of a random commuting circuit (IQP) drawn for the run's seed.
+
+    Attributes as in `GaussianSpec`; `dim`, the number of qubits, is at most 20.
+    """
+
+    name: Literal["iqp"] = "iqp"
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_qubits(self.dim)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IsingSpinsSpec(_Shared):
+    """Spins of a periodic square Ising lattice, as bits.
+
+    `dim` is the number of spins, a square number up to 100. Further attribute than those of
+    `GaussianSpec`:
+        temperature: in units of J/k_B; the infinite lattice is critical at 2.269.
+    """
+
+    name: Literal["ising"] = "ising"
+    temperature: float = CRITICAL_TEMPERATURE
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_ising_latent(self.dim, self.temperature)
+
+
+def _check_device(spec: PhotonicSpec | NoisyPhotonicSpec | RivalSpec | SqueezedSpec) -> None:
     if not 1 <= spec.num_photons <= spec.dim:
         raise ValueError(
             f"num_photons is between 1 and the {spec.dim} modes, not {spec.num_photons}"
@@ -242,5 +302,8 @@ LatentSpec = (
     | NoisyPhotonicSpec
     | RivalSpec
     | PriorSpec
+    | SqueezedSpec
+    | CommutingSpec
+    | IsingSpinsSpec
     | BankSpec
 )

@@ -5,7 +5,7 @@ as a `MoleculeSet`. A metric knows nothing of latents or data sets: what it need
 samples are *facts*.
 """
 
-from quantum_latents.metrics.discrete import l1_to_integer, total_photon_error
+from quantum_latents.metrics.discrete import l1_to_integer, outcome_distance, total_photon_error
 from quantum_latents.metrics.frechet import Moments, frechet_distance, moments
 from quantum_latents.metrics.modes import (
     mode_coverage,
@@ -44,6 +44,7 @@ __all__ = [
     "mode_shares",
     "mode_weight_error",
     "moments",
+    "outcome_distance",
     "share_between",
     "share_outside",
     "sliced_wasserstein",

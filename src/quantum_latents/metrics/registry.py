@@ -8,6 +8,7 @@ Facts that metrics read:
 
 - `mode_centres` (K, d), `mode_sigma`, `mode_weights` (K,), `mode_minimum_share`: a mixture;
 - `photon_total`: the number of photons of every sample;
+- `collision_probability`: that two samples of a discrete law are equal;
 - `coordinate_scale` (d,), optional: the two-sample metrics divide every coordinate by it first,
   so that they do not depend on the units of a table's columns. Without it they take the
   coordinates as they are;
@@ -492,6 +493,18 @@ METRICS: dict[str, Metric] = {
             corroborated_by=(),
             needs=(),
             compute=_sliced,
+        ),
+        Metric(
+            name="outcome_distance",
+            label="relative squared distance of the laws of outcomes",
+            direction="lower",
+            unit="",
+            constant_wins=False,
+            corroborated_by=(),
+            needs=("collision_probability",),
+            compute=lambda x, y, facts, stream: discrete.outcome_distance(
+                x, y, facts["collision_probability"]
+            ),
         ),
         Metric(
             name="wasserstein_1",

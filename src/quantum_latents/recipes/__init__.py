@@ -3,7 +3,12 @@
 from quantum_latents.recipes.bank_sizes import BANK_SIZES, bank_sizes
 from quantum_latents.recipes.banks import split_latents
 from quantum_latents.recipes.certifiable import with_certifiable_generators
-from quantum_latents.recipes.challengers import CHALLENGERS, LADDER, challengers
+from quantum_latents.recipes.challengers import (
+    CHALLENGER_DATA_SETS,
+    CHALLENGERS,
+    LADDER,
+    challengers,
+)
 from quantum_latents.recipes.compare import compare
 from quantum_latents.recipes.corollary import COROLLARY_LATENTS, corollary
 from quantum_latents.recipes.depth import DEPTHS, depth
@@ -31,6 +36,7 @@ from quantum_latents.recipes.table2 import table2
 __all__ = [
     "BANK_SIZES",
     "CHALLENGERS",
+    "CHALLENGER_DATA_SETS",
     "COROLLARY_LATENTS",
     "DATA_SETS",
     "DEPTHS",

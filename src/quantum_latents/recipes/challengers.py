@@ -17,19 +17,26 @@ from quantum_latents.latents import (
     PRIORS,
     RIVALS,
     BernoulliSpec,
+    CommutingSpec,
     GaussianSpec,
+    IsingSpinsSpec,
     LatentSpec,
     PhotonicSpec,
     PriorSpec,
     RivalSpec,
+    SqueezedSpec,
     interferometer_of,
     rival_source,
 )
 from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
 from quantum_latents.recipes.discrete import (
+    DATA_SETS,
     DIM,
     DISCRETE_PRESETS,
     DISCRETE_SOURCES,
+    LAW_NOTES,
+    LAW_SETS,
+    LAW_SOURCES,
     SAME_FAMILY,
     discrete_data,
     discrete_runs,
@@ -38,7 +45,15 @@ from quantum_latents.recipes.discrete import (
 from quantum_latents.recipes.presets import stated
 from quantum_latents.recipes.study import LATENTS, Study, length_of_z, reference_of
 
-__all__ = ["CHALLENGERS", "LADDER", "challenger_spec", "challengers", "check_existence"]
+__all__ = [
+    "CHALLENGERS",
+    "CHALLENGER_DATA_SETS",
+    "LADDER",
+    "challenger_spec",
+    "challengers",
+    "check_existence",
+    "sources_of",
+]
 
 LADDER = (
     "quantum",
@@ -56,16 +71,24 @@ LADDER = (
 )
 """What is compared unless the user names latents."""
 
-CHALLENGERS = tuple(dict.fromkeys((*LATENTS, *RIVALS, *PRIORS)))
+CHALLENGERS = tuple(dict.fromkeys((*LATENTS, *RIVALS, *PRIORS, "gbs", "iqp", "ising")))
 """What a user may name."""
+
+CHALLENGER_DATA_SETS = (*DATA_SETS, *LAW_SETS)
+"""Data that challengers meet on."""
 
 # Rivals that some interferometers do not have: whether they have them is known at once.
 _MAY_BE_MISSING = ("negative_binomial", "dirichlet_multinomial")
 
 _SOURCES = {
     "latent.sharing": "ours: every challenger has the quantum latent's interferometer",
-    "latent.parameter": "ours: the prior's usual one",
 }
+
+_SOURCES_OF: dict[type, dict[str, str]] = {
+    PriorSpec: {"latent.parameter": "ours: the prior's usual one"},
+    IsingSpinsSpec: {"latent.temperature": "ours: the infinite lattice is critical there"},
+}
+"""Of settings that only some latents have."""
 
 
 def challengers(
@@ -85,7 +108,7 @@ def challengers(
         preset: `smoke`, `quick` or `paper`: the sizes of Table I.
         num_seeds: None takes the preset's.
         latents: which of `CHALLENGERS`.
-        data_sets: `quantum`, `bernoulli` or both.
+        data_sets: which of `CHALLENGER_DATA_SETS`.
         latent_dim: d_z, the modes of every latent; half as many photons.
         bank_size: kept draws of every latent; None takes the preset's.
         bank_folders: banks that are latents too.
@@ -113,21 +136,25 @@ def challengers(
         num_held_out=size.num_samples,
     )
     check_existence(specs, size.num_seeds)
-    sources = dict(_SOURCES)
-    if not any(isinstance(spec, PriorSpec) for spec in specs):
-        del sources["latent.parameter"]
+    sources = _SOURCES | sources_of(specs)
     if banks:
         sources |= BANK_SOURCES
     changed, notes = stated(preset, size, DISCRETE_PRESETS["paper"])
     other_length, length_note = length_of_z(latent_dim)
-    notes = (*notes, *length_note)
+    notes = (*notes, *length_note, *(LAW_NOTES[name] for name in data_sets if name in LAW_NOTES))
+    data = discrete_data(data_sets, size)
+    for name in data_sets:
+        sources |= LAW_SOURCES.get(name, {})
+    if not {*LAW_SETS}.isdisjoint(data_sets):
+        sources["data"] = f"quantum, bernoulli: paper, Appendix D; {', '.join(LAW_SETS)}: ours"
+    by_outcomes = ("outcome_distance",) if {"gbs", "iqp", "ising"} & {*data_sets} else ()
     return Study(
         name="challengers",
         title="Classical challengers of the quantum latent",
         question="Which classical latents do as well as the quantum one, and what do they share?",
         preset=preset,
-        runs=discrete_runs(discrete_data(data_sets, size), (*specs, *banks), size),
-        primary_metrics=("l1_to_integer", "energy_distance"),
+        runs=discrete_runs(data, (*specs, *banks), size),
+        primary_metrics=("l1_to_integer", "energy_distance", *by_outcomes),
         equivalence_margins={"l1_to_integer": 0.005},
         notes=(*notes, SAME_FAMILY) if "quantum" in data_sets else notes,
         sources=DISCRETE_SOURCES | sources | changed | other_length,
@@ -154,6 +181,12 @@ def challenger_spec(name: str, shared: dict[str, Any]) -> LatentSpec:
         return GaussianSpec(**shared)
     if name == "bernoulli":
         return BernoulliSpec(**shared)
+    if name == "gbs":
+        return SqueezedSpec(**photonic, **shared)
+    if name == "iqp":
+        return CommutingSpec(**shared)
+    if name == "ising":
+        return IsingSpinsSpec(**shared)
     if name in ("quantum", "distinguishable"):
         return PhotonicSpec(name=name, **photonic, **shared)  # type: ignore[arg-type]
     if name in RIVALS:
@@ -161,6 +194,12 @@ def challenger_spec(name: str, shared: dict[str, Any]) -> LatentSpec:
     if name in PRIORS:
         return PriorSpec(name=name, parameter=_usual(name, shared), **shared)  # type: ignore[arg-type]
     raise ValueError(f"no latent is called {name!r}: choose among {', '.join(CHALLENGERS)}")
+
+
+def sources_of(specs: Sequence[LatentSpec]) -> dict[str, str]:
+    """Return the sources of the settings that only some of these latents have."""
+    found = [_SOURCES_OF.get(type(spec), {}) for spec in specs]
+    return {name: source for sources in found for name, source in sources.items()}
 
 
 def _usual(name: str, shared: dict[str, Any]) -> float | None:

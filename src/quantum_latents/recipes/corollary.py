@@ -17,9 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from quantum_latents.data import PushforwardSpec
-from quantum_latents.latents import PriorSpec
 from quantum_latents.models import GANSpec, MLPSpec
-from quantum_latents.recipes.challengers import challenger_spec, check_existence
+from quantum_latents.recipes.challengers import challenger_spec, check_existence, sources_of
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
 from quantum_latents.recipes.study import Restarts, Study, reference_of
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
@@ -88,7 +87,6 @@ _SOURCES = {
     "Lipschitz bound would otherwise reward a latent's scale",
     "latent.bank_size": "ours",
     "latent.num_held_out": "ours: as many as are generated",
-    "latent.parameter": "ours: the prior's usual one",
     "model.generator": _IN_G,
     "model.generator.initialisation": "ours: the law that g* is drawn from",
     "model.generator.spectral_bound": "ours: g*'s own spectral norms, so that g* is in the class",
@@ -166,11 +164,8 @@ def corollary(
     }
     specs = tuple(challenger_spec(name, shared) for name in latents)
     check_existence(specs, size.num_seeds)
-    sources = dict(_SOURCES)
-    if not any(isinstance(spec, PriorSpec) for spec in specs):
-        del sources["latent.parameter"]
     changed, notes = stated(preset, size, _PRESETS["paper"], _SETTINGS)
-    sources |= changed
+    sources = _SOURCES | sources_of(specs) | changed
     if size.num_restarts == 1:
         del sources["restart"]
     return Study(

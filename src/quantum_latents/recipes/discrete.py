@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from quantum_latents.data import BitsSpec, DataSpec, PhotonCountsSpec
+from quantum_latents.data import (
+    BitsSpec,
+    DataSpec,
+    GaussianBosonSpec,
+    IQPSpec,
+    IsingSpec,
+    PhotonCountsSpec,
+    ThermalSpec,
+)
 from quantum_latents.latents import LatentSpec
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of
@@ -20,6 +28,9 @@ __all__ = [
     "DIM",
     "DISCRETE_PRESETS",
     "DISCRETE_SOURCES",
+    "LAW_NOTES",
+    "LAW_SETS",
+    "LAW_SOURCES",
     "NUM_PHOTONS",
     "SAME_FAMILY",
     "discrete_data",
@@ -29,6 +40,9 @@ __all__ = [
 
 DATA_SETS = ("quantum", "bernoulli")
 """Photon counts of a boson sampler, and fair bits."""
+
+LAW_SETS = ("gbs", "thermal", "iqp", "ising")
+"""Gaussian boson sampling, thermal light, bits of commuting circuits, and critical Ising spins."""
 
 DIM, NUM_PHOTONS = 16, 8
 """Of the data and of the latents."""
@@ -54,6 +68,33 @@ SAME_FAMILY = (
     "does not isolate interference."
 )
 """What a reader must be told of the quantum data."""
+
+LAW_NOTES = {
+    "gbs": "The gbs data are Gaussian boson sampling of an interferometer of their own; a latent "
+    "of the same name shares their family.",
+    "thermal": "The thermal data are thermal light in an interferometer of their own; a latent of "
+    "the same name shares their family.",
+    "iqp": "The iqp data have next to no correlations of few bits: of their metrics only the "
+    "distance of the laws of outcomes can tell them from fair bits.",
+    "ising": "The ising data are a classical law. A latent of the same name has it on a smaller "
+    "lattice, unless z is as long as a sample.",
+}
+"""What a reader must be told of each of `LAW_SETS`."""
+
+LAW_SOURCES = {
+    "gbs": {
+        "data.num_squeezed": "ours: every mode is squeezed",
+        "data.mean_photons": "ours: 4 in 16 modes, of which at most 10 keep nine tenths",
+        "data.max_photons": "ours: what is written out in a second",
+    },
+    "thermal": {"data.num_lit": "ours: as many as the quantum data have photons"},
+    "iqp": {"data.num_qubits": "ours: as long as the paper's bits"},
+    "ising": {
+        "data.side": "ours: as large as the handwritten digits",
+        "data.temperature": "ours: the infinite lattice is critical there (Onsager)",
+    },
+}
+"""Where the settings of each of `LAW_SETS` come from, but for those that all data sets have."""
 
 _PAPER = "paper, Appendix D"
 DISCRETE_SOURCES = {
@@ -102,12 +143,16 @@ def discrete_data(names: Sequence[str], size: ShrunkenGAN) -> tuple[DataSpec, ..
     """Return the named data sets.
 
     Raises:
-        ValueError: a name that is none of `DATA_SETS`.
+        ValueError: a name that is none of `DATA_SETS` and `LAW_SETS`.
     """
     sizes: dict[str, Any] = {"num_train": size.num_train, "num_held_out": size.num_samples}
     data: dict[str, DataSpec] = {
         "quantum": PhotonCountsSpec(num_modes=DIM, num_photons=NUM_PHOTONS, **sizes),
         "bernoulli": BitsSpec(num_bits=DIM, **sizes),
+        "gbs": GaussianBosonSpec(num_modes=DIM, num_squeezed=DIM, **sizes),
+        "thermal": ThermalSpec(num_modes=DIM, num_lit=NUM_PHOTONS, **sizes),
+        "iqp": IQPSpec(num_qubits=DIM, **sizes),
+        "ising": IsingSpec(**sizes),
     }
     if unknown := [name for name in names if name not in data]:
         raise ValueError(f"no data set is called {unknown[0]!r}: choose among {', '.join(data)}")

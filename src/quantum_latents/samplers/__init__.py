@@ -1,4 +1,4 @@
-"""Samplers: interferometer and input to counts, uint8 (num_samples, num_modes)."""
+"""Samplers: interferometer and input, circuit or lattice to counts, uint8 (num_samples, m)."""
 
 from quantum_latents.samplers.boson import (
     SAMPLER_VERSION,
@@ -6,12 +6,14 @@ from quantum_latents.samplers.boson import (
     sample_boson,
     sampling_path,
 )
+from quantum_latents.samplers.commuting import CommutingSampler, commuting_law
 from quantum_latents.samplers.distinguishable import (
     DistinguishableSampler,
     sample_distinguishable,
 )
 from quantum_latents.samplers.fermions import FermionSampler, fermion_law
 from quantum_latents.samplers.gram import gram_law
+from quantum_latents.samplers.ising import CRITICAL_TEMPERATURE, IsingSampler, ising_law
 from quantum_latents.samplers.marginals import (
     binned_law,
     bunching_probability,
@@ -37,26 +39,33 @@ from quantum_latents.samplers.probabilities import (
     outcome_probability,
     pair_correlators,
 )
+from quantum_latents.samplers.squeezed import SqueezedSampler, squeezed_law
 from quantum_latents.samplers.thermal import ThermalSampler, thermal_probability
 
 __all__ = [
+    "CRITICAL_TEMPERATURE",
     "SAMPLER_VERSION",
     "BosonSampler",
+    "CommutingSampler",
     "DistinguishableSampler",
     "FermionSampler",
+    "IsingSampler",
     "MeanFieldSampler",
     "Noise",
     "NoisySampler",
+    "SqueezedSampler",
     "ThermalSampler",
     "binned_law",
     "boson_law",
     "bunching_probability",
     "check_noise",
+    "commuting_law",
     "covariance",
     "distinguishable_law",
     "fano_factors",
     "fermion_law",
     "gram_law",
+    "ising_law",
     "marginal_law",
     "mean_field_law",
     "mean_occupancy",
@@ -73,5 +82,6 @@ __all__ = [
     "sample_noisy",
     "sampling_path",
     "silence_probability",
+    "squeezed_law",
     "thermal_probability",
 ]

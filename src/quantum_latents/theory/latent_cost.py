@@ -309,7 +309,7 @@ Cost of a draw: none: one normal each.'
     if not isinstance(spec, PhotonicSpec | NoisyPhotonicSpec):
         card = card_of(spec)
         origin = "stored" if isinstance(spec, BankSpec) else "formula"
-        if spec.name == "pairwise":
+        if spec.name in ("pairwise", "gbs", "iqp"):
             origin = "table"
         return CardCost(spec.name, card.what, card.simulation, origin)
     noisy = isinstance(spec, NoisyPhotonicSpec)
