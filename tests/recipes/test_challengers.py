@@ -79,6 +79,11 @@ def test_every_data_set_has_its_sources_and_its_notes(name):
     assert said == (name != "bernoulli")
 
 
+def test_table_1_has_its_own_data_alone():
+    with pytest.raises(ValueError, match=r"'gbs': choose among quantum, bernoulli$"):
+        table1("smoke", data_sets=("gbs",))
+
+
 def test_data_of_many_kinds_say_which_of_their_settings_are_the_papers():
     study = challengers("smoke", data_sets=CHALLENGER_DATA_SETS, latents=("quantum", "ising"))
     sources = {setting["name"]: setting["source"] for setting in settings_of(study)}

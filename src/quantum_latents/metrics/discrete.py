@@ -76,8 +76,8 @@ def outcome_distance(
     ``sum_s (P(s) - Q(s))**2 / sum_s Q(s)**2`` over outcomes s, rows rounded to whole numbers, P of
     the generated and Q of the reference samples: a squared maximum mean discrepancy whose kernel
     is 1 for equal outcomes and 0 for others. Its unbiased estimate, from the shares of equal pairs
-    among the generated samples and between the sets, has mean 0 if P = Q, and may be negative; it
-    is at least 1 in the mean if the two share no outcome, and far above if P has few.
+    within the sets and between them, has mean 0 if P = Q, and may be negative; it is at least 1 in
+    the mean if the two share no outcome, and far above if P has few.
 
     Args:
         generated: samples (N, d), N >= 2.
@@ -94,7 +94,7 @@ def outcome_distance(
 
     >>> x, y = [[0.1], [0.9], [0.0], [1.2]], [[0.0], [0.0], [1.0], [1.0]]
     >>> round(outcome_distance(x, y, 0.5), 6)
-    -0.333333
+    -0.666667
     >>> outcome_distance([[3.0], [2.0]], [[0.0], [0.0]], 1.0)
     1.0
     """
@@ -106,6 +106,7 @@ def outcome_distance(
     size = int(outcome.max()) + 1
     a = np.bincount(outcome[: len(x)], minlength=size).astype(np.float64)
     b = np.bincount(outcome[len(x) :], minlength=size).astype(np.float64)
-    within = (a * (a - 1)).sum() / (len(x) * (len(x) - 1))
+    # The exact sum of Q**2 is no better than its estimate: the errors of y would not cancel.
+    within = sum((c * (c - 1)).sum() / (c.sum() * (c.sum() - 1)) for c in (a, b))
     between = (a * b).sum() / (len(x) * len(y))
-    return float(1 + (within - 2 * between) / collision_probability)
+    return float((within - 2 * between) / collision_probability)

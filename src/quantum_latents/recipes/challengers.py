@@ -142,7 +142,7 @@ def challengers(
     changed, notes = stated(preset, size, DISCRETE_PRESETS["paper"])
     other_length, length_note = length_of_z(latent_dim)
     notes = (*notes, *length_note, *(LAW_NOTES[name] for name in data_sets if name in LAW_NOTES))
-    data = discrete_data(data_sets, size)
+    data = discrete_data(data_sets, size, CHALLENGER_DATA_SETS)
     for name in data_sets:
         sources |= LAW_SOURCES.get(name, {})
     if not {*LAW_SETS}.isdisjoint(data_sets):

@@ -74,8 +74,8 @@ LAW_NOTES = {
     "of the same name shares their family.",
     "thermal": "The thermal data are thermal light in an interferometer of their own; a latent of "
     "the same name shares their family.",
-    "iqp": "The iqp data have next to no correlations of few bits: of their metrics only the "
-    "distance of the laws of outcomes can tell them from fair bits.",
+    "iqp": "The iqp data have next to no correlations of few bits: of their metrics the distance "
+    "of the laws of outcomes is the one that can tell them from fair bits.",
     "ising": "The ising data are a classical law. A latent of the same name has it on a smaller "
     "lattice, unless z is as long as a sample.",
 }
@@ -139,11 +139,18 @@ def discrete_size(
     return size if bank_size is None else replace(size, bank_size=bank_size)
 
 
-def discrete_data(names: Sequence[str], size: ShrunkenGAN) -> tuple[DataSpec, ...]:
+def discrete_data(
+    names: Sequence[str], size: ShrunkenGAN, known: Sequence[str] = DATA_SETS
+) -> tuple[DataSpec, ...]:
     """Return the named data sets.
 
+    Args:
+        names: which.
+        size: how many samples.
+        known: those that the study is made for, of `DATA_SETS` and `LAW_SETS`.
+
     Raises:
-        ValueError: a name that is none of `DATA_SETS` and `LAW_SETS`.
+        ValueError: a name that is none of the known ones.
     """
     sizes: dict[str, Any] = {"num_train": size.num_train, "num_held_out": size.num_samples}
     data: dict[str, DataSpec] = {
@@ -154,8 +161,8 @@ def discrete_data(names: Sequence[str], size: ShrunkenGAN) -> tuple[DataSpec, ..
         "iqp": IQPSpec(num_qubits=DIM, **sizes),
         "ising": IsingSpec(**sizes),
     }
-    if unknown := [name for name in names if name not in data]:
-        raise ValueError(f"no data set is called {unknown[0]!r}: choose among {', '.join(data)}")
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"no data set is called {unknown[0]!r}: choose among {', '.join(known)}")
     return tuple(data[name] for name in names)
 
 
