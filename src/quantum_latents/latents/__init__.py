@@ -1,9 +1,11 @@
 """Latents: laws and banks as tensors z (num_samples, dim)."""
 
+from quantum_latents.latents.autoregressive import AutoregressiveSource
 from quantum_latents.latents.build import build_latent, card_of, interferometer_of, quantum_latent
 from quantum_latents.latents.copula import CopulaSource
 from quantum_latents.latents.dirichlet_multinomial import DirichletMultinomialSource
 from quantum_latents.latents.distribution import LatentDistribution, as_distribution
+from quantum_latents.latents.fitted import DamagedFitError, FitReport, MissingFitError
 from quantum_latents.latents.independent import (
     IndependentCounts,
     dispersed,
@@ -29,10 +31,13 @@ from quantum_latents.latents.sources import (
     Source,
 )
 from quantum_latents.latents.specs import (
+    AutoregressiveFitSpec,
     BankSpec,
     BernoulliSpec,
     GaussianSpec,
     LatentSpec,
+    LearnedPriorSpec,
+    LearnedSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
     PriorSpec,
@@ -45,12 +50,16 @@ from quantum_latents.latents.stored import bank_spec
 __all__ = [
     "PRIORS",
     "RIVALS",
+    "AutoregressiveFitSpec",
+    "AutoregressiveSource",
     "BankSpec",
     "BernoulliSource",
     "BernoulliSpec",
     "Card",
     "CopulaSource",
+    "DamagedFitError",
     "DirichletMultinomialSource",
+    "FitReport",
     "GaussianSource",
     "GaussianSpec",
     "IndependentCounts",
@@ -58,6 +67,9 @@ __all__ = [
     "LatentDistribution",
     "LatentRows",
     "LatentSpec",
+    "LearnedPriorSpec",
+    "LearnedSpec",
+    "MissingFitError",
     "Moments",
     "NoisyPhotonicSource",
     "NoisyPhotonicSpec",

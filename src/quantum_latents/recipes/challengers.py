@@ -16,9 +16,12 @@ from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.latents import (
     PRIORS,
     RIVALS,
+    AutoregressiveFitSpec,
     BernoulliSpec,
     GaussianSpec,
     LatentSpec,
+    LearnedPriorSpec,
+    LearnedSpec,
     PhotonicSpec,
     PriorSpec,
     RivalSpec,
@@ -38,7 +41,15 @@ from quantum_latents.recipes.discrete import (
 from quantum_latents.recipes.presets import stated
 from quantum_latents.recipes.study import LATENTS, Study, length_of_z, reference_of
 
-__all__ = ["CHALLENGERS", "LADDER", "challenger_spec", "challengers", "check_existence"]
+__all__ = [
+    "CHALLENGERS",
+    "LADDER",
+    "LEARNED_FIT",
+    "challenger_spec",
+    "challengers",
+    "check_existence",
+    "learned_settings",
+]
 
 LADDER = (
     "quantum",
@@ -48,6 +59,7 @@ LADDER = (
     "copula",
     "dirichlet_multinomial",
     "pairwise",
+    "learned",
     "mean_field",
     "thermal",
     "fermions",
@@ -56,8 +68,13 @@ LADDER = (
 )
 """What is compared unless the user names latents."""
 
-CHALLENGERS = tuple(dict.fromkeys((*LATENTS, *RIVALS, *PRIORS)))
+CHALLENGERS = tuple(dict.fromkeys((*LATENTS, *RIVALS, "learned", *PRIORS, "learned_prior")))
 """What a user may name."""
+
+LEARNED_FIT = AutoregressiveFitSpec(
+    hidden=96, num_shots=500_000, num_steps=1000, batch_size=256, learning_rate=0.01
+)
+"""Of the learned rival: seconds of a core at 16 modes and 8 photons, at every preset."""
 
 # Rivals that some interferometers do not have: whether they have them is known at once.
 _MAY_BE_MISSING = ("negative_binomial", "dirichlet_multinomial")
@@ -116,11 +133,13 @@ def challengers(
     sources = dict(_SOURCES)
     if not any(isinstance(spec, PriorSpec) for spec in specs):
         del sources["latent.parameter"]
+    learned, learned_notes = learned_settings(specs)
+    sources |= learned
     if banks:
         sources |= BANK_SOURCES
     changed, notes = stated(preset, size, DISCRETE_PRESETS["paper"])
     other_length, length_note = length_of_z(latent_dim)
-    notes = (*notes, *length_note)
+    notes = (*notes, *length_note, *learned_notes)
     return Study(
         name="challengers",
         title="Classical challengers of the quantum latent",
@@ -156,11 +175,38 @@ def challenger_spec(name: str, shared: dict[str, Any]) -> LatentSpec:
         return BernoulliSpec(**shared)
     if name in ("quantum", "distinguishable"):
         return PhotonicSpec(name=name, **photonic, **shared)  # type: ignore[arg-type]
+    if name == "learned":
+        return LearnedSpec(fit=LEARNED_FIT, **photonic, **shared)
+    if name == "learned_prior":
+        return LearnedPriorSpec(**shared)
     if name in RIVALS:
         return RivalSpec(name=name, **photonic, **shared)  # type: ignore[arg-type]
     if name in PRIORS:
         return PriorSpec(name=name, parameter=_usual(name, shared), **shared)  # type: ignore[arg-type]
     raise ValueError(f"no latent is called {name!r}: choose among {', '.join(CHALLENGERS)}")
+
+
+def learned_settings(
+    specs: Sequence[LatentSpec],
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the sources, and the notes to the reader, of those latents that are learned."""
+    sources: dict[str, str] = {}
+    notes: list[str] = []
+    for spec in specs:
+        if isinstance(spec, LearnedSpec):
+            sources["latent.fit"] = "ours: a fit of seconds"
+            notes.append(
+                f"learned is fitted, for every seed, to {spec.fit.num_shots:,} shots of the "
+                "quantum latent that nothing else draws: the only rival that needs any. A row's "
+                "fit says how near it came."
+            )
+        if isinstance(spec, LearnedPriorSpec):
+            sources["model.generator.trainable_input_affine"] = "by definition: learned_prior alone"
+            notes.append(
+                "learned_prior is no fixed latent: its generator learns a scale and a shift of "
+                f"every coordinate, {2 * spec.dim} parameters more than on any other latent."
+            )
+    return sources, tuple(notes)
 
 
 def _usual(name: str, shared: dict[str, Any]) -> float | None:
