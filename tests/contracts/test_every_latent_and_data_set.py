@@ -28,24 +28,33 @@ from quantum_latents.evaluation import evaluate
 from quantum_latents.latents import (
     PRIORS,
     RIVALS,
+    AutoregressiveFitSpec,
     BankSpec,
     BernoulliSpec,
     CommutingSpec,
     GaussianSpec,
     IsingSpinsSpec,
     LatentSpec,
+    LearnedPriorSpec,
+    LearnedSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
     PriorSpec,
     RivalSpec,
     SqueezedSpec,
     bank_spec,
-    build_latent,
 )
 from quantum_latents.metrics import METRICS
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.random import stream
-from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec, train_stack
+from quantum_latents.training import (
+    EvaluationSpec,
+    OptimiserSpec,
+    RunSpec,
+    WGANSpec,
+    latent_of_run,
+    train_stack,
+)
 
 NUM_HELD_OUT = 40
 _SHARED = {"dim": 4, "scaling": "centred", "bank_size": 200, "num_held_out": NUM_HELD_OUT}
@@ -83,6 +92,16 @@ LATENTS: dict[str, LatentSpec | None] = {
     "gbs": SqueezedSpec(num_photons=2, interferometer="haar", sharing="shared", **_SHARED),
     "iqp": CommutingSpec(**_SHARED),
     "ising": IsingSpinsSpec(**_SHARED),
+    "learned": LearnedSpec(
+        num_photons=2,
+        interferometer="haar",
+        sharing="shared",
+        fit=AutoregressiveFitSpec(
+            hidden=4, num_shots=500, num_steps=20, batch_size=32, learning_rate=0.02
+        ),
+        **_SHARED,
+    ),
+    "learned_prior": LearnedPriorSpec(**_SHARED),
     "bank": None,  # made from a folder, below
 }
 DATA_SETS: dict[str, DataSpec | None] = {
@@ -155,10 +174,11 @@ def one_thread():
 
 def run_of(data_spec, latent_spec, seed=0) -> RunSpec:
     network = MLPSpec(hidden=(8,), activation="relu", negative_slope=0.0, initialisation="pytorch")
+    learns = isinstance(latent_spec, LearnedPriorSpec)
     return RunSpec(
         data=data_spec,
         latent=latent_spec,
-        model=GANSpec(generator=network, critic=network),
+        model=GANSpec(generator=replace(network, trainable_input_affine=learns), critic=network),
         training=WGANSpec(
             num_steps=3,
             batch_size=4,
@@ -181,7 +201,7 @@ def test_no_latent_and_no_data_set_is_left_out(data_spec):
 
 @every_latent
 def test_a_latent_keeps_its_contract(latent_spec, cache):
-    latent = build_latent(latent_spec, 0, cache)
+    latent = latent_of_run(latent_spec, 0, cache)
     z = latent.sample(30, stream(0, "z"))
     assert z.shape == (30, latent.dim) == (30, latent_spec.dim)
     assert z.dtype == torch.float32
@@ -198,7 +218,7 @@ def test_a_latent_keeps_its_contract(latent_spec, cache):
         assert moment.dtype == np.float64
     assert np.allclose(latent.moments.mean, 0, atol=1e-12)
     assert all(vars(latent.card).values())
-    other_seed = build_latent(latent_spec, 1, cache)
+    other_seed = latent_of_run(latent_spec, 1, cache)
     assert not torch.equal(other_seed.held_out(NUM_HELD_OUT), held_out)
     z.zero_()  # what a caller does to its z stays with the caller
     assert torch.equal(latent.held_out(NUM_HELD_OUT), held_out)
@@ -206,7 +226,7 @@ def test_a_latent_keeps_its_contract(latent_spec, cache):
 
 @every_latent
 def test_a_latent_in_place_changes_stay_with_the_caller(latent_spec, cache):
-    latent = build_latent(latent_spec, 0, cache)
+    latent = latent_of_run(latent_spec, 0, cache)
     before = latent.held_out(NUM_HELD_OUT).clone()
     latent.held_out(NUM_HELD_OUT).fill_(7.0)
     assert torch.equal(latent.held_out(NUM_HELD_OUT), before)
@@ -257,8 +277,14 @@ def test_every_latent_trains_on_every_data_set_in_one_stack(
     data_spec, latent_specs, cache, tmp_path
 ):
     runs = [run_of(data_spec, latent) for latent in latent_specs.values()]
-    outcomes = train_stack(runs, cache=cache, checkpoint=tmp_path / "stack.safetensors")
-    assert outcomes is not None
+    # The generator of a learned prior has more parameters, and so a stack of its own.
+    learned = [run for run in runs if run.model.generator.trainable_input_affine]
+    outcomes = []
+    for place, stack in enumerate(([run for run in runs if run not in learned], learned)):
+        made = train_stack(stack, cache=cache, checkpoint=tmp_path / f"stack-{place}.safetensors")
+        assert made is not None
+        outcomes += made
+    assert len(outcomes) == len(latent_specs)
     data = load(data_spec, stream(0, "data"), cache)
     for outcome in outcomes:
         assert outcome.samples is not None

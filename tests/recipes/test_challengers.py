@@ -12,8 +12,10 @@ from quantum_latents.recipes import (
     LATENTS,
     PRESETS,
     challengers,
+    corollary,
     settings_of,
     table1,
+    with_certifiable_generators,
 )
 from quantum_latents.results import MIN_SEEDS_VERDICT
 from quantum_latents.training import RunSpec
@@ -22,7 +24,11 @@ NOT_EVERYWHERE = {"negative_binomial"}
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("latents", [LADDER, ("quantum", "student_t")], ids=["ladder", "prior"])
+@pytest.mark.parametrize(
+    "latents",
+    [LADDER, ("quantum", "student_t"), ("quantum", "learned_prior")],
+    ids=["ladder", "prior", "learned prior"],
+)
 def test_every_setting_has_a_source_and_no_source_is_left_over(preset, latents):
     study = challengers(preset, latents=latents)
     names = {setting["name"] for setting in settings_of(study)}
@@ -43,10 +49,35 @@ def test_it_is_table_1_but_for_the_latents():
 
 
 def test_everything_can_be_named_and_its_card_says_what_it_shares():
-    assert set(CHALLENGERS) == {*LATENTS, *RIVALS, *PRIORS, "gbs", "iqp", "ising"}
+    beyond = {"gbs", "iqp", "ising", "learned", "learned_prior"}
+    assert set(CHALLENGERS) == {*LATENTS, *RIVALS, *PRIORS, *beyond}
     study = challengers("smoke", latents=[n for n in CHALLENGERS if n not in NOT_EVERYWHERE])
     cards = [card_of(run.latent) for run in study.runs]
     assert all(card.what and card.shares and card.simulation for card in cards)
+
+
+def test_what_is_learned_is_told_to_the_reader():
+    text = " ".join(challengers("smoke", latents=("quantum", "learned", "learned_prior")).notes)
+    assert "500,000 shots of the quantum latent that nothing else draws" in text
+    assert "32 parameters more than on any other latent" in text
+    assert "learned" not in " ".join(challengers("smoke", latents=("quantum", "gaussian")).notes)
+
+
+def test_a_certifiable_generator_keeps_what_a_learned_prior_needs():
+    study = challengers("smoke", num_seeds=1, latents=("learned_prior",), data_sets=("quantum",))
+    study = with_certifiable_generators(study)
+    assert study.runs[0].model.generator.trainable_input_affine
+    assert study.runs[0].model.generator.non_decreasing
+    source = study.sources["model.generator.trainable_input_affine"]
+    assert source == "by definition: learned_prior alone"
+
+
+def test_the_corollary_takes_the_learned_rival_but_no_learned_prior():
+    names = {run.latent.name for run in corollary("smoke", latents=("quantum", "learned")).runs}
+    assert names == {"quantum", "learned"}
+    settings_of(corollary("smoke", latents=("quantum", "learned")))
+    with pytest.raises(ValueError, match="learned_prior: its generator scales and shifts z"):
+        corollary("smoke", latents=("quantum", "learned_prior"))
 
 
 def test_what_cannot_exist_is_refused_by_name_before_anything_runs():

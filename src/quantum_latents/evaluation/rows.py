@@ -106,6 +106,7 @@ def make_row(
         "curves": outcome.curves,
         "preview": preview,
         "notes": list(data.notes),
+        **({} if outcome.fit is None else {"fit": outcome.fit}),
         "stack": dict(stack),
         "provenance": dict(provenance),
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from quantum_latents.execution.generate import find_run
 from quantum_latents.execution.local import default_cache
-from quantum_latents.latents import BankSpec, Latent, PhotonicSpec, build_latent
+from quantum_latents.latents import BankSpec, Latent, PhotonicSpec
 from quantum_latents.random import stream
 from quantum_latents.results import write_certificates
 from quantum_latents.theory import (
@@ -24,7 +24,7 @@ from quantum_latents.theory import (
     reduce_to_counts,
     state,
 )
-from quantum_latents.training import RunSpec, TrainedGenerator, load_generator
+from quantum_latents.training import RunSpec, TrainedGenerator, latent_of_run, load_generator
 
 __all__ = ["RunCertificate", "certify_runs", "runs_of"]
 
@@ -139,7 +139,7 @@ def _certify(
     fresh = (
         spec.latent if isinstance(spec.latent, BankSpec) else replace(spec.latent, bank_size=None)
     )
-    latent = build_latent(fresh, spec.seed, cache)
+    latent = latent_of_run(fresh, spec.seed, cache)
     draws = stream(seed, "certify")
     z = latent.sample(num_samples, draws.child("latents")).double().numpy()
     network = read_network(generator)

@@ -103,8 +103,8 @@ def generate_file(
         ImportError: molecules need RDKit.
     """
     from quantum_latents.evaluation.export import check_suffix, write_samples
-    from quantum_latents.latents import BankSpec, build_latent
-    from quantum_latents.training import load_generator
+    from quantum_latents.latents import BankSpec
+    from quantum_latents.training import latent_of_run, load_generator
 
     if num_samples < 1:
         raise ValueError(f"--num-samples is at least 1, not {num_samples}")
@@ -116,7 +116,7 @@ def generate_file(
         latent, whence = spec.latent, "shots, as training drew them, of the"
     else:
         latent, whence = replace(spec.latent, bank_size=None), "fresh draws of the"
-    z = build_latent(latent, spec.seed, cache or default_cache()).sample(
+    z = latent_of_run(latent, spec.seed, cache or default_cache()).sample(
         num_samples, stream(seed, "generate")
     )
     on_progress(f"generating {num_samples:,} samples")

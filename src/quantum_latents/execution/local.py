@@ -521,7 +521,7 @@ def _train(
     import torch
 
     from quantum_latents.evaluation import make_row, write_run
-    from quantum_latents.training import compile_steps, data_of, train_stack
+    from quantum_latents.training import compile_steps, data_of, is_fitted, train_stack
 
     torch.set_num_threads(stack.num_threads)
     runs = [RunSpec.from_json(specs[digest]) for digest in stack.runs]
@@ -539,6 +539,8 @@ def _train(
         announce.start()
         compile_steps(runs[0].model, runs[0].training)
         announce.cancel()
+    if not all(is_fitted(run.latent, run.seed, cache) for run in runs):
+        messages.put(("note", stack, "fitting learned latents"))
     outcomes = train_stack(
         runs,
         cache=cache,

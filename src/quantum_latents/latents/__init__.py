@@ -1,5 +1,6 @@
 """Latents: laws and banks as tensors z (num_samples, dim)."""
 
+from quantum_latents.latents.autoregressive import AutoregressiveSource
 from quantum_latents.latents.build import build_latent, card_of, interferometer_of, quantum_latent
 from quantum_latents.latents.copula import CopulaSource
 from quantum_latents.latents.correlated import (
@@ -10,6 +11,7 @@ from quantum_latents.latents.correlated import (
 )
 from quantum_latents.latents.dirichlet_multinomial import DirichletMultinomialSource
 from quantum_latents.latents.distribution import LatentDistribution, as_distribution
+from quantum_latents.latents.fitted import DamagedFitError, FitReport, MissingFitError
 from quantum_latents.latents.independent import (
     IndependentCounts,
     dispersed,
@@ -35,12 +37,15 @@ from quantum_latents.latents.sources import (
     Source,
 )
 from quantum_latents.latents.specs import (
+    AutoregressiveFitSpec,
     BankSpec,
     BernoulliSpec,
     CommutingSpec,
     GaussianSpec,
     IsingSpinsSpec,
     LatentSpec,
+    LearnedPriorSpec,
+    LearnedSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
     PriorSpec,
@@ -54,13 +59,17 @@ from quantum_latents.latents.stored import bank_spec
 __all__ = [
     "PRIORS",
     "RIVALS",
+    "AutoregressiveFitSpec",
+    "AutoregressiveSource",
     "BankSpec",
     "BernoulliSource",
     "BernoulliSpec",
     "Card",
     "CommutingSpec",
     "CopulaSource",
+    "DamagedFitError",
     "DirichletMultinomialSource",
+    "FitReport",
     "GaussianSource",
     "GaussianSpec",
     "IndependentCounts",
@@ -69,6 +78,9 @@ __all__ = [
     "LatentDistribution",
     "LatentRows",
     "LatentSpec",
+    "LearnedPriorSpec",
+    "LearnedSpec",
+    "MissingFitError",
     "Moments",
     "NoisyPhotonicSource",
     "NoisyPhotonicSpec",

@@ -20,10 +20,12 @@ from quantum_latents.latents.correlated import (
     squeezed_card,
     squeezed_source,
 )
+from quantum_latents.latents.fitted import learned_card, learned_source
 from quantum_latents.latents.latent import Latent
 from quantum_latents.latents.priors import PRIOR_CARDS, prior_source
 from quantum_latents.latents.rivals import RIVAL_CARDS, rival_source
 from quantum_latents.latents.sources import (
+    LEARNED_PRIOR_CARD,
     PHOTONIC_CARDS,
     BernoulliSource,
     Card,
@@ -40,6 +42,8 @@ from quantum_latents.latents.specs import (
     GaussianSpec,
     IsingSpinsSpec,
     LatentSpec,
+    LearnedPriorSpec,
+    LearnedSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
     PriorSpec,
@@ -60,11 +64,13 @@ def build_latent(spec: LatentSpec, seed: int, cache: Path) -> Latent:
     Args:
         spec: its settings.
         seed: the run's seed; interferometer and draws follow from it.
-        cache: folder where banks of photon counts are kept and found again.
+        cache: folder where banks of photon counts, and fits of learned latents, are kept and found
+            again.
 
     Raises:
         ValueError: a named bank cannot be found, see `find_bank`; a rival that cannot exist for
-            the interferometer of this seed, see `rival_source`.
+            the interferometer of this seed, see `rival_source`; a learned latent whose fit is
+            missing or damaged, see `learned_source`.
     """
     if isinstance(spec, BankSpec):
         stored = StoredSource(find_bank(spec, cache))
@@ -81,16 +87,18 @@ def build_latent(spec: LatentSpec, seed: int, cache: Path) -> Latent:
             bank_size=spec.bank_size,
             card=card_of(spec),
         )
-    source = _source(spec, seed)
+    if isinstance(spec, LearnedSpec):
+        source = learned_source(spec, interferometer_of(spec, seed), seed, cache)
+        card = source.card
+    else:
+        source, card = _source(spec, seed), card_of(spec)
     shots = stream(seed, "latent bank", spec.name)
     held_out = stream(seed, "held-out latents", spec.name)
     if spec.bank_size is None:
-        return Latent(source, spec.scaling, held_out, card=card_of(spec))
+        return Latent(source, spec.scaling, held_out, card=card)
     num_samples = spec.bank_size + spec.num_held_out
     bank = _bank(source, num_samples, shots, cache)
-    return Latent(
-        source, spec.scaling, held_out, bank=bank, bank_size=spec.bank_size, card=card_of(spec)
-    )
+    return Latent(source, spec.scaling, held_out, bank=bank, bank_size=spec.bank_size, card=card)
 
 
 def _bank(source: Source, num_samples: int, shots: Stream, cache: Path):
@@ -108,8 +116,9 @@ def _bank(source: Source, num_samples: int, shots: Stream, cache: Path):
 
 
 def _source(spec: LatentSpec, seed: int) -> Source:
-    assert not isinstance(spec, BankSpec)
-    if isinstance(spec, GaussianSpec):
+    assert not isinstance(spec, BankSpec | LearnedSpec)
+    # What a learned prior adds to the normals is the generator's.
+    if isinstance(spec, GaussianSpec | LearnedPriorSpec):
         return GaussianSource(spec.dim)
     if isinstance(spec, BernoulliSpec):
         return BernoulliSource(spec.dim)
@@ -163,6 +172,10 @@ def card_of(spec: LatentSpec) -> Card:
         return COMMUTING_CARD
     if isinstance(spec, IsingSpinsSpec):
         return ising_card(spec.temperature)
+    if isinstance(spec, LearnedSpec):
+        return learned_card(spec)
+    if isinstance(spec, LearnedPriorSpec):
+        return LEARNED_PRIOR_CARD
     card = PHOTONIC_CARDS[_statistics(spec)]
     if spec.name == "distinguishable" and spec.sharing == "independent":
         return replace(card, shares="photon total, and the law its interferometer is drawn from")
@@ -170,7 +183,7 @@ def card_of(spec: LatentSpec) -> Card:
 
 
 def interferometer_of(
-    spec: PhotonicSpec | NoisyPhotonicSpec | RivalSpec | SqueezedSpec, seed: int
+    spec: PhotonicSpec | NoisyPhotonicSpec | RivalSpec | SqueezedSpec | LearnedSpec, seed: int
 ) -> Interferometer:
     """Return the interferometer of a photonic latent at a seed; of a rival, the quantum one's."""
     owner = spec.name if isinstance(spec, PhotonicSpec) else "quantum"

@@ -24,6 +24,7 @@ from quantum_latents.samplers import (
 from quantum_latents.samplers.probabilities import Statistics, covariance, mean_occupancy
 
 __all__ = [
+    "LEARNED_PRIOR_CARD",
     "PHOTONIC_CARDS",
     "BernoulliSource",
     "Card",
@@ -106,6 +107,15 @@ class GaussianSource:
             num_samples,
             lambda generator, rows: generator.standard_normal((rows, self.dim), dtype=np.float32),
         )
+
+
+LEARNED_PRIOR_CARD = Card(
+    "independent normals whose means and scales are trained with the generator",
+    "nothing but its length; the generator has two numbers a coordinate more than on any other "
+    "latent",
+    "none: one normal each",
+)
+"""What the latent is whose generator has a trainable affine map of every input."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from quantum_latents.latents.autoregressive import check_autoregressive
 from quantum_latents.latents.correlated import check_ising_latent, check_squeezed_latent
 from quantum_latents.latents.dirichlet_multinomial import check_dirichlet_multinomial
 from quantum_latents.latents.pairwise import check_pairwise
@@ -18,12 +19,15 @@ from quantum_latents.samplers.commuting import check_qubits
 from quantum_latents.samplers.ising import CRITICAL_TEMPERATURE
 
 __all__ = [
+    "AutoregressiveFitSpec",
     "BankSpec",
     "BernoulliSpec",
     "CommutingSpec",
     "GaussianSpec",
     "IsingSpinsSpec",
     "LatentSpec",
+    "LearnedPriorSpec",
+    "LearnedSpec",
     "NoisyPhotonicSpec",
     "PhotonicSpec",
     "PriorSpec",
@@ -281,7 +285,74 @@ class IsingSpinsSpec(_Shared):
         check_ising_latent(self.dim, self.temperature)
 
 
-def _check_device(spec: PhotonicSpec | NoisyPhotonicSpec | RivalSpec | SqueezedSpec) -> None:
+@dataclass(frozen=True, kw_only=True)
+class AutoregressiveFitSpec:
+    """An autoregressive network and its fit by maximum likelihood, see `training.autoregressive`.
+
+    Attributes:
+        hidden: H, hidden units; (2 H + 1) numbers a mode and count, about.
+        num_shots: N, quantum shots that it is fitted to, drawn for it alone.
+        num_steps: updates by Adam.
+        batch_size: shots of an update, drawn with replacement.
+        learning_rate: of the first update; it falls linearly to 0.
+    """
+
+    hidden: int
+    num_shots: int
+    num_steps: int
+    batch_size: int
+    learning_rate: float
+
+    def __post_init__(self):
+        for name in ("hidden", "num_shots", "num_steps", "batch_size"):
+            if type(value := getattr(self, name)) is not int:
+                raise TypeError(f"{name} is an integer, not {value!r}")
+            if value < 1:
+                raise ValueError(f"{name} is at least 1, not {value}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate is a finite number > 0, not {self.learning_rate}")
+        object.__setattr__(self, "learning_rate", float(self.learning_rate))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedSpec(_Shared):
+    """The learned rival: a small network fitted to shots of the quantum latent of the run's seed.
+
+    `training.latent_of_run` fits it, once for a cache; `build_latent` reads the fit.
+
+    Further attributes than those of `GaussianSpec`:
+        num_photons, interferometer, sharing: the quantum latent's.
+        fit: the network, the shots it is fitted to, and how.
+    """
+
+    name: Literal["learned"] = "learned"
+    num_photons: int
+    interferometer: str
+    sharing: Literal["shared", "independent"]
+    fit: AutoregressiveFitSpec
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.name != "learned":
+            raise ValueError(f"the learned rival's name is 'learned', not {self.name!r}")
+        _check_device(self)
+        check_autoregressive(self.dim, self.num_photons)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedPriorSpec(_Shared):
+    """Independent standard normals, of which the generator learns a mean and a scale each.
+
+    The means and scales are the generator's (`MLPSpec.trainable_input_affine`), 2 d_z numbers
+    more than it has on any other latent; attributes as in `GaussianSpec`.
+    """
+
+    name: Literal["learned_prior"] = "learned_prior"
+
+
+def _check_device(
+    spec: PhotonicSpec | NoisyPhotonicSpec | RivalSpec | SqueezedSpec | LearnedSpec,
+) -> None:
     if not 1 <= spec.num_photons <= spec.dim:
         raise ValueError(
             f"num_photons is between 1 and the {spec.dim} modes, not {spec.num_photons}"
@@ -305,5 +376,7 @@ LatentSpec = (
     | SqueezedSpec
     | CommutingSpec
     | IsingSpinsSpec
+    | LearnedSpec
+    | LearnedPriorSpec
     | BankSpec
 )

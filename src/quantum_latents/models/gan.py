@@ -30,6 +30,8 @@ class GANSpec:
             raise ValueError("a critic sees no latent: set reinject_latent=False for it")
         if self.critic.non_decreasing:
             raise ValueError("a critic ends in one number: set non_decreasing=False for it")
+        if self.critic.trainable_input_affine:
+            raise ValueError("a critic sees no latent: set trainable_input_affine=False for it")
         if self.critic.spectral_bound:
             raise ValueError(
                 "a critic is kept Lipschitz by its gradient penalty: set spectral_bound=0 for it"

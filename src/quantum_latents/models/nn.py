@@ -6,7 +6,9 @@ number of hidden layers, d_0 the input's width, d_{L+1} the output's. For run s
     a_0 = x,    a_l = phi(W_l a_{l-1} + b_l [+ V_l z]),  l = 1..L,    y = W_{L+1} a_L + b_{L+1},
 
 with phi piecewise linear (LeakyReLU; ReLU is slope 0) and V_l the optional re-injection of
-the latent z. D_l = phi'(a_l) is a diagonal of ones and slopes.
+the latent z. D_l = phi'(a_l) is a diagonal of ones and slopes. A generator may have a trainable
+affine map of every input, a scale sigma and a shift mu (d_0,) each: then x, and the z that is
+re-injected, is sigma z + mu wherever it stands above.
 
 The gradients are written out instead of traced, because a gradient penalty needs the
 derivative of a derivative, and for piecewise linear phi that is one more *linear* sweep:
@@ -16,8 +18,9 @@ derivative of a derivative, and for piecewise linear phi that is one more *linea
     tangents    t_l = D_l W_l t_{l-1}            from t_0
 
 Then d(sum v_{L+1} y)/dW_l = v_l a_{l-1}^T, and d(sum t_0 v_0)/dW_l = v_l t_{l-1}^T because D_l
-is constant almost everywhere: both have the same left factor. Nothing here draws random
-numbers or knows where z comes from.
+is constant almost everywhere: both have the same left factor. With w = v_0 + sum_l V_l^T v_l the
+derivative by x itself, re-injected x included, those by mu and sigma are the sums of w and w z
+over the batch. Nothing here draws random numbers or knows where z comes from.
 """
 
 from __future__ import annotations
@@ -65,6 +68,8 @@ class MLPSpec:
             re-injection a layer must be as wide as the one before it plus z.
         spectral_bound: the largest singular value that any matrix may have, re-injection's
             included; 0 for no bound (generators only, see `quantum_latents.models.spectral`).
+        trainable_input_affine: begin with x -> sigma x + mu, a trainable scale and shift of every
+            input, 1 and 0 at the start: 2 d_0 further parameters (generators only).
     """
 
     hidden: tuple[int, ...]
@@ -76,6 +81,7 @@ class MLPSpec:
     # Left out of a run's name at their defaults: runs named before they existed keep their names.
     gain: float = field(default=1.0, metadata={"omit_default": True})
     spectral_bound: float = field(default=0.0, metadata={"omit_default": True})
+    trainable_input_affine: bool = field(default=False, metadata={"omit_default": True})
 
     def __post_init__(self):
         if not isinstance(self.hidden, tuple) or not all(type(w) is int for w in self.hidden):
@@ -98,6 +104,10 @@ class MLPSpec:
             raise ValueError(
                 "spectral_bound is a finite number > 0, or 0 for no bound, "
                 f"not {self.spectral_bound}"
+            )
+        if not isinstance(self.trainable_input_affine, bool):
+            raise TypeError(
+                f"trainable_input_affine is True or False, not {self.trainable_input_affine!r}"
             )
         if self.reinject_latent and len(self.hidden) < 2:
             raise ValueError(
@@ -198,7 +208,7 @@ def views_of(flat: Tensor, stack: int, blocks: Sequence[_Shape]) -> dict[str, Te
 class _Block(NamedTuple):
     """One parameter of one layer: (S, rows, columns) in the flat tensor."""
 
-    kind: Literal["weight", "bias", "injection"]
+    kind: Literal["weight", "bias", "injection", "scale", "shift"]
     layer: int
     rows: int
     columns: int
@@ -270,6 +280,9 @@ class StackedMLP(nn.Module):
             blocks += [_Block("weight", layer, fan_out, fan_in), _Block("bias", layer, 1, fan_out)]
             if self.spec.reinject_latent and 1 < layer < len(self.widths) - 1:
                 blocks.append(_Block("injection", layer, fan_out, self.widths[0]))
+        if self.spec.trainable_input_affine:
+            # Of the first map's input, behind all else: no other parameter moves for them.
+            blocks += [_Block("scale", 1, 1, self.widths[0]), _Block("shift", 1, 1, self.widths[0])]
         return blocks
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
@@ -312,6 +325,9 @@ class StackedMLP(nn.Module):
         parameters = self.views(self.flat)
         for run, generator in enumerate(generators):
             for block in self.blocks:
+                if block.kind in ("scale", "shift"):  # nothing is drawn
+                    parameters[block.name][run] = float(block.kind == "scale")
+                    continue
                 is_bias = block.kind == "bias"
                 fan_in = self.widths[block.layer - 1] if is_bias else block.columns
                 draw = draw_weights(
@@ -327,6 +343,8 @@ class StackedMLP(nn.Module):
             flat: other parameters than `self.flat`, such as averaged ones.
         """
         parameters = self.views(self.flat if flat is None else flat)
+        if "scale1" in parameters:
+            x = torch.addcmul(parameters["shift1"], parameters["scale1"], x)
         a = x
         for layer in range(1, self.num_layers + 1):
             a = torch.baddbmm(parameters[f"bias{layer}"], a, parameters[f"weight{layer}"].mT)
@@ -346,10 +364,13 @@ class StackedMLP(nn.Module):
     def activations(
         self, x: Tensor, out: Sequence[Tensor], *, with_output: bool = True
     ) -> list[Tensor]:
-        """Return [a_0, ..., a_L, y], untraced, written to `out` (but a_0, which is x itself).
+        """Return [a_0, ..., a_L, y], untraced, written to `out`, but a_0 if it is x itself.
 
         Without the output y, which no gradient of a linear function of y needs, [a_0, ..., a_L].
         """
+        if self.spec.trainable_input_affine:
+            parameters = self.views(self.flat.detach())
+            x = torch.addcmul(parameters["shift1"], parameters["scale1"], x, out=out[0])
         activations = [x]
         layers = self._layers(self.flat)
         for layer, affine in enumerate(layers if with_output else layers[:-1], start=1):
@@ -431,6 +452,24 @@ class StackedMLP(nn.Module):
             if by.injection is not None:
                 torch.bmm(v.mT, right[0], out=by.injection)
 
+    def input_gradients(self, gradient: Tensor, left: Sequence[Tensor], z: Tensor) -> None:
+        """Write the gradient by scale and shift into `gradient`, flat like `self.flat`.
+
+        Args:
+            gradient: overwritten where they stand; nothing happens without them.
+            left: [v_0, ..., v_{L+1}], each (S, rows, d_l).
+            z: what the scale multiplies, (S, rows, d_0).
+        """
+        if not self.spec.trainable_input_affine:
+            return
+        by_input = left[0]
+        for layer, affine in enumerate(self._layers(self.flat), start=1):
+            if affine.injection is not None:
+                by_input = by_input.baddbmm(left[layer], affine.injection)
+        by = self.views(gradient)
+        torch.sum(by_input, dim=1, keepdim=True, out=by["shift1"])
+        torch.sum(by_input * z, dim=1, keepdim=True, out=by["scale1"])
+
     def extract(self, run: int) -> nn.Module:
         """Return one run as plain `torch.nn` layers that no longer share memory."""
         return _PlainMLP(self, run)
@@ -450,6 +489,10 @@ class _PlainMLP(nn.Module):
         self.negative_slope = stacked.negative_slope
         parameters = stacked.views(stacked.flat.detach())
         self.layers, self.injections = nn.ModuleList(), nn.ModuleDict()
+        self.scale = self.shift = None
+        if "scale1" in parameters:
+            self.scale = nn.Parameter(parameters["scale1"][run, 0].clone())
+            self.shift = nn.Parameter(parameters["shift1"][run, 0].clone())
         for layer in range(1, stacked.num_layers + 1):
             weight = parameters[f"weight{layer}"][run]
             linear = _uninitialised_linear(weight, bias=True)
@@ -463,6 +506,8 @@ class _PlainMLP(nn.Module):
                 self.injections[str(layer)] = plain
 
     def forward(self, z: Tensor) -> Tensor:
+        if self.scale is not None and self.shift is not None:
+            z = self.scale * z + self.shift
         a = z
         for layer, linear in enumerate(self.layers, start=1):
             a = linear(a)

@@ -6,7 +6,8 @@ L the number of hidden layers. The projection
     W <- W min(1, c / s(W))
 
 leaves the directions of W alone. With slopes of at most 1 a perceptron without re-injection is
-then Lipschitz with a constant of at most c^(L+1), the product of its maps' norms.
+then Lipschitz with a constant of at most c^(L+1), the product of its maps' norms. A trainable
+scale of the inputs is a diagonal matrix: its entries are cut to [-c, c].
 
 Source: Gouk, Frank, Pfahringer, Cree, *Regularisation of neural networks by enforcing Lipschitz
 continuity*, Machine Learning 110 (2021), 393-416 (projection after an update).
@@ -14,13 +15,11 @@ continuity*, Machine Learning 110 (2021), 393-416 (projection after an update).
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
 from quantum_latents.models.nn import StackedMLP
+from quantum_latents.models.threads import one_thread
 
 __all__ = ["project_"]
 
@@ -40,9 +39,12 @@ def project_(mlp: StackedMLP, flat: Tensor) -> None:
     bound = mlp.spec.spectral_bound
     if not bound:
         return
-    with _one_thread():
+    with one_thread():
         for name, stacked in mlp.views(flat.detach()).items():
-            if name.startswith("bias"):
+            if name.startswith(("bias", "shift")):
+                continue
+            if name.startswith("scale"):
+                stacked.clamp_(-bound, bound)
                 continue
             # Rounding the scaled entries adds at most eps / 2 of the Frobenius norm.
             margin = torch.finfo(stacked.dtype).eps * min(stacked.shape[1:]) ** 0.5
@@ -55,13 +57,3 @@ def project_(mlp: StackedMLP, flat: Tensor) -> None:
                 largest = float(torch.linalg.svdvals(matrix)[0])
                 if largest > bound:
                     weight.mul_(bound / largest * (1 - margin))
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

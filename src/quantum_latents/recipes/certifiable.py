@@ -60,7 +60,11 @@ def with_certifiable_generators(study: Study) -> Study:
     )
     source = "asked for on the command line: certifiable"
     sources = {**study.sources, "model.generator": source}
-    sources |= {key: source for key in study.sources if key.startswith("model.generator.")}
+    sources |= {
+        key: source
+        for key in study.sources
+        if key.startswith("model.generator.") and not key.endswith(".trainable_input_affine")
+    }
     return replace(study, runs=runs, notes=(*study.notes, note), sources=sources, paper=None)
 
 
@@ -82,6 +86,7 @@ def _certifiable(run: RunSpec) -> GANSpec:
         initialisation="orthogonal",
         gain=_GAIN,
         non_decreasing=True,
+        trainable_input_affine=run.model.generator.trainable_input_affine,
     )
     return replace(run.model, generator=generator)
 

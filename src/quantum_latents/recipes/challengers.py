@@ -16,11 +16,14 @@ from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.latents import (
     PRIORS,
     RIVALS,
+    AutoregressiveFitSpec,
     BernoulliSpec,
     CommutingSpec,
     GaussianSpec,
     IsingSpinsSpec,
     LatentSpec,
+    LearnedPriorSpec,
+    LearnedSpec,
     PhotonicSpec,
     PriorSpec,
     RivalSpec,
@@ -49,9 +52,11 @@ __all__ = [
     "CHALLENGERS",
     "CHALLENGER_DATA_SETS",
     "LADDER",
+    "LEARNED_FIT",
     "challenger_spec",
     "challengers",
     "check_existence",
+    "notes_of",
     "sources_of",
 ]
 
@@ -63,6 +68,7 @@ LADDER = (
     "copula",
     "dirichlet_multinomial",
     "pairwise",
+    "learned",
     "mean_field",
     "thermal",
     "fermions",
@@ -71,11 +77,18 @@ LADDER = (
 )
 """What is compared unless the user names latents."""
 
-CHALLENGERS = tuple(dict.fromkeys((*LATENTS, *RIVALS, *PRIORS, "gbs", "iqp", "ising")))
+CHALLENGERS = tuple(
+    dict.fromkeys((*LATENTS, *RIVALS, "learned", *PRIORS, "learned_prior", "gbs", "iqp", "ising"))
+)
 """What a user may name."""
 
 CHALLENGER_DATA_SETS = (*DATA_SETS, *LAW_SETS)
 """Data that challengers meet on."""
+
+LEARNED_FIT = AutoregressiveFitSpec(
+    hidden=96, num_shots=500_000, num_steps=1000, batch_size=256, learning_rate=0.01
+)
+"""Of the learned rival: seconds of a core at 16 modes and 8 photons, at every preset."""
 
 # Rivals that some interferometers do not have: whether they have them is known at once.
 _MAY_BE_MISSING = ("negative_binomial", "dirichlet_multinomial")
@@ -87,6 +100,10 @@ _SOURCES = {
 _SOURCES_OF: dict[type, dict[str, str]] = {
     PriorSpec: {"latent.parameter": "ours: the prior's usual one"},
     IsingSpinsSpec: {"latent.temperature": "ours: the infinite lattice is critical there"},
+    LearnedSpec: {"latent.fit": "ours: a fit of seconds"},
+    LearnedPriorSpec: {
+        "model.generator.trainable_input_affine": "by definition: learned_prior alone"
+    },
 }
 """Of settings that only some latents have."""
 
@@ -141,7 +158,8 @@ def challengers(
         sources |= BANK_SOURCES
     changed, notes = stated(preset, size, DISCRETE_PRESETS["paper"])
     other_length, length_note = length_of_z(latent_dim)
-    notes = (*notes, *length_note, *(LAW_NOTES[name] for name in data_sets if name in LAW_NOTES))
+    notes = (*notes, *length_note, *notes_of(specs))
+    notes = (*notes, *(LAW_NOTES[name] for name in data_sets if name in LAW_NOTES))
     data = discrete_data(data_sets, size, CHALLENGER_DATA_SETS)
     for name in data_sets:
         sources |= LAW_SOURCES.get(name, {})
@@ -189,6 +207,10 @@ def challenger_spec(name: str, shared: dict[str, Any]) -> LatentSpec:
         return IsingSpinsSpec(**shared)
     if name in ("quantum", "distinguishable"):
         return PhotonicSpec(name=name, **photonic, **shared)  # type: ignore[arg-type]
+    if name == "learned":
+        return LearnedSpec(fit=LEARNED_FIT, **photonic, **shared)
+    if name == "learned_prior":
+        return LearnedPriorSpec(**shared)
     if name in RIVALS:
         return RivalSpec(name=name, **photonic, **shared)  # type: ignore[arg-type]
     if name in PRIORS:
@@ -200,6 +222,24 @@ def sources_of(specs: Sequence[LatentSpec]) -> dict[str, str]:
     """Return the sources of the settings that only some of these latents have."""
     found = [_SOURCES_OF.get(type(spec), {}) for spec in specs]
     return {name: source for sources in found for name, source in sources.items()}
+
+
+def notes_of(specs: Sequence[LatentSpec]) -> tuple[str, ...]:
+    """Return what a reader must be told of those of these latents that are learned."""
+    notes: list[str] = []
+    for spec in specs:
+        if isinstance(spec, LearnedSpec):
+            notes.append(
+                f"learned is fitted, for every seed, to {spec.fit.num_shots:,} shots of the "
+                "quantum latent that nothing else draws: the only rival that needs any. A row's "
+                "fit says how near it came."
+            )
+        if isinstance(spec, LearnedPriorSpec):
+            notes.append(
+                "learned_prior is no fixed latent: its generator learns a scale and a shift of "
+                f"every coordinate, {2 * spec.dim} parameters more than on any other latent."
+            )
+    return tuple(notes)
 
 
 def _usual(name: str, shared: dict[str, Any]) -> float | None:

@@ -17,8 +17,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from quantum_latents.data import PushforwardSpec
+from quantum_latents.latents import LearnedPriorSpec
 from quantum_latents.models import GANSpec, MLPSpec
-from quantum_latents.recipes.challengers import challenger_spec, check_existence, sources_of
+from quantum_latents.recipes.challengers import (
+    challenger_spec,
+    check_existence,
+    notes_of,
+    sources_of,
+)
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
 from quantum_latents.recipes.study import Restarts, Study, reference_of
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
@@ -129,7 +135,7 @@ def corollary(
     Args:
         preset: `smoke`, `quick` or `paper` (larger networks; the paper ran no such experiment).
         num_seeds: None takes the preset's.
-        latents: which of `CHALLENGERS`.
+        latents: which of `CHALLENGERS`, but for `learned_prior`.
         latent_dim: modes m of the target and of every latent, half as many photons; None takes the
             preset's.
         num_restarts: random draws of initial weights, beside the start at g*; None takes the
@@ -163,6 +169,11 @@ def corollary(
         "num_held_out": size.num_samples,
     }
     specs = tuple(challenger_spec(name, shared) for name in latents)
+    if any(isinstance(spec, LearnedPriorSpec) for spec in specs):
+        raise ValueError(
+            "learned_prior: its generator scales and shifts z, which g* does not, so that g* is "
+            "not in its class: leave it out of the latents"
+        )
     check_existence(specs, size.num_seeds)
     changed, notes = stated(preset, size, _PRESETS["paper"], _SETTINGS)
     sources = _SOURCES | sources_of(specs) | changed
@@ -176,7 +187,7 @@ def corollary(
         runs=_runs(size, specs),
         primary_metrics=("wasserstein_1", "energy_distance"),
         equivalence_margins={},
-        notes=(*notes, *_NOTES),
+        notes=(*notes, *notes_of(specs), *_NOTES),
         sources=sources,
         reference=reference_of(latents),
         restarts=Restarts(

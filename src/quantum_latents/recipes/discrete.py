@@ -21,6 +21,7 @@ from quantum_latents.data import (
 from quantum_latents.latents import LatentSpec
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of
+from quantum_latents.recipes.study import model_on
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
 __all__ = [
@@ -184,7 +185,7 @@ def discrete_runs(
         RunSpec(
             data=one,
             latent=latent,
-            model=GANSpec(generator=network, critic=network),
+            model=model_on(latent, GANSpec(generator=network, critic=network)),
             training=training,
             evaluation=EvaluationSpec(num_samples=size.num_samples),
             seed=seed,

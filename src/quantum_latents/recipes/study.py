@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from quantum_latents.latents import BernoulliSpec, GaussianSpec, LatentSpec, PhotonicSpec
+from quantum_latents.latents import (
+    BernoulliSpec,
+    GaussianSpec,
+    LatentSpec,
+    LearnedPriorSpec,
+    PhotonicSpec,
+)
+from quantum_latents.models import ModelSpec
 from quantum_latents.training import RunSpec
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "Study",
     "four_latents",
     "length_of_z",
+    "model_on",
     "reference_of",
     "settings_of",
     "with_bank_size",
@@ -200,6 +208,15 @@ def four_latents(
     if unknown := [name for name in names if name not in made]:
         raise ValueError(f"no latent is called {unknown[0]!r}: choose among {', '.join(made)}")
     return tuple(made[name] for name in names)
+
+
+def model_on(latent: LatentSpec, model: ModelSpec) -> ModelSpec:
+    """Return the model that is trained on a latent: with means and scales on a learned prior.
+
+    Everything else of it is the same on every latent.
+    """
+    learns = isinstance(latent, LearnedPriorSpec)
+    return replace(model, generator=replace(model.generator, trainable_input_affine=learns))
 
 
 def reference_of(names: Sequence[str]) -> str:

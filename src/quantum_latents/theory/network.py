@@ -4,7 +4,8 @@ Notation: maps l = 1..L+1 with widths d_0 = d_z, ..., d_{L+1} = d_x. For a laten
 
     p_l = W_l a_{l-1} + V_l z + b_l,    a_0 = z,    a_l = phi_l(p_l),    g(z) = a_{L+1},
 
-V_l the optional re-injection of z, and phi_l(p) = p where p > 0 and s_l p elsewhere: s = 0 is
+V_l the optional re-injection of z (a trainable scale and shift of z are multiplied into W_1, V_l
+and the biases when a network is read), and phi_l(p) = p where p > 0 and s_l p elsewhere: s = 0 is
 ReLU, 0 < s < 1 LeakyReLU, s = 1 no activation. Rows of an array are samples.
 """
 
@@ -268,7 +269,22 @@ def _of_stacked(module: StackedMLP) -> Network:
                 module.negative_slope if place < module.num_layers else 1.0,
             )
         )
+    if "scale1" in views:
+        layers = _of_scaled(layers, _array(views["scale1"][0, 0]), _array(views["shift1"][0, 0]))
     return Network(tuple(layers))
+
+
+def _of_scaled(layers: list[Affine], scale: np.ndarray, shift: np.ndarray) -> list[Affine]:
+    """Return maps of z that do what these do of sigma z + mu, wherever they take it."""
+    made = []
+    for place, layer in enumerate(layers):
+        weight, bias, injection = layer.weight, layer.bias, layer.injection
+        if place == 0:
+            weight, bias = weight * scale, bias + weight @ shift
+        if injection is not None:
+            injection, bias = injection * scale, bias + injection @ shift
+        made.append(Affine(weight, bias, injection, layer.slope))
+    return made
 
 
 def _of_trained(generator: TrainedGenerator) -> Network:
@@ -298,6 +314,8 @@ def _of_plain(module: nn.Module) -> Network:
                 float(module.negative_slope) if place < len(linears) else 1.0,  # type: ignore[arg-type]
             )
         )
+    if getattr(module, "scale", None) is not None:
+        layers = _of_scaled(layers, _array(module.scale), _array(module.shift))  # type: ignore[arg-type]
     return Network(tuple(layers))
 
 

@@ -1,5 +1,6 @@
 """Training: specs of runs, many runs at once, checkpoints."""
 
+from quantum_latents.training.autoregressive import fit_latent, is_fitted, latent_of_run
 from quantum_latents.training.cost import flop_of
 from quantum_latents.training.generator import TrainedGenerator, load_generator
 from quantum_latents.training.settings import OptimiserSpec, WGANSpec
@@ -25,7 +26,10 @@ __all__ = [
     "check_stackable",
     "compile_steps",
     "data_of",
+    "fit_latent",
     "flop_of",
+    "is_fitted",
+    "latent_of_run",
     "load_generator",
     "milestone_steps",
     "train_stack",

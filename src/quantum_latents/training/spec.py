@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from quantum_latents.data import DataSpec, PushforwardSpec
-from quantum_latents.latents import LatentSpec
+from quantum_latents.latents import LatentSpec, LearnedPriorSpec
 from quantum_latents.models import ModelSpec
 from quantum_latents.training.settings import WGANSpec
 
@@ -89,6 +89,13 @@ class RunSpec:
             raise ValueError(f"a restart is an integer >= 0, not {self.restart!r}")
         if self.start not in ("random", "target"):
             raise ValueError(f"start is 'random' or 'target', not {self.start!r}")
+        learns = isinstance(self.latent, LearnedPriorSpec)
+        if learns != self.model.generator.trainable_input_affine:
+            raise ValueError(
+                f"latent {self.latent.name!r} needs a generator with "
+                f"trainable_input_affine={learns}: the scales and shifts of a learned prior are "
+                "its generator's, and no other latent has any"
+            )
         if self.start == "target":
             self._check_target()
         if self.latent.num_held_out < self.evaluation.num_samples:
@@ -105,6 +112,11 @@ class RunSpec:
                 "use start='random'"
             )
         ours, theirs = self.model.generator, self.data
+        if ours.trainable_input_affine:
+            raise ValueError(
+                "start='target' needs the target's own generator, which has no "
+                "trainable_input_affine: use start='random'"
+            )
         wanted = (theirs.num_modes, theirs.hidden, theirs.negative_slope, False)
         found = (self.latent.dim, ours.hidden, ours.negative_slope, ours.reinject_latent)
         if found != wanted:

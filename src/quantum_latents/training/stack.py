@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from quantum_latents.data import DataSet, load
-from quantum_latents.latents import build_latent
+from quantum_latents.latents import LearnedSpec
 from quantum_latents.random import stream
+from quantum_latents.training.autoregressive import fit_latent, latent_of_run
 from quantum_latents.training.checkpoint import read_checkpoint, write_checkpoint
 from quantum_latents.training.spec import RunSpec
 from quantum_latents.training.wgan import BLOCK_STEPS, GANStack, StackMember
@@ -38,6 +40,7 @@ class Outcome:
         diverged_at: the generator step at which it was stopped, or None.
         curves: training losses, averaged over at most 100 windows of steps.
         milestones: the samples after so many steps, as `samples`; none if the run diverged.
+        fit: what a learned latent learned (`FitReport`), as JSON values; None of any other.
         kernel: what made the steps, see `GANStack`.
         seconds: wall-clock of the stack's training in this process, since the last resume.
         offset, scale: float64 (d_x,), from model units to data units; None if they are the same.
@@ -53,6 +56,7 @@ class Outcome:
     offset: np.ndarray | None = None
     scale: np.ndarray | None = None
     milestones: dict[int, np.ndarray] = field(default_factory=dict)
+    fit: dict[str, Any] | None = None
 
 
 def milestone_steps(spec: RunSpec) -> tuple[int, ...]:
@@ -97,7 +101,7 @@ def train_stack(
 
     Args:
         specs: the runs, see `check_stackable`.
-        cache: folder of banks.
+        cache: folder of banks and of fits, see `latent_of_run`.
         checkpoint: file of the stack's state, rewritten while training.
         device: where to train.
         seconds_between_checkpoints: wall-clock between two writes of the checkpoint.
@@ -118,7 +122,7 @@ def train_stack(
     # Runs of one data set share its memory; a read-only array cannot become a tensor.
     tensors = {id(data): torch.from_numpy(np.array(data.train)) for data in sets.values()}
     latents = {
-        (spec.latent, spec.seed): build_latent(spec.latent, spec.seed, cache).to(device)
+        (spec.latent, spec.seed): latent_of_run(spec.latent, spec.seed, cache).to(device)
         for spec in specs
     }
     members = [
@@ -194,9 +198,16 @@ def train_stack(
                     if diverged_at is None
                     else {}
                 ),
+                fit=_fit_of(spec, cache),
             )
         )
     return outcomes
+
+
+def _fit_of(spec: RunSpec, cache: Path) -> dict[str, Any] | None:
+    if not isinstance(spec.latent, LearnedSpec):
+        return None
+    return asdict(fit_latent(spec.latent, spec.seed, cache))
 
 
 def _all_finite(scores: Tensor) -> bool:

@@ -15,20 +15,23 @@ import numpy as np
 
 from quantum_latents.models.kernels.product import add_product, panel_size
 from quantum_latents.models.nn import StackedMLP
+from quantum_latents.simd import multiply_add
 
 __all__ = [
     "Perceptron",
     "activations",
     "cotangents",
+    "input_gradients",
     "layer_gradients",
     "layer_rows",
     "parameters_of",
     "perceptron",
+    "place_latents",
     "tangents",
     "weight_gradients",
 ]
 
-_KINDS = {"weight": 0, "bias": 1, "injection": 2}
+_KINDS = {"weight": 0, "bias": 1, "injection": 2, "scale": 3, "shift": 4}
 
 
 class Perceptron(NamedTuple):
@@ -36,8 +39,9 @@ class Perceptron(NamedTuple):
 
     Attributes:
         flat, gradient: parameters and gradients of all runs, in the memory of `StackedMLP`.
-        blocks: (L + 1, 3, 2), for the weight, bias and injection of layer l where the block
-            of run 0 starts in `flat` and how many numbers it has; (0, 0) where there is none.
+        blocks: (L + 1, 5, 2), for the weight, bias and injection of layer l, and the scale and
+            shift of its input, where the block of run 0 starts in `flat` and how many numbers it
+            has; (0, 0) where there is none.
         widths: (L + 2,), d_0 to d_{L+1}.
         slopes: (2,), phi's slope below zero and above.
         capacity: rows of the buffers.
@@ -110,6 +114,19 @@ def layer_rows(net, buffer, layer, start, stop):
 
 
 @numba.njit(error_model="numpy")
+def place_latents(net, run, start, z):
+    """Write a_0 of the rows from `start` on: z (rows, d_0), or sigma z + mu of it."""
+    a = layer_rows(net, net.forward, 0, start, start + len(z))
+    scale = parameters_of(net, net.flat, run, 0, 3)
+    shift = parameters_of(net, net.flat, run, 0, 4)
+    for row in range(len(z)):
+        for i in range(a.shape[1]):
+            a[row, i] = z[row, i]
+        for i in range(len(scale)):
+            a[row, i] = multiply_add(scale[i], a[row, i], shift[i])
+
+
+@numba.njit(error_model="numpy")
 def activations(net, run, start, stop, num_layers):
     """Write a_1 to a_{num_layers} of the rows, from a_0; the last of all L + 1 has no phi."""
     below, above = net.slopes
@@ -133,7 +150,12 @@ def activations(net, run, start, stop, num_layers):
 
 @numba.njit(error_model="numpy")
 def cotangents(net, run, start, stop, input_start):
-    """Write v_L to v_1 of the rows, from v_{L+1}; v_0 of the rows from `input_start` on."""
+    """Write v_L to v_1 of the rows, from v_{L+1}; v_0 of the rows from `input_start` on.
+
+    Where the input is scaled, v_0 of all rows, and in it what re-injection adds.
+    """
+    if net.blocks[0, 3, 1]:
+        input_start = start
     below, above = net.slopes
     for layer in range(len(net.widths) - 2, -1, -1):
         first = start if layer else input_start
@@ -154,6 +176,13 @@ def cotangents(net, run, start, stop, input_start):
             for row in range(by.shape[0]):
                 for i in range(by.shape[1]):
                     by[row, i] *= above if a[row, i] > 0 else below
+    if net.blocks[0, 3, 1]:
+        by = layer_rows(net, net.back, 0, start, stop)
+        for layer in range(len(net.widths) - 1):
+            injection = _weight(net, net.flat, run, layer, 2)
+            if injection.size:
+                v = layer_rows(net, net.back, layer + 1, start, stop)
+                add_product(by, v, injection, net.product)
 
 
 @numba.njit(error_model="numpy")
@@ -188,6 +217,20 @@ def layer_gradients(net, run, layer, start, stop, bias_stop):
     for row in range(bias_stop - start):
         for i in range(v.shape[1]):
             by_bias[i] += v[row, i]
+
+
+@numba.njit(error_model="numpy")
+def input_gradients(net, run, start, stop, z):
+    """Write the gradient by scale and shift, if there are any, of v_0 and z (stop - start, d_0)."""
+    by_scale = parameters_of(net, net.gradient, run, 0, 3)
+    by_shift = parameters_of(net, net.gradient, run, 0, 4)
+    by_scale[:] = 0
+    by_shift[:] = 0
+    v = layer_rows(net, net.back, 0, start, stop)
+    for row in range(stop - start):
+        for i in range(len(by_scale)):
+            by_shift[i] += v[row, i]
+            by_scale[i] = multiply_add(v[row, i], z[row, i], by_scale[i])
 
 
 @numba.njit(error_model="numpy")

@@ -31,7 +31,9 @@ from quantum_latents.models.kernels.mlp import (
     layer_rows,
     parameters_of,
     perceptron,
+    place_latents,
 )
+from quantum_latents.models.kernels.mlp import input_gradients as scale_gradients
 from quantum_latents.models.kernels.relational import (
     SLOT_MOLECULES,
     adjoints,
@@ -249,10 +251,7 @@ def _compiled(sources: str):
     def generate(generator, memory, settings, run, start, stop, latents, noise, num_node_classes):
         """Write what the critic sees of the step's molecules [start, stop) to `memory`."""
         num_maps = len(generator.widths) - 1
-        z = layer_rows(generator, generator.forward, 0, start, stop)
-        for row in range(stop - start):
-            for i in range(z.shape[1]):
-                z[row, i] = latents[start + row, i]
+        place_latents(generator, run, start, latents[start:stop])
         activations(generator, run, start, stop, num_maps)
         logits = layer_rows(generator, generator.forward, num_maps, start, stop)
         if sources:
@@ -312,10 +311,13 @@ def _compiled(sources: str):
             cotangents(generator, run, first, end, end)
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
-    def learn(generator, settings, run, layer, rule, count, rate):
+    def learn(generator, settings, run, layer, latents, rule, count, rate):
         """Make generator step number `count` of one layer, from the last batch's cotangents."""
         stop = generator.capacity
-        layer_gradients(generator, run, layer, stop - settings.batch_size, stop, stop)
+        start = stop - settings.batch_size
+        layer_gradients(generator, run, layer, start, stop, stop)
+        if layer == 0:
+            scale_gradients(generator, run, start, stop, latents[start:])
         if sources:
             update_layer(rule, generator, run, layer, count, rate)
 
@@ -453,7 +455,7 @@ class Team:
             _trace(self.generators[place], memory, settings, run, *rows, num_nodes)
 
         def learn(place: int, layer: int) -> None:
-            _learn(self.generators[place], settings, run, layer, rules[1], done + 1, rate)
+            _learn(self.generators[place], settings, run, layer, z, rules[1], done + 1, rate)
 
         self.each(generate, shares_of(len(memory.soft)))
         losses = np.zeros(3)

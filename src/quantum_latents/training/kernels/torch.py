@@ -80,7 +80,7 @@ class TorchKernel:
             losses = self._critic_gradient(with_losses=critic_step == spec.critic_steps - 1)
             self.critic_optimiser.step()
         last = slice(spec.critic_steps * batch, None)
-        self._generator_gradient([a[:, last] for a in generated])
+        self._generator_gradient([a[:, last] for a in generated], z[:, last])
         self.generator_optimiser.step()
         return losses
 
@@ -109,8 +109,8 @@ class TorchKernel:
         critic.weight_gradients(critic.flat.grad, cotangents, activations, num_bias_rows=2 * batch)
         return losses
 
-    def _generator_gradient(self, generated: list[Tensor]) -> None:
-        """Write the gradient of L_g at the generated points."""
+    def _generator_gradient(self, generated: list[Tensor], z: Tensor) -> None:
+        """Write the gradient of L_g at the points generated of z."""
         batch = self.training.batch_size
         critic_out = [buffer[:, :batch] for buffer in self._critic_tangents]
         critic_back = [buffer[:, :batch] for buffer in self._critic_back]
@@ -119,6 +119,7 @@ class TorchKernel:
         back = self.generator.cotangents(generated, by_fake, self._generator_back)
         assert self.generator.flat.grad is not None
         self.generator.weight_gradients(self.generator.flat.grad, back, generated[:-1])
+        self.generator.input_gradients(self.generator.flat.grad, back, z)
 
 
 class MolGANTorchKernel:

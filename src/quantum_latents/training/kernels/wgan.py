@@ -16,7 +16,9 @@ from quantum_latents.models.kernels import mlp, product
 from quantum_latents.models.kernels.mlp import (
     activations,
     cotangents,
+    input_gradients,
     layer_rows,
+    place_latents,
     tangents,
     weight_gradients,
 )
@@ -82,16 +84,13 @@ def _train_run(
         seed[row, 0], seed[batch + row, 0], seed[2 * batch + row, 0] = -1 / batch, 1 / batch, 1
     points = layer_rows(critic, critic.forward, 0, 0, 3 * batch)
     num_points = (num_critic + 1) * batch
-    z = layer_rows(generator, generator.forward, 0, 0, num_points)
     num_maps = len(generator.widths) - 1
     fake = layer_rows(generator, generator.forward, num_maps, 0, num_points)
     last = num_critic * batch
     by_fake = layer_rows(generator, generator.back, num_maps, last, num_points)
     by_points = layer_rows(critic, critic.back, 0, 0, batch)
     for t in range(len(losses)):
-        for row in range(num_points):
-            for i in range(z.shape[1]):
-                z[row, i] = latents[t, run, row, i]
+        place_latents(generator, run, _FIRST(0), latents[t, run])
         activations(generator, run, _FIRST(0), num_points, num_maps)
         for k in range(num_critic):
             for row in range(batch):
@@ -113,6 +112,7 @@ def _train_run(
                 by_fake[row, i] = by_points[row, i]
         cotangents(generator, run, last, num_points, num_points)
         weight_gradients(generator, run, last, num_points, num_points)
+        input_gradients(generator, run, last, num_points, latents[t, run, last:])
         update(generator_rule, generator, run, done + t + 1, rates[t])
 
 

@@ -1,0 +1,1 @@
+"""Laws of latents compiled for the CPU."""
