@@ -142,7 +142,7 @@ def _study(
     title: str,
     question: str,
     dose_label: str,
-    sources: Mapping[str, str],
+    sources: dict[str, str],
     notes: tuple[str, ...],
 ) -> Study:
     """Return the study of the quantum latent and of it with one thing changed, dose by dose."""
