@@ -89,6 +89,9 @@ class Run:
     certifiable: bool = False
     """table1, challengers, compare: generators whose layers widen to the end, so that
     every one of them has an inverse (Theorem 1)."""
+    extend: bool = False
+    """Go on with more seeds or latents than the study in --out has. Page and table say from then
+    on that they were added after so many results were known."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
     workers: int | None = None
@@ -176,6 +179,7 @@ def _run(command: Run, arguments: Sequence[str]) -> int:
         device=command.device,
         num_workers=command.workers,
         time_budget=budget,
+        extend=command.extend,
         on_progress=show,
     )
     show.close()

@@ -31,6 +31,7 @@ from quantum_latents.results import (
     DoseResponse,
     MetricFacts,
     Missing,
+    Standing,
     above_floor,
     as_compared,
     budget_curve,
@@ -402,6 +403,7 @@ class Table:
         sections: one a data set.
         paper: where published figures stand; "" for none.
         along: one a data set of a study whose groups lie along an axis.
+        standing: whether the study stands as it was frozen; None if that was not asked.
     """
 
     study: str
@@ -412,6 +414,15 @@ class Table:
     sections: tuple[Section, ...]
     paper: str = ""
     along: tuple[Along, ...] = ()
+    standing: Standing | None = None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know of how the study stands, a line each; [] for nothing."""
+        if self.standing is None or not self.standing.findings:
+            return []
+        found = self.standing.findings
+        return [f"{self.standing.headline}:", *(f"  {one.sentence}" for one in found)]
 
     @property
     def progress(self) -> str:
@@ -486,6 +497,7 @@ class Table:
         from rich.text import Text
 
         parts: list[Any] = [Text(f"{self.title} · {self.progress}", style="bold")]
+        parts += [Text(line, style="yellow") for line in self.warnings]
         for section in self.sections:
             for cells in section.grids():
                 parts += [Text(), _rich_grid(cells, f"Data set: {section.data}")]
@@ -532,6 +544,9 @@ class Table:
     def markdown(self) -> str:
         """Return the table in Markdown."""
         lines = [f"## {self.title}", "", f"{self.progress}."]
+        if self.standing is not None and self.standing.findings:
+            lines += ["", f"**{self.standing.headline}:**", ""]
+            lines += [f"- {finding.sentence}" for finding in self.standing.findings]
         for section in self.sections:
             lines += ["", f"### Data set: {section.data}"]
             for grid in section.grids():
@@ -563,13 +578,18 @@ class Table:
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = None) -> Table:
+def table(
+    rows: Iterable[Mapping[str, Any]],
+    study: Mapping[str, Any] | None = None,
+    standing: Standing | None = None,
+) -> Table:
     """Return the table of a study.
 
     Args:
         rows: as `quantum_latents.results.read_rows` gives them.
         study: the content of ``study.json``; without it the reference is ``"quantum"``, no
             metric is primary and no margin of equivalence is declared.
+        standing: as `quantum_latents.results.standing` gives it; None tells nothing of it.
 
     Raises:
         ValueError: there are no rows, or two of them cannot be told apart.
@@ -596,6 +616,7 @@ def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = N
         ),
         paper=(study["paper"] or {}).get("source", ""),
         along=along,
+        standing=standing,
     )
 
 
@@ -654,6 +675,7 @@ _OPTIONAL = frozenset(
         "is_count",
         "paper",
         "along",
+        "standing",
     }
     | {"reference_sizes", "other_sizes"}
 )
