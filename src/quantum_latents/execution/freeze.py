@@ -29,7 +29,7 @@ __all__ = ["freeze_study"]
 _FIXED = ("study", "preset", "reference", "primary_metrics", "equivalence_margins", "restarts")
 """What no extension changes."""
 
-_GROWING = ("groups", "doses", "axis", "tuning")
+_GROWING = ("groups", "doses", "axis", "search", "tuning")
 """What an extension may add to: everything that was there stays as it was."""
 
 

@@ -176,6 +176,10 @@ def _description(study: Study, command: str, commit: str) -> dict[str, Any]:
         description["axis"] = asdict(study.axis)
     if study.restarts is not None:
         description["restarts"] = study.restarts.to_json()
+    if study.search is not None:
+        description["search"] = dict(study.search)
+    if study.tuning is not None:
+        description["tuning"] = dict(study.tuning)
     if study.paper is not None:
         description["paper"] = {
             "source": study.paper.source,

@@ -23,6 +23,7 @@ from quantum_latents.report.needed import (
     Needed,
     needed_seeds,
 )
+from quantum_latents.report.tuning import Tuned, tuned_of
 from quantum_latents.results import (
     MIN_DOSES,
     AboveFloor,
@@ -404,6 +405,7 @@ class Table:
         paper: where published figures stand; "" for none.
         along: one a data set of a study whose groups lie along an axis.
         standing: whether the study stands as it was frozen; None if that was not asked.
+        tuning: how its latents were tuned; None where they were not.
     """
 
     study: str
@@ -415,6 +417,7 @@ class Table:
     paper: str = ""
     along: tuple[Along, ...] = ()
     standing: Standing | None = None
+    tuning: Tuned | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -452,7 +455,18 @@ class Table:
             notes.append(RESPONSE_FOOTNOTE)
         if self.along:
             notes.append(AXIS_FOOTNOTE)
+        if self.tuning is not None:
+            notes.append(self.tuning.footnote)
         return " ".join(notes)
+
+    def tuning_grids(self) -> list[Grid]:
+        """Return how the latents were tuned, in text."""
+        if self.tuning is None:
+            return []
+        return [
+            Grid("Tuning: the trial of each latent", *self.tuning.chosen_lines()),
+            Grid(f"Tuning: {self.tuning.label} of all trials", *self.tuning.score_lines()),
+        ]
 
     def along_grids(self) -> list[tuple[Along, list[Grid]]]:
         """Return what each data set shows along the study's axis."""
@@ -509,6 +523,8 @@ class Table:
             for cells in grids:
                 parts += [Text(), _rich_grid(cells)]
             parts += [Text(f"Margins: {along.margins_text}."), *map(Text, along.sentences)]
+        for cells in self.tuning_grids():
+            parts += [Text(), _rich_grid(cells)]
         parts += [Text(), Text(self.footnote, style="dim")]
         return Group(*parts)
 
@@ -569,6 +585,8 @@ class Table:
                 lines += ["", f"**{grid.title}**", "", *_markdown_grid(grid.header, grid.body)]
             lines += ["", f"Margins: {along.margins_text}."]
             lines += ["", *(f"- {sentence}" for sentence in along.sentences)]
+        for grid in self.tuning_grids():
+            lines += ["", f"**{grid.title}**", "", *_markdown_grid(grid.header, grid.body)]
         lines += ["", self.footnote]
         return "\n".join(lines) + "\n"
 
@@ -617,6 +635,7 @@ def table(
         paper=(study["paper"] or {}).get("source", ""),
         along=along,
         standing=standing,
+        tuning=tuned_of(study),
     )
 
 
@@ -676,6 +695,7 @@ _OPTIONAL = frozenset(
         "paper",
         "along",
         "standing",
+        "tuning",
     }
     | {"reference_sizes", "other_sizes"}
 )

@@ -73,6 +73,7 @@ from quantum_latents.results.store import (
     to_frame,
 )
 from quantum_latents.results.study import STUDY_SCHEMA, check_study, in_groups, read_study
+from quantum_latents.results.tuning import Choice, choose_trials
 from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT, Verdict, family, verdict
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "Arrival",
     "AxisCurve",
     "BudgetCurve",
+    "Choice",
     "Comparison",
     "DoseResponse",
     "Finding",
@@ -108,6 +110,7 @@ __all__ = [
     "budget_curve",
     "check_study",
     "checksum",
+    "choose_trials",
     "chosen_rows",
     "data_sets",
     "declaration_of",
