@@ -91,6 +91,19 @@ MISTAKES = [
     (["run", "corollary", "--curve", "0.5"], "leave --curve out"),
     (["run", "table1", "--data", "quantum,bits"], "no data set is called 'bits'"),
     (["run", "table1", "--out", "good.npy"], "good.npy"),
+    (["run", "tune", "--recipe", "tabel1"], "did you mean 'table1'?"),
+    (["run", "tune", "--recipe", "corollary"], "chooses between restarts of its own"),
+    (["run", "tune", "--recipe", "table2"], "molecules have no validation rows"),
+    (["run", "tune", "--recipe", "tune"], "it is the tuning"),
+    (["run", "tune", "--recipe", "compare"], "--data FILE"),
+    (["run", "tune", "--recipe", "mixture", "--doses", "0,1"], "--doses belongs to interference"),
+    (["run", "tune", "--trials", "1"], "trials are from 2 to"),
+    (["run", "tune", "--tuning-seeds", "0"], "tuning seeds are at least 1, not 0"),
+    (["run", "tune", "--preset", "smoke", "--seeds", "1001"], "seed 1000 is a tuning seed"),
+    (["run", "tune", "--time-budget", "soon"], "90s, 9m or 2h"),
+    (["run", "table1", "--recipe", "mixture"], "--recipe belongs to tune"),
+    (["run", "table1", "--trials", "4"], "--trials belongs to tune"),
+    (["run", "table1", "--tuning-seeds", "4"], "--tuning-seeds belongs to tune"),
     (["table", "absent"], "absent"),
     (["report", "absent"], "absent"),
     (["evaluate", "absent"], "absent"),
@@ -184,6 +197,8 @@ def test_compare_from_a_file_to_a_page(tmp_path, capsys):
     assert (tmp_path / "mine" / "rows.jsonl").read_bytes() == rows
     assert "all differences: qlat table mine" in capsys.readouterr().out
 
+    assert main([*call[:-1], "--seeds", "2"]) == 2, "more of it, and not said"
+    assert "add --extend to go on with more" in capsys.readouterr().err
     assert main([*call[:-1], "--num-steps", "32"]) == 2, "another study in the same directory"
     assert "choose another --out" in capsys.readouterr().err
     assert (tmp_path / "mine" / "rows.jsonl").read_bytes() == rows

@@ -106,7 +106,7 @@ CHANGED = {
     "hidden": (8, 9), "initialisation": "orthogonal", "num_steps": 11, "batch_size": 5,
     "critic_steps": 4, "gradient_penalty": 9.0, "learning_rate": 4e-4, "alpha": 0.9,
     "epsilon": 1e-7, "precision": "float64", "divergence_threshold": 1e7, "averaging": 0.9,
-    "decay": 0.5, "milestones": (0.5,),
+    "decay": 0.5, "milestones": (0.5,), "split": "validation",
     "model.generator.reinject_latent": True,
     "num_samples": 99, "seed": 1, "restart": 1, "model.generator.spectral_bound": 1.5,
 }  # fmt: skip
@@ -263,6 +263,7 @@ OMITTED = {
     "restart",
     "start",
     "trainable_input_affine",
+    "split",
 }
 """Left out of a run's name at their defaults."""
 

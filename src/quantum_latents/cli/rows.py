@@ -78,11 +78,13 @@ def _table(command: Table, arguments: Sequence[str]) -> int:
 
 def made_table(directory: Path) -> StudyTable:
     from quantum_latents.report import table
-    from quantum_latents.results import read_rows, read_study
+    from quantum_latents.results import read_rows, read_study, standing
 
     folder = directory if directory.is_dir() else directory.parent
-    study = read_study(folder) if (folder / "study.json").exists() else None
-    return table(read_rows(directory), study)
+    rows = read_rows(directory)
+    if not (folder / "study.json").exists():
+        return table(rows)
+    return table(rows, read_study(folder), standing(folder, rows))
 
 
 def _report(command: Report, arguments: Sequence[str]) -> int:

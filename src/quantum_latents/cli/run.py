@@ -18,6 +18,7 @@ from quantum_latents.cli.words import names_in, near_miss
 
 if TYPE_CHECKING:
     from quantum_latents.recipes import Study
+    from quantum_latents.training import RunSpec
 
 __all__ = ["COMMANDS", "RECIPES", "Recipes", "Run"]
 
@@ -33,6 +34,7 @@ RECIPES = {
     "bank-sizes": "re-use: what a bank of so many rows costs each latent, against fresh draws",
     "corollary": "Corollary 1: who reaches data that a quantum latent made? GAN-induced distances",
     "compare": "your own data (--data FILE), four latents",
+    "tune": "another recipe (--recipe table1) with every latent tuned equally before the test",
 }
 
 
@@ -54,7 +56,7 @@ class Run:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """table1, table2, hyperparameters, mixture, depth, challengers, interference, loss,
-    bank-sizes, corollary or compare."""
+    bank-sizes, corollary, compare or tune."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -91,9 +93,19 @@ class Run:
     restarts: int | None = None
     """corollary: random draws of initial weights of a latent and seed, beside the start at the
     target's own generator (the preset's number)."""
+    tuned: Annotated[str | None, tyro.conf.arg(name="recipe")] = None
+    """tune: which recipe, with the options of that recipe (table1 on --data quantum by default)."""
+    trials: int | None = None
+    """tune: settings of the training that every latent is given, the recipe's own among them (3 at
+    smoke, 5 at quick, 12 at paper)."""
+    tuning_seeds: int | None = None
+    """tune: seeds of every trial, from 1000 (1 at smoke, 2 at quick, 3 at paper)."""
     certifiable: bool = False
     """table1, challengers, compare: generators whose layers widen to the end, so that
     every one of them has an inverse (Theorem 1)."""
+    extend: bool = False
+    """Go on with more seeds or latents than the study in --out has. Page and table say from then
+    on that they were added after so many results were known."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
     workers: int | None = None
@@ -119,15 +131,15 @@ def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
             if name == "compare":
                 entries.append({"recipe": name, "preset": preset, "what": what})
                 continue
-            study = _example(name, preset)
+            runs = _example(name, preset)
             entries.append(
                 {
                     "recipe": name,
                     "preset": preset,
                     "what": what,
-                    "runs": len(study.runs),
-                    "generator_steps": study.runs[0].training.num_steps,
-                    "teraflop": round(sum(flop_of(run) for run in study.runs) / 1e12, 1),
+                    "runs": len(runs),
+                    "generator_steps": runs[0].training.num_steps,
+                    "teraflop": round(sum(flop_of(run) for run in runs) / 1e12, 1),
                 }
             )
     if command.json:
@@ -146,55 +158,93 @@ def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _example(name: str, preset: str) -> Study:
-    """Return a recipe's study, to count its cost; of molecules, on a set shaped like QM9."""
+def _example(name: str, preset: str) -> tuple[RunSpec, ...]:
+    """Return a recipe's runs, to count their cost; of molecules, on a set shaped like QM9."""
+    if name == "tune":
+        from quantum_latents.cli.tune import tuned_study
+
+        tuned = tuned_study(Run(recipe=name, preset=preset))  # type: ignore[arg-type]
+        return (*tuned.search.runs, *tuned.study.runs)
     if name not in _MOLECULAR:
-        return _study(Run(recipe=name, preset=preset))  # type: ignore[arg-type]
+        return study_of(Run(recipe=name, preset=preset)).runs  # type: ignore[arg-type]
     from quantum_latents import recipes
     from quantum_latents.data import MoleculesSpec
 
     elements = ("C", "N", "O", "F")
     shape = MoleculesSpec(name="qm9", sha256="0" * 64, num_atoms=9, elements=elements)
-    return getattr(recipes, name)(shape, preset)
+    return getattr(recipes, name)(shape, preset).runs
 
 
 def _run(command: Run, arguments: Sequence[str]) -> int:
-    _check_recipe(command.recipe)
-    budget = None if command.time_budget is None else _seconds(command.time_budget)
-    directory = command.out or Path("studies") / f"{command.recipe}-{command.preset}"
-    study = _study(command)
+    check_recipe(command.recipe)
+    if command.recipe == "tune":
+        from quantum_latents.cli.tune import run_tune
+
+        return run_tune(command, arguments)
+    settings = settings_of_call(command, arguments)
+    directory = directory_of(command)
+    study = study_of(command)
+    check_device(command)
+    from quantum_latents.execution import run_study
+
+    announce(study, directory, command)
+    show = StudyLine(quiet=command.json)
+    finished = run_study(study, directory, on_progress=show, **settings)
+    show.close()
+    return told(finished, directory, study.primary_metrics, command)
+
+
+def settings_of_call(command: Run, arguments: Sequence[str]) -> dict[str, Any]:
+    """Return what `run_study` is told of a call, but the study and its directory."""
+    return {
+        "command": shlex.join(["qlat", *arguments]),
+        "device": command.device,
+        "num_workers": command.workers,
+        "time_budget": None if command.time_budget is None else _seconds(command.time_budget),
+        "extend": command.extend,
+        "rows_from": _other_studies(command.rows_from),
+    }
+
+
+def directory_of(command: Run) -> Path:
+    """Return where a call's study lives."""
+    return command.out or Path("studies") / f"{command.recipe}-{command.preset}"
+
+
+def check_device(command: Run) -> None:
+    """Refuse a device that this machine has not.
+
+    Raises:
+        ValueError: as said.
+    """
     if command.device == "cuda":
         import torch
 
         if not torch.cuda.is_available():
             raise ValueError("--device cuda: this machine's torch sees no GPU; use --device cpu")
-    from quantum_latents.execution import run_study
+
+
+def announce(study: Study, directory: Path, command: Run) -> None:
+    """Print what is about to run."""
+    if command.json:
+        return
+    num_runs, num_steps = len(study.runs), study.runs[0].training.num_steps
+    print(f"{study.title}: {num_runs} runs of {num_steps} generator steps in {directory}")
+    for line in study.notes:
+        print(f"  {line}")
+
+
+def told(finished: bool, directory: Path, primary: Sequence[str], command: Run) -> int:
+    """Write the page, print the table of what there is, and return the exit code."""
     from quantum_latents.report import write_report
 
-    note = print if not command.json else (lambda *_: None)
-    num_runs, num_steps = len(study.runs), study.runs[0].training.num_steps
-    note(f"{study.title}: {num_runs} runs of {num_steps} generator steps in {directory}")
-    for line in study.notes:
-        note(f"  {line}")
-    show = StudyLine(quiet=command.json)
-    finished = run_study(
-        study,
-        directory,
-        command=shlex.join(["qlat", *arguments]),
-        device=command.device,
-        num_workers=command.workers,
-        time_budget=budget,
-        rows_from=_other_studies(command.rows_from),
-        on_progress=show,
-    )
-    show.close()
     rows = directory / "rows.jsonl"
     if rows.exists() and rows.stat().st_size:
         page = write_report(directory)
         if command.json:
             print(made_table(directory).render("json"))
         else:
-            print(made_table(directory).brief(study.primary_metrics).render("text"))
+            print(made_table(directory).brief(primary).render("text"))
             print(f"all differences: qlat table {shlex.quote(str(directory))}")
             print(f"page: {page}")
     if not finished:
@@ -203,7 +253,7 @@ def _run(command: Run, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _study(command: Run) -> Study:
+def study_of(command: Run) -> Study:
     """Return the study that a call asks for; a mistake raises before anything is written."""
     from quantum_latents import recipes
     from quantum_latents.execution import default_cache
@@ -221,8 +271,9 @@ def _study(command: Run) -> Study:
         raise ValueError(f"--num-steps is at least 1, not {command.num_steps}")
     for option, wanted_by in _BELONGS_TO.items():
         if command.recipe not in wanted_by and getattr(command, option) not in (None, False):
+            name = _OPTIONS.get(option, option.replace("_", "-"))
             raise ValueError(
-                f"--{option.replace('_', '-')} belongs to {' and '.join(wanted_by)}; "
+                f"--{name} belongs to {' and '.join(wanted_by)}; "
                 f"{command.recipe} is as in the paper"
             )
     dims = _lengths(command.latent_dim)
@@ -298,8 +349,14 @@ _BELONGS_TO = {
     "certifiable": ("compare", "table1", "challengers"),
     "depths": ("depth",),
     "restarts": ("corollary",),
+    "tuned": ("tune",),
+    "trials": ("tune",),
+    "tuning_seeds": ("tune",),
 }
 """Options of `qlat run` that only some recipes take."""
+
+_OPTIONS = {"tuned": "recipe"}
+"""Options that are not called as their field is."""
 
 
 def _lengths(text: str | None) -> tuple[int, ...]:
@@ -418,7 +475,12 @@ def _molecular(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) ->
     )
 
 
-def _check_recipe(name: str) -> None:
+def check_recipe(name: str) -> None:
+    """Refuse a recipe that does not exist.
+
+    Raises:
+        ValueError: as said, with the nearest name.
+    """
     if name not in RECIPES:
         raise ValueError(f"no recipe is called {name!r}; {near_miss(name, RECIPES)}")
 

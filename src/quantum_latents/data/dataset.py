@@ -10,14 +10,20 @@ graphs, model units are one-hot rows and data units the codes of classes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from quantum_latents.molecules import GraphLayout
+from quantum_latents.random import Stream
 
 __all__ = ["DataSet"]
+
+_VALIDATION_NOTE = (
+    "Validation: metrics compare with {num_aside:,} rows set aside of those to train on; the "
+    "held-out rows are not looked at."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +132,45 @@ class DataSet:
     def dim(self) -> int:
         """The number of coordinates d of a sample."""
         return self.train.shape[1]
+
+    def validation(self, stream: Stream) -> DataSet:
+        """Return the set with rows to train on in place of the held-out ones.
+
+        As many random rows of `train` as are held out, and as many again for the floor, are set
+        aside; the others are left to train on. No row of `held_out` or `floor_reference` is looked
+        at, so that whatever is chosen on the result is chosen without them.
+
+        Args:
+            stream: which rows.
+
+        Raises:
+            ValueError: fewer than half of the rows would be left; or the set is one of graphs,
+                whose statistics are cached for the held-out molecules alone.
+
+        >>> from quantum_latents.data.bits import BitsSpec, load_bits
+        >>> from quantum_latents.random import stream
+        >>> bits = load_bits(BitsSpec(num_train=100, num_held_out=20), stream(0, "data"))
+        >>> aside = bits.validation(stream(0, "data").child("validation"))
+        >>> len(aside.train), len(aside.held_out), len(aside.floor_reference)
+        (60, 20, 20)
+        """
+        if self.layout is not None:
+            raise ValueError(f"{self.name!r} is a set of molecules: they have no validation split")
+        num_rows, num_aside = len(self.train), len(self.held_out)
+        if 4 * num_aside > num_rows:
+            raise ValueError(
+                f"{self.name!r} has {num_rows} rows to train on, too few to set twice {num_aside} "
+                "aside for validation: hold out fewer"
+            )
+        order = stream.generator().permutation(num_rows)
+        aside = self.to_data_units(self.train[order[: 2 * num_aside]]).astype(np.float32)
+        return replace(
+            self,
+            train=self.train[np.sort(order[2 * num_aside :])],
+            held_out=aside[:num_aside],
+            floor_reference=aside[num_aside:],
+            notes=(*self.notes, _VALIDATION_NOTE.format(num_aside=num_aside)),
+        )
 
     def to_data_units(self, samples: np.ndarray) -> np.ndarray:
         """Return samples given in model units in data units: float64, or uint8 codes of graphs.

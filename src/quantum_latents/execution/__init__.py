@@ -5,6 +5,7 @@ from quantum_latents.execution.compare import compare_latents
 from quantum_latents.execution.evaluate import Evaluated, evaluate_study
 from quantum_latents.execution.generate import Generated, find_run, generate_file
 from quantum_latents.execution.local import Progress, StudyError, default_cache, run_study
+from quantum_latents.execution.tune import run_tuned
 
 __all__ = [
     "Evaluated",
@@ -19,5 +20,6 @@ __all__ = [
     "find_run",
     "generate_file",
     "run_study",
+    "run_tuned",
     "runs_of",
 ]

@@ -27,6 +27,7 @@ def compare_latents(
     latent_dim: int = 16,
     bank_size: int | None = None,
     num_workers: int | None = None,
+    extend: bool = False,
 ) -> list[dict[str, Any]]:
     """Train the same GAN on one's own data under each latent; return the rows.
 
@@ -43,6 +44,7 @@ def compare_latents(
         latent_dim: d_z, the modes of the interferometer; half as many photons.
         bank_size: kept draws of every latent; None takes the preset's.
         num_workers: processes; None is one a core.
+        extend: go on with more seeds or latents than the directory's study has; told on its page.
 
     Raises:
         ValueError: the data cannot be used, or the directory holds another study.
@@ -78,5 +80,7 @@ def compare_latents(
     command += ["--latents", ",".join(latents), "--latent-dim", str(latent_dim)]
     command += [] if bank_size is None else ["--bank", str(bank_size)]
     command += ["--out", str(directory)]
-    run_study(study, directory, command=shlex.join(command), num_workers=num_workers)
+    command += ["--extend"] if extend else []
+    words = shlex.join(command)
+    run_study(study, directory, command=words, num_workers=num_workers, extend=extend)
     return read_rows(directory)

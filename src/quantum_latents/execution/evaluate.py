@@ -21,7 +21,7 @@ from pathlib import Path
 
 import quantum_latents
 from quantum_latents.execution.local import commit_of_source, default_cache, lock_directory
-from quantum_latents.results import RowStore, deterministic_part, read_study
+from quantum_latents.results import RowStore, deterministic_part, read_study, seal_of, sealed
 
 __all__ = ["Evaluated", "evaluate_study"]
 
@@ -124,6 +124,8 @@ def _evaluate(
         )
         # As it will be read: the comparison below must not see a tuple beside a list.
         new = json.loads(json.dumps(new, allow_nan=False))
+        if (seal := seal_of(row)) is not None:
+            new = sealed(new, seal["spec"], seal["number"])
         partial.append(new)
         known[row["run"]] = new
         on_progress(len(known), len(todo))

@@ -4,6 +4,7 @@ The parent owns the study's directory: it alone appends rows. Each worker takes 
 trains it, writes its samples, and sends its rows back. Whatever dies, rows that were
 appended stay, checkpoints stay, and the same call goes on.
 
+    DIR/frozen.json  what was declared, hashed, before the first run
     DIR/study.json   what is asked, every setting and its source (read by `report`)
     DIR/runs.json    the specs
     DIR/plan.json    which runs train together, frozen
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import multiprocessing
 import os
 import platform
@@ -35,13 +35,13 @@ from pathlib import Path
 from typing import Any
 
 import quantum_latents
+from quantum_latents.execution.freeze import freeze_study
 from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan
 from quantum_latents.execution.reuse import reused_runs, take_over
 from quantum_latents.latents import card_of
 from quantum_latents.recipes import Study, settings_of
-from quantum_latents.results import RowStore
+from quantum_latents.results import RowStore, next_number, sealed
 from quantum_latents.training import RunSpec
-from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = ["Progress", "StudyError", "default_cache", "run_study"]
 
@@ -89,6 +89,7 @@ def run_study(
     device: str = "cpu",
     num_workers: int | None = None,
     time_budget: float | None = None,
+    extend: bool = False,
     cache: Path | None = None,
     seconds_between_checkpoints: float = 60.0,
     rows_from: Sequence[Path] = (),
@@ -103,6 +104,7 @@ def run_study(
         device: `cpu` or `cuda`.
         num_workers: processes; None is one a core. Frozen in the plan when the study starts.
         time_budget: seconds after which it stops cleanly with checkpoints; None is none.
+        extend: go on with more runs than the directory's study has; recorded, and told on its page.
         cache: folder of banks; None is `default_cache`.
         seconds_between_checkpoints: the most that a kill can cost, per stack.
         rows_from: directories of other studies; rows that they have of this study's runs when it
@@ -125,7 +127,8 @@ def run_study(
     directory.mkdir(parents=True, exist_ok=True)
     with lock_directory(directory):
         commit = commit_of_source()
-        _freeze(study, directory, command, commit)
+        description = _description(study, command, commit)
+        spec = freeze_study(study.runs, description, directory, extend=extend)
         for half in directory.rglob("*.part"):  # left by a writer that was killed
             half.unlink()
         # Whatever was not there when the plan was frozen is trained here, as planned.
@@ -139,9 +142,8 @@ def run_study(
         plan = load_or_make_plan(
             directory / "plan.json", own, device=device, num_workers=num_workers
         )
-        parent = _Parent(
-            study, directory, plan, cache or default_cache(), seconds_between_checkpoints, commit
-        )
+        cache = cache or default_cache()
+        parent = _Parent(study, directory, plan, cache, seconds_between_checkpoints, commit, spec)
         return parent.run(time_budget, on_progress)
 
 
@@ -158,21 +160,8 @@ def lock_directory(directory: Path) -> Iterator[None]:
         yield
 
 
-def _freeze(study: Study, directory: Path, command: str, commit: str) -> None:
-    """Write the study's description, or check that the one on disk is this one."""
-    runs = {run.digest: run.to_json() for run in study.runs}
-    path = directory / "runs.json"
-    if path.exists():
-        if json.loads(path.read_text()) != runs:
-            raise ValueError(
-                f"{directory} holds another study (other settings or seeds): choose another --out"
-            )
-        return
-    for name in ("rows.jsonl", "plan.json"):
-        if (directory / name).exists():
-            raise ValueError(
-                f"{directory} holds a {name} of no study that can go on: choose another --out"
-            )
+def _description(study: Study, command: str, commit: str) -> dict[str, Any]:
+    """Return what `study.json` says of a study."""
     description = {
         "schema": _STUDY_SCHEMA,
         "study": study.name,
@@ -199,31 +188,22 @@ def _freeze(study: Study, directory: Path, command: str, commit: str) -> None:
         description["axis"] = asdict(study.axis)
     if study.restarts is not None:
         description["restarts"] = study.restarts.to_json()
+    if study.search is not None:
+        description["search"] = dict(study.search)
+    if study.tuning is not None:
+        description["tuning"] = dict(study.tuning)
     if study.paper is not None:
         description["paper"] = {
             "source": study.paper.source,
             "figures": [asdict(figure) for figure in study.paper.figures],
         }
-    left = directory / "study.json"
-    if left.exists() and _settings(left) != description["settings"]:
-        raise ValueError(f"{directory} holds another study.json: choose another --out")
-    # runs.json last: where it stands, the description beside it is whole.
-    write_atomically(directory / "study.json", json.dumps(description, indent=1).encode())
-    write_atomically(path, json.dumps(runs, indent=1).encode())
+    return description
 
 
 def _latents(study: Study) -> list[dict[str, str]]:
     """Return the card of every latent of a study."""
     cards = {run.latent.name: card_of(run.latent) for run in study.runs}
     return [{"name": name, **asdict(card)} for name, card in cards.items()]
-
-
-def _settings(study_file: Path) -> Any:
-    """Return the settings that a `study.json` states, None where it is not one of ours."""
-    try:
-        return json.loads(study_file.read_text())["settings"]
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 def commit_of_source() -> str:
@@ -268,11 +248,15 @@ class _Parent:
         cache: Path,
         seconds_between_checkpoints: float,
         commit: str,
+        spec: str,
     ) -> None:
         self.study, self.directory, self.cache = study, directory, cache
+        self.spec = spec
         self.seconds_between_checkpoints, self.commit = seconds_between_checkpoints, commit
         self.store = RowStore(directory)
-        finished = {row["run"] for row in self.store.read()}
+        rows = self.store.read()
+        self.finished = finished = {row["run"] for row in rows}
+        self.next_number = next_number(rows)
         self.pending = [s for s in plan.stacks if not finished.issuperset(s.runs)]
         self.num_workers = min(plan.num_workers, len(self.pending))
         steps = study.runs[0].training.num_steps
@@ -357,9 +341,9 @@ class _Parent:
             if kind == "rows":
                 self.progress.note = ""
                 for row in content:
-                    self.store.append(row)
+                    self._append(row)
                 (self.directory / stack.checkpoint_name).unlink(missing_ok=True)
-                self.progress.num_finished = len(self.store.read())
+                self.progress.num_finished = len(self.finished)
             elif kind == "note":
                 self.progress.note = content
             elif kind == "step":
@@ -368,6 +352,13 @@ class _Parent:
                 self.first_steps.setdefault(stack.index, content)
             else:
                 raise StudyError(content)
+
+    def _append(self, row: dict[str, Any]) -> None:
+        if row["run"] in self.finished:
+            return  # of a stack that was killed between two rows and trained again
+        self.store.append(sealed(row, self.spec, self.next_number) if self.spec else row)
+        self.finished.add(row["run"])
+        self.next_number += 1
 
     def _report(self, started: float, on_progress: Callable[[Progress], None]) -> None:
         sizes = self.stack_size

@@ -2,14 +2,14 @@
 
 Checkpoints are a stack's, and on a GPU a run's rounding depends on the stack it shares a
 product with, so a resumed study must repeat it: the plan is written once and only read after
-that.
+that. Runs that a study is extended by get stacks of their own, behind those that are there.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ class Plan:
 def load_or_make_plan(
     path: Path, runs: Sequence[RunSpec], *, device: str = "cpu", num_workers: int | None = None
 ) -> Plan:
-    """Return the plan frozen at `path`, or make one and freeze it.
+    """Return the plan frozen at `path`, or make one and freeze it; extend it by runs it lacks.
 
     Args:
         path: file of the plan.
@@ -102,13 +102,20 @@ def load_or_make_plan(
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged ({error}): choose another --out") from error
         planned = {digest for stack in plan.stacks for digest in stack.runs}
-        if planned != {run.digest for run in runs}:
+        if not planned <= {run.digest for run in runs}:
             raise ValueError(f"{path.parent} holds a study of other runs: choose another --out")
         if device not in (planned_on := {stack.device for stack in plan.stacks}):
             raise ValueError(
                 f"the study in {path.parent} was planned for {', '.join(sorted(planned_on))}: "
                 f"go on with --device {min(planned_on)}, or choose another --out"
             )
+        if further := [run for run in runs if run.digest not in planned]:
+            stacks = _stacks(further, device, plan.num_workers, available_cores())
+            behind = (
+                replace(stack, index=place) for place, stack in enumerate(stacks, len(plan.stacks))
+            )
+            plan = Plan((*plan.stacks, *behind), plan.num_workers)
+            write_atomically(path, json.dumps(plan.to_json(), indent=1).encode())
         return plan
     cores = available_cores()
     default = cores if device == "cpu" else 1

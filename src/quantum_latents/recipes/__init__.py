@@ -32,6 +32,7 @@ from quantum_latents.recipes.study import (
 )
 from quantum_latents.recipes.table1 import table1
 from quantum_latents.recipes.table2 import table2
+from quantum_latents.recipes.tune import TunedStudy, trials_of, tune
 
 __all__ = [
     "BANK_SIZES",
@@ -52,6 +53,7 @@ __all__ = [
     "PaperFigures",
     "Restarts",
     "Study",
+    "TunedStudy",
     "bank_sizes",
     "challengers",
     "compare",
@@ -65,6 +67,8 @@ __all__ = [
     "split_latents",
     "table1",
     "table2",
+    "trials_of",
+    "tune",
     "with_bank_size",
     "with_certifiable_generators",
     "with_milestones",

@@ -252,8 +252,13 @@ def _usual(name: str, shared: dict[str, Any]) -> float | None:
     }.get(name)
 
 
-def check_existence(specs: Sequence[LatentSpec], num_seeds: int) -> None:
+def check_existence(specs: Sequence[LatentSpec], num_seeds: int, *, first: int = 0) -> None:
     """Refuse a challenger that cannot be made for the interferometer of one of the seeds.
+
+    Args:
+        specs: of latents; others exist for every seed.
+        num_seeds: how many seeds.
+        first: the first of them.
 
     Raises:
         ValueError: as said, with the reason.
@@ -262,7 +267,7 @@ def check_existence(specs: Sequence[LatentSpec], num_seeds: int) -> None:
         if not isinstance(spec, RivalSpec) or spec.name not in _MAY_BE_MISSING:
             continue
         occupation = evenly_spread(spec.dim, spec.num_photons)
-        for seed in range(num_seeds):
+        for seed in range(first, first + num_seeds):
             try:
                 rival_source(spec.name, interferometer_of(spec, seed), occupation)
             except ValueError as error:

@@ -135,6 +135,9 @@ class Study:
         dose_label: what is dosed.
         axis: for a study whose groups lie along a number, that number; None for none.
         restarts: for a study of several runs of one data set, latent and seed, how one is chosen.
+        search: for the trials of a tuning, what they are and what is chosen by them, as
+            `quantum_latents.results.choose_trials` reads it.
+        tuning: for a study whose latents were tuned, the trials, their scores and the choices.
     """
 
     name: str
@@ -153,6 +156,8 @@ class Study:
     dose_label: str = ""
     axis: Axis | None = None
     restarts: Restarts | None = None
+    search: Mapping[str, Any] | None = None
+    tuning: Mapping[str, Any] | None = None
 
     def __post_init__(self):
         if not self.runs:

@@ -48,6 +48,7 @@ from quantum_latents.results import (
     read_study,
     rows_along,
     select,
+    standing,
     values_by_seed,
 )
 from quantum_latents.results.wording import (
@@ -149,7 +150,7 @@ def _resource(name: str) -> str:
 def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path) -> dict[str, Any]:
     from quantum_latents.report import figures  # matplotlib: not needed for a table
 
-    numbers, written = table(rows, study), rows
+    numbers, written = table(rows, study, standing(directory, rows)), rows
     rows = [dict(row) for row in as_compared(rows, study)]
     style = figures.styles(latents(rows))
     primary = {section.data: _primary(section, study) for section in numbers.sections}
@@ -187,7 +188,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
         "certificates": certificate_cards(read_certificates(directory)),
         "previews": _previews(rows, numbers, style, directory),
         "diverged": [row for row in written if row["status"] == "diverged"],
-        "provenance": _provenance(written, study),
+        "provenance": _provenance(written, study, numbers),
         "num_versions": len(_versions(written)),
         "version": __version__,
         "css": Markup(_resource("page.css")),
@@ -595,7 +596,9 @@ def _versions(rows: Sequence[Row]) -> Counter[str]:
     return Counter(" ".join(str(part) for part in pair if part) for pair in parts)
 
 
-def _provenance(rows: Sequence[Row], study: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _provenance(
+    rows: Sequence[Row], study: Mapping[str, Any], numbers: Table
+) -> list[tuple[str, str]]:
     """What produced the rows, as (name, value) for readers."""
     machines = Counter(_described(_of(row, "machine")) for row in rows)
     seconds = [_of(row, "seconds") for row in rows if _of(row, "seconds") is not None]
@@ -605,6 +608,7 @@ def _provenance(rows: Sequence[Row], study: Mapping[str, Any]) -> list[tuple[str
         ("quantum-latents", _counted(_versions(rows))),
         ("runs", f"{len(rows)}, {number_text(sum(seconds))} s of training" if seconds else ""),
         ("finished", " to ".join(dict.fromkeys([finished[0], finished[-1]])) if finished else ""),
+        ("frozen", numbers.standing.summary if numbers.standing else ""),
         ("planned with", " ".join(filter(None, [study["version"], study["commit"]]))),
     ]
     return [(name, value) for name, value in entries if value]

@@ -23,6 +23,7 @@ from quantum_latents.report.needed import (
     Needed,
     needed_seeds,
 )
+from quantum_latents.report.tuning import Tuned, tuned_of
 from quantum_latents.results import (
     MIN_DOSES,
     AboveFloor,
@@ -31,6 +32,7 @@ from quantum_latents.results import (
     DoseResponse,
     MetricFacts,
     Missing,
+    Standing,
     above_floor,
     as_compared,
     budget_curve,
@@ -402,6 +404,8 @@ class Table:
         sections: one a data set.
         paper: where published figures stand; "" for none.
         along: one a data set of a study whose groups lie along an axis.
+        standing: whether the study stands as it was frozen; None if that was not asked.
+        tuning: how its latents were tuned; None where they were not.
     """
 
     study: str
@@ -412,6 +416,16 @@ class Table:
     sections: tuple[Section, ...]
     paper: str = ""
     along: tuple[Along, ...] = ()
+    standing: Standing | None = None
+    tuning: Tuned | None = None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know of how the study stands, a line each; [] for nothing."""
+        if self.standing is None or not self.standing.findings:
+            return []
+        found = self.standing.findings
+        return [f"{self.standing.headline}:", *(f"  {one.sentence}" for one in found)]
 
     @property
     def progress(self) -> str:
@@ -440,7 +454,18 @@ class Table:
         if any(section.responses for section in self.sections):
             notes.append(RESPONSE_FOOTNOTE)
         notes += [note] if (note := axis_footnote(self.along)) else []
+        if self.tuning is not None:
+            notes.append(self.tuning.footnote)
         return " ".join(notes)
+
+    def tuning_grids(self) -> list[Grid]:
+        """Return how the latents were tuned, in text."""
+        if self.tuning is None:
+            return []
+        return [
+            Grid("Tuning: the trial of each latent", *self.tuning.chosen_lines()),
+            Grid(f"Tuning: {self.tuning.label} of all trials", *self.tuning.score_lines()),
+        ]
 
     def along_grids(self) -> list[tuple[Along, list[Grid]]]:
         """Return what each data set shows along the study's axis."""
@@ -486,6 +511,7 @@ class Table:
         from rich.text import Text
 
         parts: list[Any] = [Text(f"{self.title} · {self.progress}", style="bold")]
+        parts += [Text(line, style="yellow") for line in self.warnings]
         for section in self.sections:
             for cells in section.grids():
                 parts += [Text(), _rich_grid(cells, f"Data set: {section.data}")]
@@ -497,6 +523,8 @@ class Table:
             for cells in grids:
                 parts += [Text(), _rich_grid(cells)]
             parts += [Text(f"Margins: {along.margins_text}."), *map(Text, along.sentences)]
+        for cells in self.tuning_grids():
+            parts += [Text(), _rich_grid(cells)]
         parts += [Text(), Text(self.footnote, style="dim")]
         return Group(*parts)
 
@@ -532,6 +560,9 @@ class Table:
     def markdown(self) -> str:
         """Return the table in Markdown."""
         lines = [f"## {self.title}", "", f"{self.progress}."]
+        if self.standing is not None and self.standing.findings:
+            lines += ["", f"**{self.standing.headline}:**", ""]
+            lines += [f"- {finding.sentence}" for finding in self.standing.findings]
         for section in self.sections:
             lines += ["", f"### Data set: {section.data}"]
             for grid in section.grids():
@@ -554,6 +585,8 @@ class Table:
                 lines += ["", f"**{grid.title}**", "", *_markdown_grid(grid.header, grid.body)]
             lines += ["", f"Margins: {along.margins_text}."]
             lines += ["", *(f"- {sentence}" for sentence in along.sentences)]
+        for grid in self.tuning_grids():
+            lines += ["", f"**{grid.title}**", "", *_markdown_grid(grid.header, grid.body)]
         lines += ["", self.footnote]
         return "\n".join(lines) + "\n"
 
@@ -563,13 +596,18 @@ class Table:
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = None) -> Table:
+def table(
+    rows: Iterable[Mapping[str, Any]],
+    study: Mapping[str, Any] | None = None,
+    standing: Standing | None = None,
+) -> Table:
     """Return the table of a study.
 
     Args:
         rows: as `quantum_latents.results.read_rows` gives them.
         study: the content of ``study.json``; without it the reference is ``"quantum"``, no
             metric is primary and no margin of equivalence is declared.
+        standing: as `quantum_latents.results.standing` gives it; None tells nothing of it.
 
     Raises:
         ValueError: there are no rows, or two of them cannot be told apart.
@@ -596,6 +634,8 @@ def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = N
         ),
         paper=(study["paper"] or {}).get("source", ""),
         along=along,
+        standing=standing,
+        tuning=tuned_of(study),
     )
 
 
@@ -654,6 +694,8 @@ _OPTIONAL = frozenset(
         "is_count",
         "paper",
         "along",
+        "standing",
+        "tuning",
     }
     | {"reference_sizes", "other_sizes"}
 )

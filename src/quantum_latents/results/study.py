@@ -36,6 +36,8 @@ _DEFAULTS: dict[str, Any] = {
     "doses": None,
     "axis": None,
     "restarts": None,
+    "search": None,
+    "tuning": None,
     "version": "",
     "commit": "",
 }
@@ -105,6 +107,7 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
     _check_doses(filled["doses"], where)
     _check_axis(filled["axis"], where)
     _check_restarts(filled["restarts"], where)
+    _check_tuning(filled["tuning"], where)
     num_runs = filled["num_runs"]
     if num_runs is not None and (not isinstance(num_runs, int) or num_runs < 0):
         raise ValueError(f"{where}: 'num_runs' is a whole number, not {num_runs!r}")
@@ -217,6 +220,36 @@ def _check_restarts(restarts: Any, where: str) -> None:
             f"{where}: 'restarts' has by (a metric) and choices, each with name, starts and "
             f"num_runs, not {restarts!r:.120}"
         )
+
+
+def _check_tuning(tuning: Any, where: str) -> None:
+    """Refuse an account of a tuning that no page could tell."""
+    if tuning is None:
+        return
+    if (
+        not isinstance(tuning, Mapping)
+        or not all(isinstance(tuning.get(name), str) for name in ("by", "label", "direction"))
+        or not all(isinstance(tuning.get(name), list) for name in ("trials", "seeds", "choices"))
+        or not all(isinstance(trial, Mapping) for trial in tuning["trials"])
+        or not all(_is_choice(choice, len(tuning["trials"])) for choice in tuning["choices"])
+    ):
+        raise ValueError(
+            f"{where}: 'tuning' has by, label and direction (text), trials, seeds and choices, "
+            "each with data, latent, group, trial, runs, rows_hash and a score of every trial, "
+            f"not {tuning!r:.120}"
+        )
+
+
+def _is_choice(choice: Any, num_trials: int) -> bool:
+    return (
+        isinstance(choice, Mapping)
+        and all(isinstance(choice.get(n), str) for n in ("data", "latent", "group", "rows_hash"))
+        and all(isinstance(choice.get(n), list) for n in ("scores", "num_diverged", "runs"))
+        and len(choice["scores"]) == len(choice["num_diverged"]) == num_trials
+        and all(score is None or _is_number(score) for score in choice["scores"])
+        and isinstance(choice.get("trial"), int)
+        and 0 <= choice["trial"] < num_trials
+    )
 
 
 def _is_number(value: Any) -> bool:

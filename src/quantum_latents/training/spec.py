@@ -37,13 +37,20 @@ class EvaluationSpec:
         milestones: shares of the training steps, ascending in [0, 1), after which as many samples
             are generated from the same latents and stored too: the metrics against the budget.
             0 is before the first step.
+        split: which rows the samples are compared with. `test`: those that the data set holds out.
+            `validation`: rows that are set aside of those to train on, which the run then does not
+            train on; the held-out ones are not looked at (`DataSet.validation`). For choosing
+            settings before any test row is read.
     """
 
     num_samples: int
     # Left out of a run's name where there are none: runs named before keep their names.
     milestones: tuple[float, ...] = field(default=(), metadata={"omit_default": True})
+    split: Literal["test", "validation"] = field(default="test", metadata={"omit_default": True})
 
     def __post_init__(self):
+        if self.split not in ("test", "validation"):
+            raise ValueError(f"split is 'test' or 'validation', not {self.split!r}")
         if self.num_samples < 2:
             raise ValueError(f"num_samples is at least 2, not {self.num_samples}")
         shares = self.milestones

@@ -83,8 +83,16 @@ def check_stackable(specs: Sequence[RunSpec]) -> None:
 
 
 def data_of(spec: RunSpec, cache: Path) -> DataSet:
-    """Return the data set of a run: a function of its data spec and seed alone."""
-    return load(spec.data, stream(spec.seed, "data"), cache)
+    """Return the data set of a run: a function of its data spec, its split and its seed alone.
+
+    Raises:
+        ValueError: see `load`; or there are too few rows to train on to set some aside.
+    """
+    of_data = stream(spec.seed, "data")
+    data = load(spec.data, of_data, cache)
+    if spec.evaluation.split == "test":
+        return data
+    return data.validation(of_data.child("validation"))
 
 
 def train_stack(
