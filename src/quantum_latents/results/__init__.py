@@ -8,6 +8,15 @@ from quantum_latents.results.axis import (
     axis_curve,
     rows_along,
 )
+from quantum_latents.results.blocks import (
+    MIN_SEEDS_BLOCK,
+    Block,
+    Blocks,
+    Setting,
+    Studies,
+    collect,
+    shared_metrics,
+)
 from quantum_latents.results.budget import BudgetCurve, budget_curve
 from quantum_latents.results.certificates import (
     CERTIFICATES,
@@ -15,6 +24,22 @@ from quantum_latents.results.certificates import (
     write_certificates,
 )
 from quantum_latents.results.doses import MIN_DOSES, DoseResponse, dose_response
+from quantum_latents.results.hierarchy import (
+    MIN_DATA_SETS_POOLED,
+    Effect,
+    Pooled,
+    RandomEffects,
+    pooled_effects,
+    random_effects,
+)
+from quantum_latents.results.leaderboard import (
+    MIN_DATA_SETS_VERDICT,
+    Leaderboard,
+    Pair,
+    leaderboard,
+    least_blocks,
+    ranking,
+)
 from quantum_latents.results.power import (
     SeedsNeeded,
     detectable_effect,
@@ -22,6 +47,7 @@ from quantum_latents.results.power import (
     seeds_for_effect,
     seeds_needed,
 )
+from quantum_latents.results.ranks import Friedman
 from quantum_latents.results.restarts import AboveFloor, above_floor, as_compared, chosen_rows
 from quantum_latents.results.selection import (
     MetricFacts,
@@ -62,21 +88,34 @@ from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT, Verdict, family,
 
 __all__ = [
     "CERTIFICATES",
+    "MIN_DATA_SETS_POOLED",
+    "MIN_DATA_SETS_VERDICT",
     "MIN_DOSES",
     "MIN_PAIRS_INTERVAL",
+    "MIN_SEEDS_BLOCK",
     "MIN_SEEDS_VERDICT",
     "ROW_SCHEMA",
     "STUDY_SCHEMA",
     "AboveFloor",
     "Arrival",
     "AxisCurve",
+    "Block",
+    "Blocks",
     "BudgetCurve",
     "Comparison",
     "DoseResponse",
+    "Effect",
+    "Friedman",
+    "Leaderboard",
     "MetricFacts",
     "Missing",
+    "Pair",
+    "Pooled",
+    "RandomEffects",
     "RowStore",
     "SeedsNeeded",
+    "Setting",
+    "Studies",
     "Verdict",
     "above_floor",
     "arrival",
@@ -87,6 +126,7 @@ __all__ = [
     "budget_curve",
     "check_study",
     "chosen_rows",
+    "collect",
     "data_sets",
     "detectable_effect",
     "deterministic_part",
@@ -99,6 +139,8 @@ __all__ = [
     "in_groups",
     "interquartile_mean",
     "latents",
+    "leaderboard",
+    "least_blocks",
     "mean_interval",
     "mean_standard_error",
     "metric_facts",
@@ -106,7 +148,10 @@ __all__ = [
     "missing_values",
     "ordered",
     "paired_comparison",
+    "pooled_effects",
     "power",
+    "random_effects",
+    "ranking",
     "read_certificates",
     "read_rows",
     "read_study",
@@ -114,6 +159,7 @@ __all__ = [
     "seeds_for_effect",
     "seeds_needed",
     "select",
+    "shared_metrics",
     "sizes_by_seed",
     "to_frame",
     "typical_values",
