@@ -182,19 +182,23 @@ def test_the_jackknife_takes_one_seed_out_of_all_settings():
     for place, seed in enumerate(both.seeds):
         kept = [other for other in range(6) if other != seed]
         rest = setting(values[:4] ** 2) if seed > 3 else setting((values[:4] ** 2)[kept[:3]])
-        fewer = Block(data="a", settings=(setting(values[kept]), rest))
-        assert both.scores_without()[place] == pytest.approx(fewer.scores())
+        parts = zip((setting(values[kept]), rest), both.settings, strict=True)
+        expected = [part.scores() * of.correction / part.correction for part, of in parts]
+        assert both.scores_without()[place] == pytest.approx(np.mean(expected, axis=0))
 
 
-def test_the_effect_is_hedges_g_of_the_pooled_deviation():
-    """Independent normal runs: the jackknife's mean and error against those of many draws."""
-    costs = draws((400, 10, 2), seed=8)
-    costs[..., 1] += 1.0
-    made, _ = effects(blocks(costs), "quantum", "gaussian")
-    values = np.array([one.effect for one in made])
-    errors = np.array([one.standard_error for one in made])
-    assert values.mean() == pytest.approx(1.0, abs=4 * values.std() / 20)
-    assert np.sqrt((errors**2).mean()) == pytest.approx(values.std(), rel=0.15)
+def test_the_effect_has_neither_bias_nor_a_wrong_error():
+    """Normal runs of few seeds that share half their variance, against those of many draws."""
+    for n, excess in ((5, 0.4), (12, 0.15)):
+        costs = draws((400, n, 2), seed=8) + draws((400, n, 1), seed=10)
+        costs /= np.sqrt(2)
+        costs[..., 1] += 1.0
+        made, _ = effects(blocks(costs), "quantum", "gaussian")
+        values = np.array([one.effect for one in made])
+        errors = np.array([one.standard_error for one in made])
+        assert values.mean() == pytest.approx(1.0, abs=4 * values.std() / 20)
+        error = np.sqrt((errors**2).mean())
+        assert 0.9 * values.std() <= error <= (1 + excess) * values.std()  # errs upwards
 
 
 def test_settings_of_a_data_set_are_one_effect_and_their_seeds_are_shared():

@@ -114,7 +114,7 @@ def test_groups_folders_and_seeds_make_no_new_data_sets(row):
     assert board.num_settings == (9,)
     assert len(found.blocks[0].settings) == 9
     assert board.latents[-1] == "gaussian"
-    assert board.sentences[-1].startswith("This speaks of one alone")
+    assert board.sentences[-1].startswith("This speaks of the one data alone")
     once = made_rows(row, 1, 12, name="one")
     again, _ = leaderboard(studies(once, once))
     assert (again.over, again.num_settings) == ("seeds", (2,))
@@ -255,9 +255,15 @@ def test_more_latents_need_more_blocks():
     assert [least_blocks(k * (k - 1) // 2) for k in (2, 3, 4, 17)] == [6, 7, 8, 13]
 
 
-def test_scores_are_in_run_to_run_deviations(row):
+def test_scores_are_hedges_g_of_each_latent(row):
     found = collect(studies(made_rows(row, 4, 6)), "mmd")
     for block in found.blocks:
-        costs = block.settings[0].costs
-        scale = np.sqrt(costs.var(axis=0, ddof=1).mean())
-        assert block.scores() == pytest.approx(costs.mean(axis=0) / scale)
+        (setting,) = block.settings
+        scale = np.sqrt(setting.costs.var(axis=0, ddof=1).mean())
+        # Runs that are alike leave 5 degrees of freedom, independent ones 15.
+        assert 1 - 3 / (4 * 5 - 1) <= setting.correction <= 1 - 3 / (4 * 15 - 1)
+        expected = setting.correction * setting.costs.mean(axis=0) / scale
+        assert block.scores() == pytest.approx(expected)
+        seeds, scores = block.seed_scores()
+        assert seeds == setting.seeds
+        assert scores.mean(axis=0) == pytest.approx(expected)

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from quantum_latents.report.axis import AXIS_FOOTNOTE, Along, along_axis
+from quantum_latents.report.grids import Grid, latex_grid, latex_text, markdown_grid, rich_grid
+from quantum_latents.report.leaderboard import STANDING_FOOTNOTE, Standing, standings
 from quantum_latents.report.needed import (
     NEEDED_FOOTNOTE,
     NEEDED_HEADER,
@@ -79,7 +81,7 @@ __all__ = [
     "table",
 ]
 
-FORMATS = ("text", "markdown", "json")
+FORMATS = ("text", "markdown", "latex", "json")
 """What `Table.render` can make."""
 
 ARROWS = {"lower": "↓", "higher": "↑"}
@@ -164,21 +166,6 @@ class Published:
     def measurement(self) -> str:
         """The published mean ± standard error."""
         return measurement_text(self.mean, self.standard_error, count=self.is_count)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Text in lines and columns, the first line of each a name.
-
-    Attributes:
-        title: "" for none.
-        header: names of the columns.
-        body: lines of as many texts.
-    """
-
-    title: str
-    header: list[str]
-    body: list[list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -402,6 +389,7 @@ class Table:
         sections: one a data set.
         paper: where published figures stand; "" for none.
         along: one a data set of a study whose groups lie along an axis.
+        standings: one a primary metric of a study of several data sets.
     """
 
     study: str
@@ -412,6 +400,7 @@ class Table:
     sections: tuple[Section, ...]
     paper: str = ""
     along: tuple[Along, ...] = ()
+    standings: tuple[Standing, ...] = ()
 
     @property
     def progress(self) -> str:
@@ -441,6 +430,8 @@ class Table:
             notes.append(RESPONSE_FOOTNOTE)
         if self.along:
             notes.append(AXIS_FOOTNOTE)
+        if self.standings:
+            notes.append(STANDING_FOOTNOTE)
         return " ".join(notes)
 
     def along_grids(self) -> list[tuple[Along, list[Grid]]]:
@@ -471,14 +462,19 @@ class Table:
         return replace(self, sections=tuple(sections))
 
     def render(self, format: str = "text") -> str:
-        """Return the table as text (for a terminal), Markdown or JSON.
+        """Return the table as text (for a terminal), Markdown, LaTeX or JSON.
 
         Raises:
             ValueError: the format is none of `FORMATS`.
         """
         if format not in FORMATS:
             raise ValueError(f"a table's format is one of {FORMATS}, not {format!r}")
-        return {"text": self.text, "markdown": self.markdown, "json": self.json}[format]()
+        return {
+            "text": self.text,
+            "markdown": self.markdown,
+            "latex": self.latex,
+            "json": self.json,
+        }[format]()
 
     def rich(self) -> Group:
         """Return the table for a console of rich, in colour."""
@@ -488,15 +484,19 @@ class Table:
         parts: list[Any] = [Text(f"{self.title} · {self.progress}", style="bold")]
         for section in self.sections:
             for cells in section.grids():
-                parts += [Text(), _rich_grid(cells, f"Data set: {section.data}")]
+                parts += [Text(), rich_grid(cells, f"Data set: {section.data}")]
             parts += map(Text, section.missing_lines())
             for facts in section.metrics:
                 if section.comparisons[facts.name] or not section.leading:
                     parts += [Text(), *self._rich_comparisons(section, facts)]
         for along, grids in self.along_grids():
             for cells in grids:
-                parts += [Text(), _rich_grid(cells)]
+                parts += [Text(), rich_grid(cells)]
             parts += [Text(f"Margins: {along.margins_text}."), *map(Text, along.sentences)]
+        for standing in self.standings:
+            for cells in standing.grids():
+                parts += [Text(), rich_grid(cells)]
+            parts += map(Text, standing.sentences)
         parts += [Text(), Text(self.footnote, style="dim")]
         return Group(*parts)
 
@@ -536,7 +536,7 @@ class Table:
             lines += ["", f"### Data set: {section.data}"]
             for grid in section.grids():
                 lines += ["", f"**{grid.title}**"] if grid.title else []
-                lines += ["", *_markdown_grid(grid.header, grid.body)]
+                lines += ["", *markdown_grid(grid.header, grid.body)]
             if section.missing:
                 lines += ["", *(f"- {line}" for line in section.missing_lines())]
             for facts in section.metrics:
@@ -544,18 +544,37 @@ class Table:
                 if not comparisons:
                     continue
                 lines += ["", f"**{section.metric_header(facts)}**", ""]
-                lines += _markdown_grid(
+                lines += markdown_grid(
                     _comparison_header(self.reference),
                     [_comparison_row(comparison) for comparison in comparisons],
                 )
                 lines += [""] + [f"- {c.verdict.sentence}" for c in comparisons if c.verdict]
         for along, grids in self.along_grids():
             for grid in grids:
-                lines += ["", f"**{grid.title}**", "", *_markdown_grid(grid.header, grid.body)]
+                lines += ["", f"**{grid.title}**", "", *markdown_grid(grid.header, grid.body)]
             lines += ["", f"Margins: {along.margins_text}."]
             lines += ["", *(f"- {sentence}" for sentence in along.sentences)]
+        for standing in self.standings:
+            lines += standing.markdown_lines()
         lines += ["", self.footnote]
         return "\n".join(lines) + "\n"
+
+    def latex(self) -> str:
+        r"""Return the table as LaTeX for a document with ``\usepackage{booktabs}``."""
+        header = _comparison_header(self.reference)
+        parts = [f"% {self.title}: {self.progress}"]
+        for section in self.sections:
+            title = f"Data set: {section.data}"
+            for grid in section.grids():
+                parts.append(latex_grid(replace(grid, title=f"{title}. {grid.title}".strip())))
+            for facts in section.metrics:
+                if comparisons := section.comparisons[facts.name]:
+                    title = f"{section.data}: {section.metric_header(facts)}"
+                    lines = [_comparison_row(comparison) for comparison in comparisons]
+                    parts.append(latex_grid(Grid(title, header, lines)))
+        parts += [latex_grid(grid) for _, grids in self.along_grids() for grid in grids]
+        parts += [standing.latex() for standing in self.standings]
+        return "\n\n".join([*parts, latex_text(self.footnote)]) + "\n"
 
     def json(self) -> str:
         """Return the table, with every paired value, as JSON."""
@@ -584,6 +603,7 @@ def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = N
     if not rows:
         raise ValueError("no rows: not one run of this study has finished yet")
     study = check_study(study or {"schema": 1, "study": rows[0]["study"]})
+    found = standings(rows, study)
     along, num_rows, rows = along_axis(rows, study), len(rows), as_compared(rows, study)
     return Table(
         study=study["study"],
@@ -596,6 +616,7 @@ def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = N
         ),
         paper=(study["paper"] or {}).get("source", ""),
         along=along,
+        standings=found,
     )
 
 
@@ -654,6 +675,7 @@ _OPTIONAL = frozenset(
         "is_count",
         "paper",
         "along",
+        "standings",
     }
     | {"reference_sizes", "other_sizes"}
 )
@@ -854,24 +876,3 @@ def _comparison_row(comparison: Comparison) -> list[str]:
         number_text(comparison.effect_size),
         comparison.verdict.code if comparison.verdict else "–",
     ]
-
-
-def _rich_grid(cells: Grid, title: str = "") -> Any:
-    from rich.table import Table as RichGrid
-    from rich.text import Text
-
-    # Text, never str: rich would read "[photons]" as a style.
-    grid = RichGrid(title=Text(cells.title or title), title_justify="left")
-    name, *others = cells.header
-    grid.add_column(name, no_wrap=name == "latent")
-    for other in others:
-        justify = "left" if other == "latent" else "right"
-        grid.add_column(Text(other, overflow="fold"), justify=justify)
-    for line in cells.body:
-        grid.add_row(*map(Text, line))
-    return grid
-
-
-def _markdown_grid(header: list[str], body: list[list[str]]) -> list[str]:
-    lines = [header, ["---"] * len(header), *body]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]

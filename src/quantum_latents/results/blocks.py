@@ -9,7 +9,11 @@ seeds at which every latent has a value. The run-to-run standard deviation of a 
 
 pooled over the latents, so that it prefers none of them, and the *score* of a latent on a data set
 
-    y_ij = mean over g of x_g.j / c_g,      x_g.j the mean over the seeds.
+    y_ij = mean over g of J_g x_g.j / c_g,      x_g.j the mean over the seeds,
+
+with Hedges' (1981) correction J_g = 1 - 3 / (4 nu_g - 1) for the c_g of few seeds; since a seed's
+runs are alike, c_g has nu_g = (n_g - 1) tr(S)^2 / tr(S^2) degrees of freedom (Box 1954), S the
+latents' covariance over the seeds: n_g - 1 if they are all alike, k (n_g - 1) if nothing is.
 
 Differences of scores are in run-to-run standard deviations, whatever the metric's unit is worth on
 a data set, add up along latents (y_ia - y_ib + y_ib - y_ic = y_ia - y_ic), and exist where the
@@ -72,18 +76,25 @@ class Setting:
         centred = self.costs - self.costs.mean(axis=0)
         return float(self._deviation((centred**2).sum(), len(centred)))
 
+    @property
+    def correction(self) -> float:
+        """Hedges' J_g."""
+        covariance = np.atleast_2d(np.cov(self.costs, rowvar=False))
+        alike = float((covariance**2).sum()) / float(np.trace(covariance)) ** 2
+        return 1 - 3 / (4 * (len(self.costs) - 1) / alike - 1)
+
     def scores(self) -> np.ndarray:
         """Return the mean costs in run-to-run standard deviations, float64 (k,)."""
-        return self.costs.mean(axis=0) / self.scale
+        return self.correction * self.costs.mean(axis=0) / self.scale
 
     def scores_without(self) -> np.ndarray:
-        """Return the scores without each seed in turn, float64 (n, k), NaN where nothing varies."""
+        """Return the scores without each seed in turn, (n, k), by J_g of all; NaN if no spread."""
         n = len(self.costs)
         centred = self.costs - self.costs.mean(axis=0)
         means = self.costs.mean(axis=0) - centred / (n - 1)
         squares = (centred**2).sum() - n / (n - 1) * (centred**2).sum(axis=1)
         scales = self._deviation(squares, n - 1)
-        return means / np.where(scales > 0, scales, np.nan)[:, None]
+        return self.correction * means / np.where(scales > 0, scales, np.nan)[:, None]
 
     def _deviation(self, squares: Any, num_seeds: int) -> np.ndarray:
         """Return c_g from the sum of squares of all centred costs."""
@@ -131,7 +142,9 @@ class Block:
         common = set.intersection(*(set(setting.seeds) for setting in self.settings))
         seeds = tuple(sorted(common))
         each = [
-            setting.costs[[setting.seeds.index(seed) for seed in seeds]] / setting.scale
+            setting.correction
+            * setting.costs[[setting.seeds.index(seed) for seed in seeds]]
+            / setting.scale
             for setting in self.settings
         ]
         return seeds, np.mean(each, axis=0)

@@ -5,12 +5,12 @@ Notation: on data set i, with the scores y_ij of `quantum_latents.results.blocks
     e_i = y_i,other - y_i,reference,
 
 in run-to-run standard deviations, is positive where the reference is better, whichever way the
-metric points. e_i and its variance v_i come from the jackknife over seeds (Tukey 1958), a seed
-taken out of all settings at once, so that the uncertain c_g and seeds that settings share are in
-it; the estimate is corrected for its bias, of order 1/n, as Hedges' g is. v_i grows with e_i^2, so
-weights made of it would favour small effects and pull the mean towards 0. The variances are
-therefore pooled, v_i = sum_l n_l v_l / (K n_i), and weights follow the number of seeds alone
-(Bakbergenuly, Hoaglin and Kulinskaya, Statistics in Medicine 39, 2020). Then, over K data sets,
+metric points. Its variance v_i is that of the jackknife over seeds (Tukey 1958), a seed taken out
+of all settings at once, so that the uncertain c_g and seeds that settings share are in it; it errs
+upwards (Efron and Stein 1981). v_i grows with e_i^2, so weights made of it would favour small
+effects and pull the mean towards 0. The variances are therefore pooled, v_i = sum_l n_l v_l / K /
+n_i, and weights follow the number of seeds alone (Bakbergenuly, Hoaglin and Kulinskaya, Statistics
+in Medicine 39, 2020). Then, over K data sets,
 
     e_i ~ Normal(theta_i, v_i),   theta_i ~ Normal(mu, tau^2),   w_i = 1 / (v_i + tau^2),
     mu = sum w_i e_i / sum w_i,   sum w_i (e_i - mu)^2 = K - 1  or  tau = 0
@@ -196,7 +196,9 @@ def effects(
     places = found.latents.index(reference), found.latents.index(other)
     made, left_out = [], []
     for block in found.blocks:
-        effect, error = _jackknife(block.scores(), block.scores_without(), *places)
+        scores, without = block.scores(), block.scores_without()
+        effect = float(scores[places[1]] - scores[places[0]])
+        error = _jackknife(without[:, places[1]] - without[:, places[0]], effect)
         if not error > 0:
             left_out.append(f"{block.data} (its seeds give no error)")
             continue
@@ -255,18 +257,13 @@ def pooled_effects(
     return [replace(one, sentence=_sentence(one, board)) for one in coded]
 
 
-def _jackknife(
-    scores: np.ndarray, without: np.ndarray, reference: int, other: int
-) -> tuple[float, float]:
-    """Return the effect without its bias, and its error, from scores (k,) and (n, k)."""
-    whole = float(scores[other] - scores[reference])
-    parts = without[:, other] - without[:, reference]
+def _jackknife(parts: np.ndarray, whole: float) -> float:
+    """Return the standard error of an effect from the effects without each seed, 0 for none."""
     if not np.isfinite(parts).all():
-        return whole, 0.0
+        return 0.0
     n = len(parts)
     error = math.sqrt((n - 1) / n * float(((parts - parts.mean()) ** 2).sum()))
-    estimate = n * whole - (n - 1) * float(parts.mean())
-    return estimate, error if error > 1e-12 * max(1.0, abs(whole)) else 0.0
+    return error if error > 1e-12 * max(1.0, abs(whole)) else 0.0
 
 
 def _model(each: Sequence[Effect], confidence: float) -> RandomEffects | None:

@@ -137,7 +137,7 @@ class Leaderboard:
     def scope(self) -> str:
         """What the ranks are over, in words."""
         if self.over == "seeds":
-            return f"{len(self.blocks)} seeds of {self.data}"
+            return f"{len(self.blocks)} seeds of the {self.data} data"
         return f"{len(self.blocks)} data sets"
 
 
@@ -175,7 +175,7 @@ def leaderboard(
     """
     shared = shared_metrics(studies)
     if not metric and not shared:
-        raise ValueError("the data sets share no metric: name one with metric, or fewer folders")
+        raise ValueError("the data sets share no metric: name one that some have, or fewer folders")
     found = collect(studies, metric or shared[0], wanted)
     made = ranking(found)
     if not found.facts.constant_wins:
@@ -203,17 +203,17 @@ def ranking(found: Blocks) -> Leaderboard:
         )
     if not found.blocks:
         raise ValueError(f"no data set can be ranked by {facts.label}{left_out}")
-    if len(found.blocks) > 1:
-        over, data, least = "data sets", "", MIN_DATA_SETS_VERDICT
-        names = tuple(block.data for block in found.blocks)
-        scores = np.array([block.scores() for block in found.blocks])
-        num_seeds = tuple(len(block.seeds) for block in found.blocks)
-    else:
+    if len(found.blocks) == 1:
         over, data, least = "seeds", found.blocks[0].data, MIN_SEEDS_VERDICT
         seeds, scores = found.blocks[0].seed_scores()
         names, num_seeds = tuple(map(str, seeds)), (1,) * len(seeds)
         if len(seeds) < 2:
             raise ValueError(f"the settings of {data} share {len(seeds)} seeds: too few to rank")
+    else:
+        over, data, least = "data sets", "", MIN_DATA_SETS_VERDICT
+        names = tuple(block.data for block in found.blocks)
+        scores = np.array([block.scores() for block in found.blocks])
+        num_seeds = tuple(len(block.seeds) for block in found.blocks)
     doubled = doubled_ranks(scores)
     law = rank_law(doubled)
     means = doubled.mean(axis=0) / 2
@@ -375,7 +375,12 @@ def _summary(
             f"The mean ranks of {len(made.latents)} latents {differ} over {made.scope} by "
             f"{made.label} (Friedman, {law} p = {p_text(made.friedman.p_value)})."
         )
-        words += [pair.sentence for pair in pairs if pair.code in ("better", "uncorroborated")]
+        words += _told_apart(made, pairs, kind)
+        if alone := [f"{p.ahead} over {p.behind}" for p in pairs if p.code == "uncorroborated"]:
+            words.append(
+                f"No verdict on {', '.join(alone)}: a constant output would win {made.label}, and "
+                "no two-sample metric says the same."
+            )
         if not any(pair.code == "better" for pair in pairs):
             words.append("No pair of latents is told apart.")
         elif cliques:
@@ -384,8 +389,27 @@ def _summary(
         if sized := [f"{p.ahead} and {p.behind}" for p in pairs if p.code == "unequal n"]:
             words.append(f"No verdict, computed from different numbers: {', '.join(sized)}.")
     if made.over == "seeds":
-        words.append(f"This speaks of {made.data} alone: another data set may rank otherwise.")
+        words.append(f"This speaks of the {made.data} data alone: others may rank otherwise.")
     return tuple(words)
+
+
+def _told_apart(made: Leaderboard, pairs: Sequence[Pair], kind: str) -> list[str]:
+    """Return one sentence a latent that is better than others."""
+    words = []
+    for latent in made.latents:
+        over = [
+            f"{pair.behind} (on {pair.wins} of {len(made.blocks)} {kind}, p = {p_text(pair.p_holm)})"
+            for pair in pairs
+            if pair.code == "better" and pair.ahead == latent
+        ]
+        if over:
+            words.append(f"{latent} is better than {', '.join(over)}; p are Holm-adjusted.")
+    if words and made.constant_wins:
+        words.append(
+            f"A constant output would win {made.label}; of these pairs a two-sample metric says "
+            "the same."
+        )
+    return words
 
 
 def _cliques(names: Sequence[str], apart: set[frozenset[str]]) -> tuple[tuple[str, ...], ...]:
