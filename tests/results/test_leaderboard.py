@@ -71,7 +71,8 @@ def test_a_planted_effect_is_told_apart_and_the_rest_is_a_clique(row):
     }
     (clique,) = board.cliques
     assert set(clique) == {"quantum", "bernoulli"}
-    assert "better than gaussian by mmd on 9 of 9 data sets" in " ".join(board.sentences)
+    assert "gaussian (on 9 of 9 data sets, p = 0.0" in " ".join(board.sentences)
+    assert "better than gaussian by mmd on 9 of 9 data sets" in board.pairs[-1].sentence
     assert "does not mean equal" in board.sentences[-1]
     assert board.friedman.p_value < 0.01
 
@@ -175,6 +176,7 @@ def test_a_metric_that_a_constant_wins_needs_another_that_agrees(row):
         value = of["metrics"]["mmd"]["value"]
         of["metrics"]["energy_distance"] = {"value": value, "direction": "lower", "label": "energy"}
     board, _ = leaderboard(studies(rows), "mmd")
+    assert "of each of these pairs a two-sample metric says the same" in " ".join(board.sentences)
     better = [pair for pair in board.pairs if pair.code == "better"]
     assert len(better) == 2
     assert all(pair.sentence.endswith("but energy agrees.") for pair in better)
@@ -244,11 +246,11 @@ def test_a_clear_effect_is_seen_and_seeds_as_blocks_would_err():
 
 
 def test_cliques_overlap_and_need_not_be_neighbours():
-    from quantum_latents.results.leaderboard import _cliques
+    from quantum_latents.results.ranks import cliques_of
 
     apart = {frozenset("ac"), frozenset("bc")}
-    assert _cliques("abcd", apart) == (("a", "b", "d"), ("c", "d"))
-    assert _cliques("ab", {frozenset("ab")}) == ()
+    assert cliques_of("abcd", apart) == (("a", "b", "d"), ("c", "d"))
+    assert cliques_of("ab", {frozenset("ab")}) == ()
 
 
 def test_more_latents_need_more_blocks():

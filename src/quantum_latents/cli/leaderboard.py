@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from quantum_latents.cli.words import near_miss
+
 __all__ = ["COMMANDS", "Leaderboard"]
 
 
@@ -36,7 +38,7 @@ class Leaderboard:
 
 def _leaderboard(command: Leaderboard, arguments: Sequence[str]) -> int:
     from quantum_latents.report.leaderboard import standing
-    from quantum_latents.results import read_rows, read_study
+    from quantum_latents.results import metric_names, read_rows, read_study
 
     if not command.directories:
         raise ValueError("give one directory of a study or more")
@@ -47,6 +49,10 @@ def _leaderboard(command: Leaderboard, arguments: Sequence[str]) -> int:
         str(directory): (read_rows(directory), read_study(directory))
         for directory in command.directories
     }
+    known = metric_names(row for rows, _ in studies.values() for row in rows)
+    if command.metric and command.metric not in known:
+        near = near_miss(command.metric, known)
+        raise ValueError(f"no row has the metric {command.metric!r}; {near}")
     wanted = tuple(name for name in command.latents.split(",") if name)
     made = standing(studies, command.metric, wanted, command.reference)
     print(made.render("json" if command.json else command.format).rstrip("\n"))

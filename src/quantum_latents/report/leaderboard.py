@@ -96,7 +96,7 @@ class Standing:
         words = list(self.board.sentences)
         if not self.is_pooled and self.pooled:
             least = MIN_DATA_SETS_POOLED
-            words.append(f"Effects are summed up over at least {least} data sets.")
+            words.append(f"Effects need at least {least} data sets to be summed up.")
         elif self.pooled and all(one.code == "too few" for one in self.pooled):
             words.append(
                 f"Too few data sets for a verdict on {self.reference} against any latent: the mean "

@@ -73,6 +73,11 @@ def ranks_figure(board: Leaderboard, looks: Mapping[str, Style]) -> str:
             places = [board.latents.index(latent) for latent in clique]
             at = [k + 0.45 + 0.25 * index] * len(places)
             axes.plot(at, places, color=_INK, linewidth=1.6, marker="o", markersize=4)
+        if board.cliques:
+            at = (k + 0.3 + 0.25 * len(board.cliques), 0)
+            axes.annotate(
+                "not told apart", at, (0, 12), textcoords="offset points", fontsize=7.5, ha="right"
+            )
         if critical is not None:
             ends = [1, 1 + critical]
             axes.plot(ends, [-1, -1], color=_INK, linewidth=2.4, solid_capstyle="butt")

@@ -29,15 +29,16 @@ import numpy as np
 from quantum_latents.results.blocks import Blocks, Studies, collect, shared_metrics
 from quantum_latents.results.ranks import (
     Friedman,
+    cliques_of,
     doubled_ranks,
     friedman,
     nemenyi_difference,
     rank_law,
     signed_rank_p,
 )
+from quantum_latents.results.standing_words import pair_sentence, summary
 from quantum_latents.results.statistics import holm
 from quantum_latents.results.verdicts import ALPHA, MIN_SEEDS_VERDICT, Code
-from quantum_latents.results.wording import p_text
 
 __all__ = [
     "MIN_DATA_SETS_VERDICT",
@@ -311,126 +312,8 @@ def _worded(
 ) -> Leaderboard:
     """Return the leaderboard with its cliques and sentences."""
     pairs = tuple(
-        replace(pair, sentence=_sentence(pair, made, claims or {})) for pair in made.pairs
+        replace(pair, sentence=pair_sentence(pair, made, claims or {})) for pair in made.pairs
     )
     apart = {frozenset((pair.ahead, pair.behind)) for pair in pairs if pair.code == "better"}
-    cliques = _cliques(made.latents, apart) if made.has_verdict else ()
-    return replace(made, pairs=pairs, cliques=cliques, sentences=_summary(made, pairs, cliques))
-
-
-def _sentence(pair: Pair, made: Leaderboard, claims: dict[tuple[str, str], Leaderboard]) -> str:
-    kind = "data sets" if made.over == "data sets" else "seeds"
-    count = f"{pair.wins} of {len(made.blocks)} {kind}"
-    ties = f", {pair.ties} ties" if pair.ties else ""
-    numbers = f"Holm-adjusted p = {p_text(pair.p_holm)}"
-    if pair.code == "better":
-        agreeing = claims.get((pair.ahead, pair.behind))
-        agrees = (
-            f" A constant output would win {made.label}, but {agreeing.label} agrees."
-            if agreeing
-            else ""
-        )
-        return (
-            f"{pair.ahead} is better than {pair.behind} by {made.label} on {count}{ties}, "
-            f"{numbers}.{agrees}"
-        )
-    if pair.code == "too few":
-        return (
-            f"Too few {kind} for a verdict on {pair.ahead} against {pair.behind}: "
-            f"{len(made.blocks)} of at least {made.min_blocks}."
-        )
-    if pair.code == "unequal n":
-        return (
-            f"No verdict on {pair.ahead} against {pair.behind}: the bias of {made.label} depends "
-            "on the number of samples, and they had different ones."
-        )
-    if pair.code == "uncorroborated":
-        return (
-            f"No verdict on {pair.ahead} against {pair.behind}: a constant output would win "
-            f"{made.label}, and no two-sample metric says the same ({count}, {numbers})."
-        )
-    return (
-        f"{pair.ahead} and {pair.behind} are not told apart: {pair.ahead} scores better on "
-        f"{count}{ties}, {numbers}."
-    )
-
-
-def _summary(
-    made: Leaderboard, pairs: Sequence[Pair], cliques: Sequence[Sequence[str]]
-) -> tuple[str, ...]:
-    """Return what the leaderboard says in a few sentences."""
-    kind = "data sets" if made.over == "data sets" else "seeds"
-    number = len(made.blocks)
-    words = []
-    if not made.has_verdict:
-        words.append(
-            f"Too few {kind} for a verdict: {number} of the at least {made.min_blocks} that "
-            f"{len(made.latents)} latents need. The order of the mean ranks is that of these "
-            f"{number}, nothing more."
-        )
-    else:
-        law = "exact" if made.friedman.is_exact else "permutation"
-        differ = "differ" if made.friedman.p_value < ALPHA else "do not differ clearly"
-        words.append(
-            f"The mean ranks of {len(made.latents)} latents {differ} over {made.scope} by "
-            f"{made.label} (Friedman, {law} p = {p_text(made.friedman.p_value)})."
-        )
-        words += _told_apart(made, pairs, kind)
-        if alone := [f"{p.ahead} over {p.behind}" for p in pairs if p.code == "uncorroborated"]:
-            words.append(
-                f"No verdict on {', '.join(alone)}: a constant output would win {made.label}, and "
-                "no two-sample metric says the same."
-            )
-        if not any(pair.code == "better" for pair in pairs):
-            words.append("No pair of latents is told apart.")
-        elif cliques:
-            groups = "; ".join(", ".join(clique) for clique in cliques)
-            words.append(f"Not told apart, which does not mean equal: {groups}.")
-        if sized := [f"{p.ahead} and {p.behind}" for p in pairs if p.code == "unequal n"]:
-            words.append(f"No verdict, computed from different numbers: {', '.join(sized)}.")
-    if made.over == "seeds":
-        words.append(f"This speaks of the {made.data} data alone: others may rank otherwise.")
-    return tuple(words)
-
-
-def _told_apart(made: Leaderboard, pairs: Sequence[Pair], kind: str) -> list[str]:
-    """Return one sentence a latent that is better than others."""
-    words = []
-    for latent in made.latents:
-        over = [
-            f"{pair.behind} (on {pair.wins} of {len(made.blocks)} {kind}, p = {p_text(pair.p_holm)})"
-            for pair in pairs
-            if pair.code == "better" and pair.ahead == latent
-        ]
-        if over:
-            words.append(f"{latent} is better than {', '.join(over)}; p are Holm-adjusted.")
-    if words and made.constant_wins:
-        words.append(
-            f"A constant output would win {made.label}; of these pairs a two-sample metric says "
-            "the same."
-        )
-    return words
-
-
-def _cliques(names: Sequence[str], apart: set[frozenset[str]]) -> tuple[tuple[str, ...], ...]:
-    """Return the maximal sets without a pair that is told apart (Bron and Kerbosch 1973)."""
-    near = {
-        name: {other for other in names if other != name and frozenset((name, other)) not in apart}
-        for name in names
-    }
-    found: list[tuple[str, ...]] = []
-
-    def grow(clique: set[str], candidates: set[str], done: set[str]) -> None:
-        if not candidates and not done:
-            found.append(tuple(name for name in names if name in clique))
-            return
-        pivot = max(sorted(candidates | done), key=lambda name: len(near[name] & candidates))
-        for name in sorted(candidates - near[pivot]):
-            grow(clique | {name}, candidates & near[name], done & near[name])
-            candidates, done = candidates - {name}, done | {name}
-
-    grow(set(), set(names), set())
-    place = {name: number for number, name in enumerate(names)}
-    return tuple(
-        sorted((c for c in found if len(c) > 1), key=lambda c: [place[name] for name in c])
-    )
+    cliques = cliques_of(made.latents, apart) if made.has_verdict else ()
+    return replace(made, pairs=pairs, cliques=cliques, sentences=summary(made, pairs, cliques))

@@ -16,7 +16,8 @@ enumerated where it is small enough and drawn from a fixed stream where it is no
 
 Beside the permutation p of chi^2 stands that of Iman and Davenport (1980),
 F = (N - 1) chi^2 / (N (k - 1) - chi^2) with k - 1 and (k - 1)(N - 1) degrees. Ranks are kept
-doubled, as whole numbers, so that no tie is decided by rounding.
+doubled, as whole numbers, so that no tie is decided by rounding. Treatments of which no pair is
+told apart are a *clique*.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ __all__ = [
     "NUM_ARRANGEMENTS",
     "Friedman",
     "RankLaw",
+    "cliques_of",
     "doubled_ranks",
     "friedman",
     "nemenyi_difference",
@@ -198,6 +200,36 @@ def signed_rank_p(differences: Sequence[float] | np.ndarray) -> float:
     observed = int(ranks[values > 0].sum())
     below, above = float(law[: observed + 1].sum()), float(law[observed:].sum())
     return min(1.0, 2 * min(below, above))
+
+
+def cliques_of(names: Sequence[str], apart: set[frozenset[str]]) -> tuple[tuple[str, ...], ...]:
+    """Return the maximal sets without a pair that is told apart (Bron and Kerbosch 1973).
+
+    Without those of a single name; in the order of the names.
+
+    >>> cliques_of("abc", {frozenset("ac")})
+    (('a', 'b'), ('b', 'c'))
+    """
+    near = {
+        name: {other for other in names if other != name and frozenset((name, other)) not in apart}
+        for name in names
+    }
+    found: list[tuple[str, ...]] = []
+
+    def grow(clique: set[str], candidates: set[str], done: set[str]) -> None:
+        if not candidates and not done:
+            found.append(tuple(name for name in names if name in clique))
+            return
+        pivot = max(sorted(candidates | done), key=lambda name: len(near[name] & candidates))
+        for name in sorted(candidates - near[pivot]):
+            grow(clique | {name}, candidates & near[name], done & near[name])
+            candidates, done = candidates - {name}, done | {name}
+
+    grow(set(), set(names), set())
+    place = {name: number for number, name in enumerate(names)}
+    return tuple(
+        sorted((c for c in found if len(c) > 1), key=lambda c: [place[name] for name in c])
+    )
 
 
 @functools.cache
