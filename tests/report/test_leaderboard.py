@@ -9,7 +9,7 @@ import pytest
 from quantum_latents.random import stream
 from quantum_latents.report import table, write_report
 from quantum_latents.report.figures import styles
-from quantum_latents.report.leaderboard import MAX_PAIRS, standing, standings
+from quantum_latents.report.leaderboard import MAX_PAIRS, overview, overviews
 from quantum_latents.report.leaderboard_figures import forest_figure, ranks_figure
 from quantum_latents.results import check_study
 
@@ -22,7 +22,7 @@ def made_rows(num_sets=9, gaps=None, num_seeds=4):
     for index in range(num_sets):
         for latent, gap in (gaps or GAPS).items():
             for seed in range(num_seeds):
-                draw = stream(seed, "tests", "standing", index, latent).generator().normal()
+                draw = stream(seed, "tests", "overview", index, latent).generator().normal()
                 rows.append(
                     {
                         "schema": 1,
@@ -40,9 +40,9 @@ def made_rows(num_sets=9, gaps=None, num_seeds=4):
     return rows
 
 
-def made_standing(*arguments, **changes):
+def made_overview(*arguments, **changes):
     study = check_study(STUDY | changes)
-    return standing({"demo": (made_rows(*arguments), study)})
+    return overview({"demo": (made_rows(*arguments), study)})
 
 
 def text_of(figure):
@@ -52,7 +52,7 @@ def text_of(figure):
 
 def test_a_table_of_data_sets_has_a_leaderboard_and_one_data_set_has_none():
     made = table(made_rows(), STUDY)
-    (found,) = made.standings
+    (found,) = made.overviews
     assert found.board.latents[2:] == ("gaussian", "[red]x[/red]")
     assert "kinsmen" in made.footnote
     for format in ("text", "markdown", "latex"):
@@ -60,43 +60,43 @@ def test_a_table_of_data_sets_has_a_leaderboard_and_one_data_set_has_none():
         assert "Leaderboard over 9 data sets: mmd" in shown
         assert "better than gaussian (on 9 of 9 data sets" in shown
         assert "[red]x[/red]" in shown
-    content = json.loads(made.json())["standings"][0]
+    content = json.loads(made.json())["overviews"][0]
     assert len(content["board"]["ranks"]) == 9
     (model,) = (one["model"] for one in content["pooled"] if one["other"] == "gaussian")
     assert 0 < model["interval"][0] < model["mean"]
     assert model["prediction"][0] < model["interval"][0]
     assert len(content["board"]["pairs"]) == 6
     one = table([row for row in made_rows() if row["spec"]["data"]["name"] == "set_0"], STUDY)
-    assert one.standings == ()
-    assert "standings" not in json.loads(one.json())
+    assert one.overviews == ()
+    assert "overviews" not in json.loads(one.json())
 
 
 def test_a_brief_table_has_it_too_and_the_order_of_rows_does_not_matter():
     rows = made_rows(3)
-    assert table(rows, STUDY).brief(["mmd"]).standings == table(rows[::-1], STUDY).standings
+    assert table(rows, STUDY).brief(["mmd"]).overviews == table(rows[::-1], STUDY).overviews
 
 
 def test_every_grid_is_rectangular_and_named():
-    for made in (made_standing(), made_standing(2), made_standing(1)):
+    for made in (made_overview(), made_overview(2), made_overview(1)):
         for grid in made.grids():
             assert {len(line) for line in grid.body} == {len(grid.header)}
             assert grid.title
 
 
 def test_without_a_verdict_no_pair_is_shown():
-    made = made_standing(2)
+    made = made_overview(2)
     titles = [grid.title for grid in made.grids()]
     assert not any(title.startswith("Pairs") for title in titles)
     assert "Too few data sets for a verdict: 2" in made.sentences[0]
     assert " is better than " not in made.text()
     assert "Effects need at least 3 data sets" in made.text()
-    made = made_standing(4)
+    made = made_overview(4)
     assert " is better than " not in made.text()
     assert "against any latent" in made.text()
 
 
 def test_one_data_set_is_ranked_by_its_seeds_and_says_so():
-    made = made_standing(1, None, 12)
+    made = made_overview(1, None, 12)
     assert made.title.startswith("Leaderboard over 12 seeds of the set_0 data")
     assert made.pooled == ()
     assert "set_0 data alone" in made.text()
@@ -105,7 +105,7 @@ def test_one_data_set_is_ranked_by_its_seeds_and_says_so():
 
 def test_of_many_pairs_only_some_are_shown():
     gaps = {"quantum": 0.0, **{f"rival {index}": 0.0 for index in range(8)}}
-    made = made_standing(12, gaps)
+    made = made_overview(12, gaps)
     grid = made.pair_grid()
     assert len(made.board.pairs) == 36 > MAX_PAIRS
     assert grid.title == "Pairs told apart, and those with quantum, of 36"
@@ -118,50 +118,50 @@ def test_the_reference_is_one():
         "b": (made_rows(2), check_study(STUDY | {"reference": "gaussian"})),
     }
     with pytest.raises(ValueError, match="quantum and with gaussian: name a reference"):
-        standing(studies)
-    made = standing(studies, reference="gaussian")
+        overview(studies)
+    made = overview(studies, reference="gaussian")
     assert {one.reference for one in made.pooled} == {"gaussian"}
-    assert standing({"a": studies["a"]}, reference="copula").pooled == ()
+    assert overview({"a": studies["a"]}, reference="copula").pooled == ()
     with pytest.raises(ValueError, match="'csv'"):
         made.render("csv")
 
 
-def test_metrics_without_two_data_sets_have_no_standing():
+def test_metrics_without_two_data_sets_have_no_overview():
     rows = made_rows(2)
     for row in rows[:16]:
         row["metrics"] = {"other": row["metrics"]["mmd"]}
-    assert standings(rows, check_study(STUDY)) == ()
-    assert standings(made_rows(2, None, 2), check_study(STUDY)) == ()  # too few seeds
+    assert overviews(rows, check_study(STUDY)) == ()
+    assert overviews(made_rows(2, None, 2), check_study(STUDY)) == ()  # too few seeds
 
 
 def test_left_out_and_dropped_runs_are_told():
     rows = made_rows()
     rows[0]["status"] = "diverged"
     rows = [row for row in rows if row["run"].split("-")[:2] != ["3", "bernoulli"]]
-    made = standing({"demo": (rows, check_study(STUDY))})
+    made = overview({"demo": (rows, check_study(STUDY))})
     assert "Left out: latent bernoulli (not on every data set)." in made.sentences
     assert any(words.startswith("1 seeds are left out because a run") for words in made.sentences)
 
 
 def test_the_ranks_figure_says_in_words_what_it_draws():
-    made = made_standing()
+    made = made_overview()
     label, texts = text_of(ranks_figure(made.board, styles(GAPS)))
     assert "Mean ranks by mmd over 9 data sets, 1 is best: " in label
     assert "Not told apart: " in label
     assert any(words.startswith("critical difference") for words in texts)
     assert set(made.board.latents) <= set(texts)
-    label, texts = text_of(ranks_figure(made_standing(2).board, styles(GAPS)))
+    label, texts = text_of(ranks_figure(made_overview(2).board, styles(GAPS)))
     assert "ritical difference" not in label + " ".join(texts)
     assert "not told apart" not in texts
 
 
 def test_the_forest_figure_says_in_words_what_it_draws():
-    one = made_standing().pooled[1]
+    one = made_overview().pooled[1]
     label, texts = text_of(forest_figure(one, styles(GAPS), label="mmd"))
     assert label.count("set_") == 9
     assert "a new data set is expected within" in label
     assert {"mean", "new data set", "quantum better →", "set_8"} <= set(texts)
-    label, texts = text_of(forest_figure(made_standing(2).pooled[0], styles(GAPS), label="mmd"))
+    label, texts = text_of(forest_figure(made_overview(2).pooled[0], styles(GAPS), label="mmd"))
     assert "mean" not in texts
     with pytest.raises(ValueError, match="no effects"):
         forest_figure(type(one)(**{**vars(one), "effects": ()}), styles(GAPS), label="mmd")
@@ -174,7 +174,7 @@ def test_the_page_has_a_section_over_data_sets(tmp_path, study_directory):
     assert section.count("<svg") == 1 + 3
     assert section.count('role="img" aria-label="') == 4
     assert "[red]x[/red]" in section
-    for sentence in table(made_rows(), STUDY).standings[0].sentences:
+    for sentence in table(made_rows(), STUDY).overviews[0].sentences:
         assert sentence in section
     assert section.count("<details>") == section.count("</details>") == 5
 

@@ -37,7 +37,7 @@ class Leaderboard:
 
 
 def _leaderboard(command: Leaderboard, arguments: Sequence[str]) -> int:
-    from quantum_latents.report.leaderboard import standing
+    from quantum_latents.report.leaderboard import overview
     from quantum_latents.results import metric_names, read_rows, read_study
 
     if not command.directories:
@@ -54,7 +54,7 @@ def _leaderboard(command: Leaderboard, arguments: Sequence[str]) -> int:
         near = near_miss(command.metric, known)
         raise ValueError(f"no row has the metric {command.metric!r}; {near}")
     wanted = tuple(name for name in command.latents.split(",") if name)
-    made = standing(studies, command.metric, wanted, command.reference)
+    made = overview(studies, command.metric, wanted, command.reference)
     print(made.render("json" if command.json else command.format).rstrip("\n"))
     return 0
 

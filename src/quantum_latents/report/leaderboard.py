@@ -1,6 +1,6 @@
 """The leaderboard of a study, or of several, in grids and sentences.
 
-Notation as in `quantum_latents.results.leaderboard` and `hierarchy`: a *standing* is both of them
+Notation as in `quantum_latents.results.leaderboard` and `hierarchy`: an *overview* is both of them
 by one metric: who is ranked where over the data sets, and by how much each latent differs from the
 reference on the average of them.
 """
@@ -27,14 +27,14 @@ from quantum_latents.results import (
 )
 from quantum_latents.results.wording import interval_text, number_text, p_text
 
-__all__ = ["MAX_PAIRS", "STANDING_FOOTNOTE", "Standing", "standing", "standings"]
+__all__ = ["MAX_PAIRS", "OVERVIEW_FOOTNOTE", "Overview", "overview", "overviews"]
 
 Row = Mapping[str, Any]
 
 MAX_PAIRS = 21
 """Pairs that a grid shows whole; of more, those told apart and those with the reference."""
 
-STANDING_FOOTNOTE = (
+OVERVIEW_FOOTNOTE = (
     "Leaderboard: a data set is one block, ranked by the mean score of each latent; its seeds and "
     "settings repeat it and make no further blocks. Pairs: Wilcoxon’s signed ranks over the data "
     "sets, exact, Holm-adjusted over all pairs. Effects: latent − reference in run-to-run standard "
@@ -56,7 +56,7 @@ _ARROWS = {"lower": "↓", "higher": "↑"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class Overview:
     """The latents by one metric, over data sets or over the seeds of one.
 
     Attributes:
@@ -88,7 +88,7 @@ class Standing:
     @property
     def footnote(self) -> str:
         """How to read it."""
-        return STANDING_FOOTNOTE if self.board.over == "data sets" else SEEDS_FOOTNOTE
+        return OVERVIEW_FOOTNOTE if self.board.over == "data sets" else SEEDS_FOOTNOTE
 
     @property
     def sentences(self) -> list[str]:
@@ -272,9 +272,9 @@ class Standing:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def standing(
+def overview(
     studies: Studies, metric: str = "", wanted: Sequence[str] = (), reference: str = ""
-) -> Standing:
+) -> Overview:
     """Rank the latents of one study or several, and sum them up against the reference.
 
     Args:
@@ -298,11 +298,11 @@ def standing(
     pooled = ()
     if board.over == "data sets" and reference in found.latents:
         pooled = tuple(pooled_effects(found, reference, board))
-    return Standing(board=board, reference=reference, pooled=pooled)
+    return Overview(board=board, reference=reference, pooled=pooled)
 
 
-def standings(rows: Sequence[Row], study: Mapping[str, Any]) -> tuple[Standing, ...]:
-    """Return the standing by each primary metric that all data sets of a study share.
+def overviews(rows: Sequence[Row], study: Mapping[str, Any]) -> tuple[Overview, ...]:
+    """Return the overview by each primary metric that all data sets of a study share.
 
     By the first shared metric if none of them is primary; nothing where there are not two data
     sets with two latents that can be ranked.
@@ -316,5 +316,5 @@ def standings(rows: Sequence[Row], study: Mapping[str, Any]) -> tuple[Standing, 
     for name in names:
         found = collect(studies, name)
         if len(found.blocks) > 1 and len(found.latents) > 1:
-            made.append(standing(studies, name))
+            made.append(overview(studies, name))
     return tuple(made)

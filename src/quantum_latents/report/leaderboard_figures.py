@@ -16,11 +16,11 @@ from matplotlib.patches import Polygon
 from matplotlib.ticker import MaxNLocator
 
 from quantum_latents.report.figures import _GRID, _INK, _MUTED, _PANEL, _SURFACE, Style, _fit, _svg
-from quantum_latents.report.leaderboard import Standing
+from quantum_latents.report.leaderboard import Overview
 from quantum_latents.results import Leaderboard, Pooled
 from quantum_latents.results.wording import interval_text, number_text
 
-__all__ = ["drawn_standings", "forest_figure", "ranks_figure"]
+__all__ = ["drawn_overviews", "forest_figure", "ranks_figure"]
 
 _LINE = 0.3
 """Inches of a line of the ranks."""
@@ -167,8 +167,8 @@ def forest_figure(pooled: Pooled, looks: Mapping[str, Style], *, label: str) -> 
     return _svg(draw, size, _forest_text(pooled, label))
 
 
-def drawn_standings(made: Sequence[Standing], looks: Mapping[str, Style]) -> list[dict[str, Any]]:
-    """Return each standing of a page with its figures, the first forests apart from the others."""
+def drawn_overviews(made: Sequence[Overview], looks: Mapping[str, Style]) -> list[dict[str, Any]]:
+    """Return each overview of a page with its figures, the first forests apart from the others."""
     groups = []
     for one in made:
         forests = [
@@ -178,7 +178,7 @@ def drawn_standings(made: Sequence[Standing], looks: Mapping[str, Style]) -> lis
         ]
         groups.append(
             {
-                "standing": one,
+                "overview": one,
                 "ranks": Markup(ranks_figure(one.board, looks)),
                 "forests": forests[:_MOST_FORESTS],
                 "more": forests[_MOST_FORESTS:],

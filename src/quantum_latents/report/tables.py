@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from quantum_latents.report.axis import AXIS_FOOTNOTE, Along, along_axis
 from quantum_latents.report.grids import Grid, latex_grid, latex_text, markdown_grid, rich_grid
-from quantum_latents.report.leaderboard import STANDING_FOOTNOTE, Standing, standings
+from quantum_latents.report.leaderboard import OVERVIEW_FOOTNOTE, Overview, overviews
 from quantum_latents.report.needed import (
     NEEDED_FOOTNOTE,
     NEEDED_HEADER,
@@ -389,7 +389,7 @@ class Table:
         sections: one a data set.
         paper: where published figures stand; "" for none.
         along: one a data set of a study whose groups lie along an axis.
-        standings: one a primary metric of a study of several data sets.
+        overviews: one a primary metric of a study of several data sets.
     """
 
     study: str
@@ -400,7 +400,7 @@ class Table:
     sections: tuple[Section, ...]
     paper: str = ""
     along: tuple[Along, ...] = ()
-    standings: tuple[Standing, ...] = ()
+    overviews: tuple[Overview, ...] = ()
 
     @property
     def progress(self) -> str:
@@ -430,8 +430,8 @@ class Table:
             notes.append(RESPONSE_FOOTNOTE)
         if self.along:
             notes.append(AXIS_FOOTNOTE)
-        if self.standings:
-            notes.append(STANDING_FOOTNOTE)
+        if self.overviews:
+            notes.append(OVERVIEW_FOOTNOTE)
         return " ".join(notes)
 
     def along_grids(self) -> list[tuple[Along, list[Grid]]]:
@@ -493,10 +493,10 @@ class Table:
             for cells in grids:
                 parts += [Text(), rich_grid(cells)]
             parts += [Text(f"Margins: {along.margins_text}."), *map(Text, along.sentences)]
-        for standing in self.standings:
-            for cells in standing.grids():
+        for overview in self.overviews:
+            for cells in overview.grids():
                 parts += [Text(), rich_grid(cells)]
-            parts += map(Text, standing.sentences)
+            parts += map(Text, overview.sentences)
         parts += [Text(), Text(self.footnote, style="dim")]
         return Group(*parts)
 
@@ -554,8 +554,8 @@ class Table:
                 lines += ["", f"**{grid.title}**", "", *markdown_grid(grid.header, grid.body)]
             lines += ["", f"Margins: {along.margins_text}."]
             lines += ["", *(f"- {sentence}" for sentence in along.sentences)]
-        for standing in self.standings:
-            lines += standing.markdown_lines()
+        for overview in self.overviews:
+            lines += overview.markdown_lines()
         lines += ["", self.footnote]
         return "\n".join(lines) + "\n"
 
@@ -573,7 +573,7 @@ class Table:
                     lines = [_comparison_row(comparison) for comparison in comparisons]
                     parts.append(latex_grid(Grid(title, header, lines)))
         parts += [latex_grid(grid) for _, grids in self.along_grids() for grid in grids]
-        parts += [standing.latex() for standing in self.standings]
+        parts += [overview.latex() for overview in self.overviews]
         return "\n\n".join([*parts, latex_text(self.footnote)]) + "\n"
 
     def json(self) -> str:
@@ -603,7 +603,7 @@ def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = N
     if not rows:
         raise ValueError("no rows: not one run of this study has finished yet")
     study = check_study(study or {"schema": 1, "study": rows[0]["study"]})
-    found = standings(rows, study)
+    found = overviews(rows, study)
     along, num_rows, rows = along_axis(rows, study), len(rows), as_compared(rows, study)
     return Table(
         study=study["study"],
@@ -616,7 +616,7 @@ def table(rows: Iterable[Mapping[str, Any]], study: Mapping[str, Any] | None = N
         ),
         paper=(study["paper"] or {}).get("source", ""),
         along=along,
-        standings=found,
+        overviews=found,
     )
 
 
@@ -675,7 +675,7 @@ _OPTIONAL = frozenset(
         "is_count",
         "paper",
         "along",
-        "standings",
+        "overviews",
     }
     | {"reference_sizes", "other_sizes"}
 )

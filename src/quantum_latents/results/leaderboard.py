@@ -36,7 +36,7 @@ from quantum_latents.results.ranks import (
     rank_law,
     signed_rank_p,
 )
-from quantum_latents.results.standing_words import pair_sentence, summary
+from quantum_latents.results.leaderboard_words import pair_sentence, summary
 from quantum_latents.results.statistics import holm
 from quantum_latents.results.verdicts import ALPHA, MIN_SEEDS_VERDICT, Code
 
