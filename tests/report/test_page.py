@@ -84,7 +84,7 @@ def test_a_finished_study(page, rows, study):
             assert comparison.verdict.sentence in text
     for setting in study["settings"]:
         assert all(setting[part] in text for part in ("name", "value", "source"))
-    assert content.count("<svg") == 4 + 2 * (5 + 3) + 5 + 10
+    assert content.count("<svg") == 4 + 2 * (5 + 3) + 5 + 10 + 2 * (1 + 3)
     checker = Balance()
     checker.feed(content)
     assert checker.open == []

@@ -14,6 +14,7 @@ from quantum_latents.cli import (
     bench,
     certify,
     cost,
+    leaderboard,
     processors,
     recorded,
     rows,
@@ -27,6 +28,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: dict[str, tuple[type, Callable[[Any, Sequence[str]], int]]] = {
     **run.COMMANDS,
     **rows.COMMANDS,
+    **leaderboard.COMMANDS,
     **certify.COMMANDS,
     **sample.COMMANDS,
     **processors.COMMANDS,

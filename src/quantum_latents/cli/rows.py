@@ -26,7 +26,7 @@ class Table:
 
     directory: Annotated[Path, tyro.conf.Positional]
     """Directory of a study, or a rows.jsonl."""
-    format: Literal["text", "markdown", "json"] = "text"
+    format: Literal["text", "markdown", "latex", "json"] = "text"
     """How to print it."""
 
 

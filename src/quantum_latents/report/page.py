@@ -22,6 +22,7 @@ from markupsafe import Markup
 from quantum_latents import __version__
 from quantum_latents.report.axis import Along, axis_footnote
 from quantum_latents.report.certificates import certificate_cards
+from quantum_latents.report.leaderboard import OVERVIEW_FOOTNOTE
 from quantum_latents.report.needed import NEEDED_FOOTNOTE
 from quantum_latents.report.pictures import Picture, read_pictures
 from quantum_latents.report.tables import (
@@ -149,6 +150,7 @@ def _resource(name: str) -> str:
 
 def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path) -> dict[str, Any]:
     from quantum_latents.report import figures  # matplotlib: not needed for a table
+    from quantum_latents.report.leaderboard_figures import drawn_overviews
 
     numbers, written = table(rows, study, standing(directory, rows)), rows
     rows = [dict(row) for row in as_compared(rows, study)]
@@ -174,6 +176,8 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
             }
             for section in numbers.sections
         ],
+        "overviews": drawn_overviews(numbers.overviews, style),
+        "overview_note": OVERVIEW_FOOTNOTE,
         "along": _along(written, study, numbers, style),
         "along_note": axis_footnote(numbers.along),
         "responses": _responses(numbers),

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from quantum_latents.report.axis import Along, along_axis, axis_footnote
+from quantum_latents.report.grids import Grid, latex_grid, latex_text, markdown_grid, rich_grid
+from quantum_latents.report.leaderboard import OVERVIEW_FOOTNOTE, Overview, overviews
 from quantum_latents.report.needed import (
     NEEDED_FOOTNOTE,
     NEEDED_HEADER,
@@ -81,7 +83,7 @@ __all__ = [
     "table",
 ]
 
-FORMATS = ("text", "markdown", "json")
+FORMATS = ("text", "markdown", "latex", "json")
 """What `Table.render` can make."""
 
 ARROWS = {"lower": "↓", "higher": "↑"}
@@ -166,21 +168,6 @@ class Published:
     def measurement(self) -> str:
         """The published mean ± standard error."""
         return measurement_text(self.mean, self.standard_error, count=self.is_count)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Text in lines and columns, the first line of each a name.
-
-    Attributes:
-        title: "" for none.
-        header: names of the columns.
-        body: lines of as many texts.
-    """
-
-    title: str
-    header: list[str]
-    body: list[list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -406,6 +393,7 @@ class Table:
         along: one a data set of a study whose groups lie along an axis.
         standing: whether the study stands as it was frozen; None if that was not asked.
         tuning: how its latents were tuned; None where they were not.
+        overviews: one a primary metric of a study of several data sets.
     """
 
     study: str
@@ -426,6 +414,8 @@ class Table:
             return []
         found = self.standing.findings
         return [f"{self.standing.headline}:", *(f"  {one.sentence}" for one in found)]
+
+    overviews: tuple[Overview, ...] = ()
 
     @property
     def progress(self) -> str:
@@ -456,6 +446,8 @@ class Table:
         notes += [note] if (note := axis_footnote(self.along)) else []
         if self.tuning is not None:
             notes.append(self.tuning.footnote)
+        if self.overviews:
+            notes.append(OVERVIEW_FOOTNOTE)
         return " ".join(notes)
 
     def tuning_grids(self) -> list[Grid]:
@@ -496,14 +488,19 @@ class Table:
         return replace(self, sections=tuple(sections))
 
     def render(self, format: str = "text") -> str:
-        """Return the table as text (for a terminal), Markdown or JSON.
+        """Return the table as text (for a terminal), Markdown, LaTeX or JSON.
 
         Raises:
             ValueError: the format is none of `FORMATS`.
         """
         if format not in FORMATS:
             raise ValueError(f"a table's format is one of {FORMATS}, not {format!r}")
-        return {"text": self.text, "markdown": self.markdown, "json": self.json}[format]()
+        return {
+            "text": self.text,
+            "markdown": self.markdown,
+            "latex": self.latex,
+            "json": self.json,
+        }[format]()
 
     def rich(self) -> Group:
         """Return the table for a console of rich, in colour."""
@@ -514,17 +511,21 @@ class Table:
         parts += [Text(line, style="yellow") for line in self.warnings]
         for section in self.sections:
             for cells in section.grids():
-                parts += [Text(), _rich_grid(cells, f"Data set: {section.data}")]
+                parts += [Text(), rich_grid(cells, f"Data set: {section.data}")]
             parts += map(Text, section.missing_lines())
             for facts in section.metrics:
                 if section.comparisons[facts.name] or not section.leading:
                     parts += [Text(), *self._rich_comparisons(section, facts)]
         for along, grids in self.along_grids():
             for cells in grids:
-                parts += [Text(), _rich_grid(cells)]
+                parts += [Text(), rich_grid(cells)]
             parts += [Text(f"Margins: {along.margins_text}."), *map(Text, along.sentences)]
         for cells in self.tuning_grids():
-            parts += [Text(), _rich_grid(cells)]
+            parts += [Text(), rich_grid(cells)]
+        for overview in self.overviews:
+            for cells in overview.grids():
+                parts += [Text(), rich_grid(cells)]
+            parts += map(Text, overview.sentences)
         parts += [Text(), Text(self.footnote, style="dim")]
         return Group(*parts)
 
@@ -567,7 +568,7 @@ class Table:
             lines += ["", f"### Data set: {section.data}"]
             for grid in section.grids():
                 lines += ["", f"**{grid.title}**"] if grid.title else []
-                lines += ["", *_markdown_grid(grid.header, grid.body)]
+                lines += ["", *markdown_grid(grid.header, grid.body)]
             if section.missing:
                 lines += ["", *(f"- {line}" for line in section.missing_lines())]
             for facts in section.metrics:
@@ -575,20 +576,40 @@ class Table:
                 if not comparisons:
                     continue
                 lines += ["", f"**{section.metric_header(facts)}**", ""]
-                lines += _markdown_grid(
+                lines += markdown_grid(
                     _comparison_header(self.reference),
                     [_comparison_row(comparison) for comparison in comparisons],
                 )
                 lines += [""] + [f"- {c.verdict.sentence}" for c in comparisons if c.verdict]
         for along, grids in self.along_grids():
             for grid in grids:
-                lines += ["", f"**{grid.title}**", "", *_markdown_grid(grid.header, grid.body)]
+                lines += ["", f"**{grid.title}**", "", *markdown_grid(grid.header, grid.body)]
             lines += ["", f"Margins: {along.margins_text}."]
             lines += ["", *(f"- {sentence}" for sentence in along.sentences)]
         for grid in self.tuning_grids():
-            lines += ["", f"**{grid.title}**", "", *_markdown_grid(grid.header, grid.body)]
+            lines += ["", f"**{grid.title}**", "", *markdown_grid(grid.header, grid.body)]
+        for overview in self.overviews:
+            lines += overview.markdown_lines()
         lines += ["", self.footnote]
         return "\n".join(lines) + "\n"
+
+    def latex(self) -> str:
+        r"""Return the table as LaTeX for a document with ``\usepackage{booktabs}``."""
+        header = _comparison_header(self.reference)
+        parts = [f"% {self.title}: {self.progress}"]
+        for section in self.sections:
+            title = f"Data set: {section.data}"
+            for grid in section.grids():
+                parts.append(latex_grid(replace(grid, title=f"{title}. {grid.title}".strip())))
+            for facts in section.metrics:
+                if comparisons := section.comparisons[facts.name]:
+                    title = f"{section.data}: {section.metric_header(facts)}"
+                    lines = [_comparison_row(comparison) for comparison in comparisons]
+                    parts.append(latex_grid(Grid(title, header, lines)))
+        parts += [latex_grid(grid) for _, grids in self.along_grids() for grid in grids]
+        parts += [latex_grid(grid) for grid in self.tuning_grids()]
+        parts += [overview.latex() for overview in self.overviews]
+        return "\n\n".join([*parts, latex_text(self.footnote)]) + "\n"
 
     def json(self) -> str:
         """Return the table, with every paired value, as JSON."""
@@ -622,6 +643,7 @@ def table(
     if not rows:
         raise ValueError("no rows: not one run of this study has finished yet")
     study = check_study(study or {"schema": 1, "study": rows[0]["study"]})
+    found = overviews(rows, study)
     along, num_rows, rows = along_axis(rows, study), len(rows), as_compared(rows, study)
     return Table(
         study=study["study"],
@@ -636,6 +658,7 @@ def table(
         along=along,
         standing=standing,
         tuning=tuned_of(study),
+        overviews=found,
     )
 
 
@@ -696,6 +719,7 @@ _OPTIONAL = frozenset(
         "along",
         "standing",
         "tuning",
+        "overviews",
     }
     | {"reference_sizes", "other_sizes"}
 )
@@ -896,24 +920,3 @@ def _comparison_row(comparison: Comparison) -> list[str]:
         number_text(comparison.effect_size),
         comparison.verdict.code if comparison.verdict else "–",
     ]
-
-
-def _rich_grid(cells: Grid, title: str = "") -> Any:
-    from rich.table import Table as RichGrid
-    from rich.text import Text
-
-    # Text, never str: rich would read "[photons]" as a style.
-    grid = RichGrid(title=Text(cells.title or title), title_justify="left")
-    name, *others = cells.header
-    grid.add_column(name, no_wrap=name == "latent")
-    for other in others:
-        justify = "left" if other == "latent" else "right"
-        grid.add_column(Text(other, overflow="fold"), justify=justify)
-    for line in cells.body:
-        grid.add_row(*map(Text, line))
-    return grid
-
-
-def _markdown_grid(header: list[str], body: list[list[str]]) -> list[str]:
-    lines = [header, ["---"] * len(header), *body]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]

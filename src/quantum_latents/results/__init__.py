@@ -9,6 +9,15 @@ from quantum_latents.results.axis import (
     place_text,
     rows_along,
 )
+from quantum_latents.results.blocks import (
+    MIN_SEEDS_BLOCK,
+    Block,
+    Blocks,
+    Setting,
+    Studies,
+    collect,
+    shared_metrics,
+)
 from quantum_latents.results.budget import BudgetCurve, budget_curve
 from quantum_latents.results.certificates import (
     CERTIFICATES,
@@ -30,6 +39,22 @@ from quantum_latents.results.frozen import (
     spec_hash,
     write_frozen,
 )
+from quantum_latents.results.hierarchy import (
+    MIN_DATA_SETS_POOLED,
+    Effect,
+    Pooled,
+    RandomEffects,
+    pooled_effects,
+    random_effects,
+)
+from quantum_latents.results.leaderboard import (
+    MIN_DATA_SETS_VERDICT,
+    Leaderboard,
+    Pair,
+    leaderboard,
+    least_blocks,
+    ranking,
+)
 from quantum_latents.results.power import (
     SeedsNeeded,
     detectable_effect,
@@ -37,6 +62,7 @@ from quantum_latents.results.power import (
     seeds_for_effect,
     seeds_needed,
 )
+from quantum_latents.results.ranks import Friedman
 from quantum_latents.results.restarts import AboveFloor, above_floor, as_compared, chosen_rows
 from quantum_latents.results.selection import (
     MetricFacts,
@@ -80,8 +106,11 @@ from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT, Verdict, family,
 __all__ = [
     "CERTIFICATES",
     "FROZEN",
+    "MIN_DATA_SETS_POOLED",
+    "MIN_DATA_SETS_VERDICT",
     "MIN_DOSES",
     "MIN_PAIRS_INTERVAL",
+    "MIN_SEEDS_BLOCK",
     "MIN_SEEDS_VERDICT",
     "REUSED",
     "ROW_SCHEMA",
@@ -90,17 +119,27 @@ __all__ = [
     "AboveFloor",
     "Arrival",
     "AxisCurve",
+    "Block",
+    "Blocks",
     "BudgetCurve",
     "Choice",
     "Comparison",
     "DoseResponse",
+    "Effect",
     "Finding",
+    "Friedman",
     "FrozenSpec",
+    "Leaderboard",
     "MetricFacts",
     "Missing",
+    "Pair",
+    "Pooled",
+    "RandomEffects",
     "RowStore",
     "SeedsNeeded",
+    "Setting",
     "Standing",
+    "Studies",
     "Verdict",
     "above_floor",
     "arrival",
@@ -113,6 +152,7 @@ __all__ = [
     "checksum",
     "choose_trials",
     "chosen_rows",
+    "collect",
     "data_sets",
     "declaration_of",
     "detectable_effect",
@@ -126,6 +166,8 @@ __all__ = [
     "in_groups",
     "interquartile_mean",
     "latents",
+    "leaderboard",
+    "least_blocks",
     "mean_interval",
     "mean_standard_error",
     "metric_facts",
@@ -135,7 +177,10 @@ __all__ = [
     "ordered",
     "paired_comparison",
     "place_text",
+    "pooled_effects",
     "power",
+    "random_effects",
+    "ranking",
     "read_certificates",
     "read_frozen",
     "read_rows",
@@ -147,6 +192,7 @@ __all__ = [
     "seeds_for_effect",
     "seeds_needed",
     "select",
+    "shared_metrics",
     "sizes_by_seed",
     "spec_hash",
     "standing",
