@@ -20,6 +20,7 @@ from quantum_latents.latents.pairwise import PairwiseSource
 from quantum_latents.latents.priors import PRIORS, prior_source
 from quantum_latents.latents.rivals import RIVALS, rival_source
 from quantum_latents.latents.rows import LatentRows, latent_of
+from quantum_latents.latents.sharing import PROPERTIES, Extent, Sharing
 from quantum_latents.latents.sources import (
     BernoulliSource,
     Card,
@@ -44,6 +45,7 @@ from quantum_latents.latents.stored import bank_spec
 
 __all__ = [
     "PRIORS",
+    "PROPERTIES",
     "RIVALS",
     "BankSpec",
     "BernoulliSource",
@@ -51,6 +53,7 @@ __all__ = [
     "Card",
     "CopulaSource",
     "DirichletMultinomialSource",
+    "Extent",
     "GaussianSource",
     "GaussianSpec",
     "IndependentCounts",
@@ -68,6 +71,7 @@ __all__ = [
     "PriorSpec",
     "RivalSpec",
     "Scaling",
+    "Sharing",
     "Source",
     "as_data_loader",
     "as_dataset",

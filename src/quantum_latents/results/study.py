@@ -36,6 +36,7 @@ _DEFAULTS: dict[str, Any] = {
     "doses": None,
     "axis": None,
     "restarts": None,
+    "ladder": None,
     "version": "",
     "commit": "",
 }
@@ -105,6 +106,7 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
     _check_doses(filled["doses"], where)
     _check_axis(filled["axis"], where)
     _check_restarts(filled["restarts"], where)
+    _check_ladder(filled["ladder"], where)
     num_runs = filled["num_runs"]
     if num_runs is not None and (not isinstance(num_runs, int) or num_runs < 0):
         raise ValueError(f"{where}: 'num_runs' is a whole number, not {num_runs!r}")
@@ -212,6 +214,34 @@ def _check_restarts(restarts: Any, where: str) -> None:
         raise ValueError(
             f"{where}: 'restarts' has by (a metric) and choices, each with name, starts and "
             f"num_runs, not {restarts!r:.120}"
+        )
+
+
+def _check_ladder(ladder: Any, where: str) -> None:
+    """Refuse a ladder whose rungs share what it does not name."""
+    if ladder is None:
+        return
+    properties = ladder.get("properties") if isinstance(ladder, Mapping) else None
+    of = ladder.get("of") if isinstance(ladder, Mapping) else None
+    if (
+        not isinstance(properties, list)
+        or not all(
+            isinstance(one, Mapping)
+            and isinstance(one.get("name"), str)
+            and isinstance(one.get("label"), str)
+            for one in properties
+        )
+        or not isinstance(of, Mapping)
+        or not all(
+            isinstance(sharing, Mapping)
+            and set(sharing) <= {one["name"] for one in properties}
+            and set(sharing.values()) <= {"full", "part"}
+            for sharing in of.values()
+        )
+    ):
+        raise ValueError(
+            f"{where}: 'ladder' has properties, each with name and label (text), and says of each "
+            f"latent which of them it shares, 'full' or in 'part', not {ladder!r:.120}"
         )
 
 
