@@ -28,8 +28,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from quantum_latents.random import stream
-from quantum_latents.random.streams import BLOCK_ROWS
+from quantum_latents.random import BLOCK_ROWS, stream
 
 if TYPE_CHECKING:
     from quantum_latents.results.verdicts import Verdict
