@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from quantum_latents.report.figures import (
     _GRID,
     _MUTED,
+    _OF,
     _PANEL,
     _SURFACE,
     _THOUSANDS,
@@ -89,10 +90,12 @@ def axis_figure(
                     zorder=2,
                     color=look.colour,
                     marker=look.marker,
+                    gid=_OF + latent,
                 )
             for place, interval in zip(at, curve.intervals[latent], strict=True):
                 if interval is not None:
-                    axes.plot([place] * 2, interval, color=look.colour, linewidth=1.6, zorder=2)
+                    bar = {"linewidth": 1.6, "zorder": 2, "gid": _OF + latent}
+                    axes.plot([place] * 2, interval, color=look.colour, **bar)
             heights = [np.nan if mean is None else mean for mean in means]
             axes.plot(
                 at,
@@ -104,6 +107,7 @@ def axis_figure(
                 label=latent,
                 color=look.colour,
                 marker=look.marker,
+                gid=_OF + latent,
             )
         axes.set_xticks(places, [f"{place:g}" for place in places])
         axes.set_xlabel(axis_label)
