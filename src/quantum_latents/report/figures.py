@@ -122,6 +122,8 @@ _PANEL = (4.4, 2.9)
 _SQUARE = (2.5, 2.6)
 _THOUSANDS = "{x:,.0f}"
 _MOST_NAMED, _LONGEST_NAME = 12, 14
+_MOST_BESIDE = 6
+"""Names that stand side by side below an axis, or as a legend within the axes."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,11 @@ class Style:
     def marker(self) -> str:
         """Matplotlib's marker, distinct for each slot, and for each turn of a slot."""
         return _MARKERS[(self.slot + 3 * self.turn) % len(_MARKERS)]
+
+    @property
+    def dashes(self) -> str:
+        """Matplotlib's line style, distinct for each turn of a slot."""
+        return ("-", "--", ":", "-.")[self.turn % 4]
 
 
 def styles(latents: Iterable[str]) -> dict[str, Style]:
@@ -213,6 +220,11 @@ def seeds_figure(
             _floor_line(axes, floor)
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_xticks(range(len(names)), [_wrapped(name) for name in names])
+        below = 0.0
+        if len(names) > _MOST_BESIDE:
+            turned: dict[str, Any] = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"}
+            axes.set_xticks(range(len(names)), names, **turned)
+            below = _turned(names)
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="y")
         axes.set_ylabel(label)
@@ -220,9 +232,10 @@ def seeds_figure(
             axes.yaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
         lines = textwrap.wrap(title, _TITLE_CHARACTERS) or [""]
         axes.set_title("\n".join(lines))
-        _fit(figure, axes, above=0.16 * (len(lines) - 1))
+        _fit(figure, axes, above=0.16 * (len(lines) - 1), below=below)
 
-    return _svg(draw, _PANEL, title)
+    room = _turned(list(values)) if len(values) > _MOST_BESIDE else 0.0
+    return _svg(draw, (_PANEL[0], _PANEL[1] + room), title)
 
 
 def differences_figure(
@@ -389,12 +402,12 @@ def budget_figure(
         axes.grid(axis="y")
         if count:
             axes.yaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
-        axes.legend(frameon=False)
         lines = textwrap.wrap(title, _TITLE_CHARACTERS) or [""]
         axes.set_title("\n".join(lines))
-        _fit(figure, axes, above=0.16 * (len(lines) - 1))
+        below = _key(figure, axes, len(curve.gaps))
+        _fit(figure, axes, above=0.16 * (len(lines) - 1), below=below)
 
-    return _svg(draw, (_PANEL[0], 2.8), title)
+    return _svg(draw, (_PANEL[0], 2.8 + _key_height(len(curve.gaps))), title)
 
 
 def mean_curve(
@@ -436,7 +449,7 @@ def curves_figure(
         for name, (steps, means, deviations, num_runs) in curves.items():
             mean, deviation = np.array(means), np.array(deviations)
             own = {"color": style[name].colour, "gid": _OF + name}
-            axes.plot(steps, mean, linewidth=1.4, label=name, **own)
+            axes.plot(steps, mean, style[name].dashes, linewidth=1.4, label=name, **own)
             if num_runs > 1:
                 axes.fill_between(
                     steps,
@@ -451,10 +464,9 @@ def curves_figure(
         axes.set_ylabel(label)
         axes.grid(axis="y")
         axes.set_title(title)
-        axes.legend(ncols=2, loc="best", handlelength=1.2, columnspacing=1.0)
-        _fit(figure, axes)
+        _fit(figure, axes, below=_key(figure, axes, len(curves)))
 
-    return _svg(draw, (_PANEL[0], 2.8), title)
+    return _svg(draw, (_PANEL[0], 2.8 + _key_height(len(curves))), title)
 
 
 def scatter_figure(
@@ -697,6 +709,34 @@ def _fit(figure: Figure, axes: Axes, *, above: float = 0.0, below: float = 0.0) 
         bottom=(0.1 + below + 0.125 * lines + (0.19 if axes.get_xlabel() else 0)) / height,
         top=1 - (0.3 + above) / height,
     )
+
+
+def _key(figure: Figure, axes: Axes, num_names: int) -> float:
+    """Draw the legend, below the axes where it would cover them; return the room it takes."""
+    if num_names <= _MOST_BESIDE:
+        axes.legend(ncols=2, loc="best", handlelength=1.2, columnspacing=1.0)
+        return 0.0
+    width = figure.get_size_inches()[0]
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        ncols=2,
+        loc="lower left",
+        bbox_to_anchor=(0.3 / width, 0.0),
+        handlelength=2.2,
+        columnspacing=1.4,
+        borderaxespad=0.2,
+    )
+    return _key_height(num_names)
+
+
+def _key_height(num_names: int) -> float:
+    """Return the inches below the axes that a legend of so many names takes."""
+    return 0.0 if num_names <= _MOST_BESIDE else 0.1 + 0.178 * (-(-num_names // 2))
+
+
+def _turned(names: Sequence[str]) -> float:
+    """Return the inches that names below an axis take when they are turned."""
+    return 0.05 * max(map(len, names))
 
 
 def _floor_line(axes: Axes, floor: float) -> None:

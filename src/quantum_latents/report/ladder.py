@@ -25,8 +25,8 @@ LADDER_NOTE = (
     "it, a half mark for a part, a small dot for nothing, a question mark where nobody can say. "
     "Right, the mean of its paired differences to the reference with the 95 % interval, unadjusted "
     "(from 6 seeds); the verdicts above adjust for the number of latents. Rungs that share more "
-    "stand higher. What a rung shares and the one below does not need not be why they differ: most "
-    "differ in several things at once."
+    "stand higher. Two rungs of which one does better mostly differ in several properties at once: "
+    "none of them is thereby shown to be the reason."
 )
 """What stands above the plots."""
 
@@ -112,7 +112,7 @@ def ladder_figure(
 
     first = next(rung.comparison for rung in ladder if rung.comparison is not None)
     longest = max(len(rung.latent) for rung in ladder)
-    left, column, row = 0.25 + 0.075 * longest, 0.3, 0.29
+    left, column, row = 0.2 + 0.064 * longest, 0.3, 0.29
     above, below, right = 1.2, 0.5, 3.4
     width = left + column * len(properties) + 0.3 + right + 0.15
     height = above + row * len(ladder) + below
