@@ -19,7 +19,6 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from quantum_latents.report.figures import (
     _GRID,
     _MUTED,
-    _OF,
     _PANEL,
     _SURFACE,
     _THOUSANDS,
@@ -27,6 +26,7 @@ from quantum_latents.report.figures import (
     Style,
     _fit,
     _floor_line,
+    _of,
     _svg,
 )
 from quantum_latents.results import AxisCurve
@@ -90,11 +90,11 @@ def axis_figure(
                     zorder=2,
                     color=look.colour,
                     marker=look.marker,
-                    gid=_OF + latent,
+                    gid=_of(latent),
                 )
             for place, interval in zip(at, curve.intervals[latent], strict=True):
                 if interval is not None:
-                    bar = {"linewidth": 1.6, "zorder": 2, "gid": _OF + latent}
+                    bar = {"linewidth": 1.6, "zorder": 2, "gid": _of(latent)}
                     axes.plot([place] * 2, interval, color=look.colour, **bar)
             heights = [np.nan if mean is None else mean for mean in means]
             axes.plot(
@@ -107,7 +107,7 @@ def axis_figure(
                 label=latent,
                 color=look.colour,
                 marker=look.marker,
-                gid=_OF + latent,
+                gid=_of(latent),
             )
         axes.set_xticks(places, [f"{place:g}" for place in places])
         axes.set_xlabel(axis_label)

@@ -18,6 +18,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 import matplotlib
 import numpy as np
@@ -73,9 +74,6 @@ MAX_SCATTER_POINTS = 1_000
 
 MAX_SEED_LINES = 60
 """Seeds up to which each has its own line and marker; more would be a tangle, and many bytes."""
-
-_OF = "latent:"
-"""Begins the group id of a mark that belongs to one latent."""
 
 _INK, _MUTED, _GRID, _SURFACE = "#1b2431", "#5c6776", "#dde2ea", "#fefefd"
 _VARIABLES = {_INK: "--ink", _MUTED: "--muted", _GRID: "--grid", _SURFACE: "--surface"} | {
@@ -276,7 +274,7 @@ def differences_figure(
                     color=look.colour,
                     linewidth=2.4,
                     solid_capstyle="round",
-                    gid=_OF + comparison.other,
+                    gid=_of(comparison.other),
                 )
             if comparison.mean_difference is not None:
                 axes.plot(
@@ -287,7 +285,7 @@ def differences_figure(
                     markersize=7,
                     markeredgecolor=_SURFACE,
                     markeredgewidth=1.2,
-                    gid=_OF + comparison.other,
+                    gid=_of(comparison.other),
                 )
         axes.set_yticks(range(len(comparisons)), [_wrapped(c.other) for c in comparisons])
         axes.set_ylim(len(comparisons) - 0.4, -0.6)
@@ -388,11 +386,11 @@ def budget_figure(
             means = [np.nan if gap.mean_difference is None else gap.mean_difference for gap in gaps]
             steps = [step * apart for step in curve.steps]
             line = {"color": look.colour, "marker": look.marker, "linewidth": 1.2, "zorder": 3}
-            line |= {"label": latent, "gid": _OF + latent}
+            line |= {"label": latent, "gid": _of(latent)}
             axes.plot(steps, means, markersize=5, markeredgecolor=_SURFACE, **line)
             for step, gap in zip(steps, gaps, strict=True):
                 if gap.interval is not None:
-                    bar = {"linewidth": 1.6, "zorder": 2, "gid": _OF + latent}
+                    bar = {"linewidth": 1.6, "zorder": 2, "gid": _of(latent)}
                     axes.plot([step] * 2, gap.interval, color=look.colour, **bar)
         axes.set_xscale("log")
         axes.set_xticks(curve.steps, [f"{step:,}" for step in curve.steps])
@@ -448,7 +446,7 @@ def curves_figure(
         axes = figure.subplots()
         for name, (steps, means, deviations, num_runs) in curves.items():
             mean, deviation = np.array(means), np.array(deviations)
-            own = {"color": style[name].colour, "gid": _OF + name}
+            own = {"color": style[name].colour, "gid": _of(name)}
             axes.plot(steps, mean, style[name].dashes, linewidth=1.4, label=name, **own)
             if num_runs > 1:
                 axes.fill_between(
@@ -672,7 +670,7 @@ def distribution_figure(
                 markersize=4 if is_named else 3,
                 markeredgewidth=0,
                 alpha=0.85,
-                gid=_OF + name,
+                gid=_of(name),
             )
         below = 0.0
         if categories is not None:
@@ -756,7 +754,7 @@ def _mean_bar(
     axes: Axes, place: float, numbers: Sequence[float], look: Style, latent: str = ""
 ) -> None:
     interval = mean_interval(numbers)
-    own: dict[str, Any] = {"color": look.colour, "gid": _OF + latent if latent else None}
+    own: dict[str, Any] = {"color": look.colour, "gid": _of(latent) if latent else None}
     if interval is not None:
         axes.plot([place] * 2, interval, linewidth=2, solid_capstyle="round", **own)
     axes.plot(
@@ -794,7 +792,7 @@ def _seed_marks(
             markeredgewidth=0,
             alpha=alpha,
             zorder=zorder,
-            gid=_OF + latent,
+            gid=_of(latent),
         )
         return
     points = np.repeat(np.column_stack([x, y]), 2, axis=0)
@@ -802,8 +800,8 @@ def _seed_marks(
     path.should_simplify = False
     # Zero-length strokes with round caps are dots at a fifth of the text of markers.
     dots = PathPatch(path, fill=False, edgecolor=look.colour, linewidth=2.2, capstyle="round")
-    dots.set(alpha=0.5 * alpha, zorder=zorder, gid=_OF + latent)
-    axes.add_patch(dots)
+    dots.set(alpha=0.5 * alpha, zorder=zorder, gid=_of(latent))
+    axes.add_artist(dots)  # its limits are known: the path's own would take as long as all else
     axes.update_datalim(points)
     axes.autoscale_view()
 
@@ -844,6 +842,15 @@ def _wrapped(name: str) -> str:
     return name.replace("_", "\n").replace(" ", "\n").replace("-", "-\n")
 
 
+def _of(latent: str) -> str:
+    """Return the group id of a mark that belongs to a latent, whatever its name is made of."""
+    return f"latent:{quote(latent, safe='')}"
+
+
+def _name_of(quoted: str) -> str:
+    return html.escape(unquote(quoted), quote=True)
+
+
 def _svg(draw: Callable[[Figure], None], size: tuple[float, float], title: str) -> str:
     """Draw on a fresh figure and return SVG that takes colours and font from the page."""
     with matplotlib.rc_context(_SETTINGS):
@@ -860,8 +867,9 @@ def _svg(draw: Callable[[Figure], None], size: tuple[float, float], title: str) 
     text = re.sub(r'font: ([^;"]*?)([\d.]+px) [^;"]+', rf"\1font-size: \2; {family}", text)
     text = re.sub(r'font-family: [^;"]+', family, text)
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # it would rule the whole page
+    text = _shortened(text)
     # What belongs to one latent says so, for the page's filter and its way to the seeds.
-    text = re.sub(rf'\bid="{_OF}([^"]*)"', r'data-latent="\1"', text)
+    text = re.sub(r'<g id="latent:([^"]*)"', lambda m: f'<g data-latent="{_name_of(m[1])}"', text)
     # All figures of a page share one space of ids: make these the figure's own.
     own = "f" + hashlib.sha256(text.encode()).hexdigest()[:10]
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}-", text)
@@ -873,3 +881,27 @@ def _svg(draw: Callable[[Figure], None], size: tuple[float, float], title: str) 
         f'role="img" aria-label="{html.escape(title, quote=True)}">'
     )
     return head + text[text.index(">") + 1 :]
+
+
+def _shortened(text: str) -> str:
+    r"""Return SVG with coordinates to a hundredth of a point, and dots as short as they get.
+
+    >>> _shortened('<path d="M 1.2345 2 \nL 1.2345 2 \nL 3.0 4.999 \n" x="0"/>')
+    '<path d="M1.23 2h0L3 5" x="0"/>'
+    """
+
+    def number(match: re.Match[str]) -> str:
+        return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
+
+    def path(match: re.Match[str]) -> str:
+        short = re.sub(r"-?\d+\.\d+", number, match[1])
+        short = re.sub(r"\s*([A-Za-z])\s*", r"\1", short).strip()
+        short = re.sub(r"M([^A-Za-z]+)L\1(?=[A-Za-z]|$)", r"M\1h0", short)
+        return f' d="{short}"'
+
+    text = re.sub(r' d="([^"]*)"', path, text)
+    return re.sub(
+        r'(<use [^>]*?x=")([-\d.]+)(" y=")([-\d.]+)"',
+        lambda m: f'{m[1]}{float(m[2]):.2f}{m[3]}{float(m[4]):.2f}"',
+        text,
+    )

@@ -145,7 +145,7 @@ def ladder_figure(
             axes.axvspan(-first.margin, first.margin, color=f._GRID, alpha=0.6, linewidth=0)
         axes.axvline(0, color=f._INK, linewidth=0.9)
         for place, rung in enumerate(ladder):
-            look, own = looks[rung.latent], f._OF + rung.latent
+            look, own = looks[rung.latent], f._of(rung.latent)
             for x, one in enumerate(properties):
                 _mark(marks, x, place, rung.sharing, one["name"], own)
             comparison = rung.comparison
