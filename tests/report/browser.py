@@ -5,6 +5,7 @@ answered on 4 (`--remote-debugging-pipe`).
 """
 
 import base64
+import contextlib
 import json
 import os
 import select
@@ -69,10 +70,8 @@ class Browser:
         return self
 
     def __exit__(self, *_):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         os.close(self._ask)
         os.close(self._answer)
@@ -168,8 +167,21 @@ class Browser:
 
     def downloads_to(self, folder: Path) -> None:
         """Save what the page downloads in this folder."""
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         self.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
+    def saved(self, name: str) -> bytes:
+        """Wait for a download and return its content; it is then gone."""
+        path, end = self.folder / name, time.monotonic() + SECONDS
+        while not path.exists():  # a file has its name when it is whole
+            self.run("1")
+            if time.monotonic() > end:
+                there = sorted(other.name for other in self.folder.iterdir())
+                raise RuntimeError(f"nothing was saved as {name}: there are {there}")
+            time.sleep(0.02)
+        content = path.read_bytes()
+        path.unlink()
+        return content
 
     def show(self, width: int, height: int, theme: str = "light") -> None:
         """Set the size of the window, in pixels, and the theme of the system."""
