@@ -156,7 +156,7 @@ def study() -> dict:
     return json.loads(json.dumps(STUDY))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rows() -> Callable[..., list[dict]]:
     return make_rows
 
@@ -176,14 +176,29 @@ def study_directory(tmp_path) -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture(scope="session")
-def molecular() -> ModuleType:
-    """The made-up study of molecules of `molecular.py`."""
-    spec = importlib.util.spec_from_file_location(
-        "molecular", Path(__file__).with_name("molecular.py")
-    )
+def _beside(name: str) -> ModuleType:
+    """Return a module that lies beside this file."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def molecular() -> ModuleType:
+    """The made-up study of molecules of `molecular.py`."""
+    return _beside("molecular")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A headless Chromium (`browser.py`); what it downloads is in `browser.folder`."""
+    module = _beside("browser")
+    if (executable := module.find()) is None:
+        pytest.skip(f"no browser is installed: one of {', '.join(module.NAMES)}")
+    with module.Browser(executable, tmp_path_factory.mktemp("profile")) as browser:
+        browser.downloads_to(tmp_path_factory.mktemp("downloads"))
+        yield browser

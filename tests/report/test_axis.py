@@ -140,8 +140,8 @@ def test_the_grid_has_a_panel_a_latent_and_place_and_as_many_points():
     points = {"quantum": {1.0: [[0.0, 0.0]] * 400, 2.0: [[0.5, 0.5]]}, "gaussian": {2.0: [[9, 9]]}}
     svg = scatter_grid_figure(points, frame, styles(points), title="a grid", axis_label="depth")
     assert svg.count("axes_") == 4
-    # A point is a move and a stroke; 9, 9 is outside the frame, and every panel has the data.
-    assert svg.count("M ") - 4 * 2 >= NUM_GRID_POINTS + 1
+    # A point is a stroke of no length; 9, 9 is outside the frame, and every panel has the data.
+    assert svg.count("h0") == NUM_GRID_POINTS + 1 + 4 * 2
     assert ">quantum</text>" in svg and ">gaussian</text>" in svg
     for spoilt, said in (({"quantum": {1.0: [[0.0]]}}, r"\(num_points, 2\)"), ({"q": {}}, "one")):
         with pytest.raises(ValueError, match=said):

@@ -30,7 +30,8 @@ def every_figure():
     points = generator.normal(size=(50, 2))
     named = replace(comparison(margin=0.5), other="gaussian", label="L1 & <more>")
     steps = [0, 10, 20, 30]
-    curves = {"quantum": [(steps, [1.0, None, 0.5, 0.2]), (steps[:2], [1.1, 0.8])]}
+    runs = [(steps, [1.0, None, 0.5, 0.2]), (steps[:2], [1.1, 0.8])]
+    curves = {"quantum": figures.mean_curve(runs)}
     yield figures.seeds_figure(values(), STYLES, title="L1 & <more>", label="$x$", floor=0.1)
     yield figures.differences_figure([named], STYLES, title="differences")
     yield figures.curves_figure(curves, STYLES, title="loss", label="")
@@ -100,6 +101,29 @@ def test_seed_points_are_all_drawn_also_for_one_seed():
         svg = figures.seeds_figure(values(num_seeds), STYLES, title="t", label="")
         fills = re.findall(r"<use [^>]*fill: var\(--latent-[03],", svg)
         assert len(fills) == 2 * num_seeds + 2  # one point a seed and a mean, two latents
+
+
+def test_many_latents_and_seeds_keep_names_apart_and_bytes_few():
+    names = ["quantum", *(f"rival_{index}" for index in range(14))]
+    looks = figures.styles(names)
+    assert len({(look.colour, look.marker) for look in looks.values()}) == len(names)
+    assert len({(look.colour, look.dashes) for look in looks.values()}) == len(names)
+    num_seeds = 2 * figures.MAX_SEED_LINES
+    many = {name: dict.fromkeys(range(num_seeds), 1.0) | {0: 2.0} for name in names}
+    svg = figures.seeds_figure(many, looks, title="t", label="")
+    assert svg.count("h0") == len(names) * num_seeds  # a dot each
+    assert len(svg) < 40 * len(names) * num_seeds
+    assert svg.count("rotate(-50") == len(names)
+
+
+def test_every_mark_of_a_latent_says_whose_it_is():
+    svg = figures.seeds_figure(values(3), STYLES, title="t", label="")
+    assert svg.count('data-latent="quantum"') == svg.count('data-latent="gaussian"') == 2
+    hostile = {'"><script>': {0: 1.0, 1: 2.0}}
+    svg = figures.seeds_figure(hostile, figures.styles(hostile), title="t", label="")
+    assert "<script" not in svg
+    root = ElementTree.fromstring(svg)
+    assert {element.get("data-latent") for element in root.iter()} == {None, '"><script>'}
 
 
 def test_curves_ignore_missing_values_and_unequal_lengths():

@@ -12,7 +12,7 @@ from quantum_latents.report.needed import NEEDED_HEADER
 from quantum_latents.report.pictures import inline_svg, read_pictures
 from quantum_latents.results import read_study, seeds_needed
 
-VOID = {"meta", "br", "link", "img", "hr"}
+VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
 class Elements(HTMLParser):

@@ -9,7 +9,7 @@ import pytest
 
 from quantum_latents.report import table, write_report
 
-VOID = {"meta", "br", "link", "img", "hr"}
+VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
 class Balance(HTMLParser):

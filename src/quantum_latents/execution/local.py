@@ -27,7 +27,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
@@ -38,7 +38,7 @@ import quantum_latents
 from quantum_latents.execution.freeze import freeze_study
 from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan
 from quantum_latents.execution.reuse import reused_runs, take_over
-from quantum_latents.latents import card_of
+from quantum_latents.latents import PROPERTIES, Card, card_of
 from quantum_latents.recipes import Study, settings_of
 from quantum_latents.results import RowStore, next_number, sealed
 from quantum_latents.training import RunSpec
@@ -162,6 +162,7 @@ def lock_directory(directory: Path) -> Iterator[None]:
 
 def _description(study: Study, command: str, commit: str) -> dict[str, Any]:
     """Return what `study.json` says of a study."""
+    cards = {run.latent.name: card_of(run.latent) for run in study.runs}
     description = {
         "schema": _STUDY_SCHEMA,
         "study": study.name,
@@ -173,12 +174,14 @@ def _description(study: Study, command: str, commit: str) -> dict[str, Any]:
         "reference": study.reference,
         "primary_metrics": list(study.primary_metrics),
         "equivalence_margins": dict(study.equivalence_margins),
-        "latents": _latents(study),
+        "latents": _latents(cards),
         "settings": settings_of(study),
         "num_runs": len(study.runs),
         "version": quantum_latents.__version__,
         "commit": commit,
     }
+    if (ladder := _ladder(cards)) is not None:
+        description["ladder"] = ladder
     if study.groups:
         of_runs = zip(study.runs, study.groups, strict=True)
         description["groups"] = {run.digest: list(names) for run, names in of_runs}
@@ -200,10 +203,26 @@ def _description(study: Study, command: str, commit: str) -> dict[str, Any]:
     return description
 
 
-def _latents(study: Study) -> list[dict[str, str]]:
-    """Return the card of every latent of a study."""
-    cards = {run.latent.name: card_of(run.latent) for run in study.runs}
-    return [{"name": name, **asdict(card)} for name, card in cards.items()]
+def _latents(cards: Mapping[str, Card]) -> list[dict[str, str]]:
+    """Return the card of every latent of a study in words."""
+    return [
+        {"name": name, "what": card.what, "shares": card.shares, "simulation": card.simulation}
+        for name, card in cards.items()
+    ]
+
+
+def _ladder(cards: Mapping[str, Card]) -> dict[str, Any] | None:
+    """Return what each latent shares with the quantum one as data, None without that one.
+
+    Latents that cannot say are left out.
+    """
+    if "quantum" not in cards:
+        return None
+    of = {name: card.sharing for name, card in cards.items() if card.sharing is not None}
+    return {
+        "properties": [{"name": name, "label": label} for name, label in PROPERTIES.items()],
+        "of": {name: dict(sharing) for name, sharing in of.items()},
+    }
 
 
 def commit_of_source() -> str:

@@ -28,6 +28,7 @@ from quantum_latents.latents.pairwise import PairwiseSource
 from quantum_latents.latents.priors import PRIORS, prior_source
 from quantum_latents.latents.rivals import RIVALS, rival_source
 from quantum_latents.latents.rows import LatentRows, latent_of
+from quantum_latents.latents.sharing import PROPERTIES, Extent, Sharing
 from quantum_latents.latents.sources import (
     BernoulliSource,
     Card,
@@ -58,6 +59,7 @@ from quantum_latents.latents.stored import bank_spec
 
 __all__ = [
     "PRIORS",
+    "PROPERTIES",
     "RIVALS",
     "AutoregressiveFitSpec",
     "AutoregressiveSource",
@@ -69,6 +71,7 @@ __all__ = [
     "CopulaSource",
     "DamagedFitError",
     "DirichletMultinomialSource",
+    "Extent",
     "FitReport",
     "GaussianSource",
     "GaussianSpec",
@@ -92,6 +95,7 @@ __all__ = [
     "RivalSpec",
     "SampledSource",
     "Scaling",
+    "Sharing",
     "Source",
     "SqueezedSpec",
     "as_data_loader",

@@ -24,6 +24,7 @@ from quantum_latents.latents.fitted import learned_card, learned_source
 from quantum_latents.latents.latent import Latent
 from quantum_latents.latents.priors import PRIOR_CARDS, prior_source
 from quantum_latents.latents.rivals import RIVAL_CARDS, rival_source
+from quantum_latents.latents.sharing import full
 from quantum_latents.latents.sources import (
     LEARNED_PRIOR_CARD,
     PHOTONIC_CARDS,
@@ -178,7 +179,11 @@ def card_of(spec: LatentSpec) -> Card:
         return LEARNED_PRIOR_CARD
     card = PHOTONIC_CARDS[_statistics(spec)]
     if spec.name == "distinguishable" and spec.sharing == "independent":
-        return replace(card, shares="photon total, and the law its interferometer is drawn from")
+        return replace(
+            card,
+            shares="photon total, and the law its interferometer is drawn from",
+            sharing=full("whole_numbers", "total"),
+        )
     return card
 
 

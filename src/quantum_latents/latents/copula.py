@@ -19,6 +19,7 @@ from scipy.special import ndtri
 
 from quantum_latents.circuits import Interferometer
 from quantum_latents.latents.mode_laws import mode_laws
+from quantum_latents.latents.sharing import full, part
 from quantum_latents.latents.sources import Card
 from quantum_latents.random import Stream
 from quantum_latents.samplers.occupation import Occupation
@@ -67,6 +68,7 @@ class CopulaSource:
         "every single-mode law, and the covariance of every pair of modes as nearly as one normal "
         "law can give them together (`deviation`); the photon total is not fixed",
         "one product of an m by m matrix a shot; fitted to exact laws, without quantum samples",
+        full("whole_numbers", "means", "variances", "single_modes") | part("pairs"),
     )
 
     def __init__(self, interferometer: Interferometer, occupation: Occupation) -> None:

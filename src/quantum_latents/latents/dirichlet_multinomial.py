@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from quantum_latents.circuits import Interferometer
+from quantum_latents.latents.sharing import full, part
 from quantum_latents.latents.sources import Card
 from quantum_latents.random import Stream
 from quantum_latents.samplers.occupation import Occupation, checked_occupation
@@ -55,6 +56,7 @@ class DirichletMultinomialSource:
         "photon total, mean of every mode, and the sum of the variances; neither the variance of "
         "a mode nor correlations",
         "linear in the photons",
+        full("whole_numbers", "means", "total") | part("variances"),
     )
 
     def __init__(self, interferometer: Interferometer, occupation: Occupation) -> None:

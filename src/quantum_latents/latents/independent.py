@@ -15,6 +15,7 @@ from scipy import stats
 
 from quantum_latents.circuits import Interferometer
 from quantum_latents.latents.mode_laws import mode_laws
+from quantum_latents.latents.sharing import full, part
 from quantum_latents.latents.sources import Card
 from quantum_latents.random import Stream
 from quantum_latents.samplers.occupation import Occupation
@@ -38,11 +39,13 @@ SHUFFLED_CARD = Card(
     "it after every mode's counts are shuffled over the shots",
     "every single-mode law, so means and variances too; neither correlations nor photon total",
     "one table look-up a mode; the laws are polynomial in the photons and need no quantum samples",
+    full("whole_numbers", "means", "variances", "single_modes"),
 )
 NEGATIVE_BINOMIAL_CARD = Card(
     "independent negative binomial counts",
     "mean and variance of every mode; neither its law, nor correlations, nor photon total",
     "one table look-up a mode",
+    full("whole_numbers", "means", "variances"),
 )
 DISPERSED_CARD = Card(
     "independent counts, negative binomial where the quantum latent's mode is over-dispersed, "
@@ -50,11 +53,13 @@ DISPERSED_CARD = Card(
     "mean of every mode, and its variance (the nearest that a whole number of trials allows where "
     "binomial); neither its law, nor correlations, nor photon total",
     "one table look-up a mode",
+    full("whole_numbers", "means") | part("variances"),
 )
 FITTED_BERNOULLI_CARD = Card(
     "independent bits, each with the quantum latent's exact probability of light in its mode",
     "what a detector without photon numbers sees of each mode alone; no more",
     "one bit each; the biases are polynomial in the photons and need no quantum samples",
+    full("whole_numbers") | part("single_modes"),
 )
 
 _TAIL = 1e-17

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from quantum_latents.circuits import Interferometer
+from quantum_latents.latents.sharing import full, part
 from quantum_latents.latents.sources import Card
 from quantum_latents.random import Stream
 from quantum_latents.samplers import FermionSampler, MeanFieldSampler, ThermalSampler
@@ -25,17 +26,20 @@ OTHER_LIGHT_CARDS: dict[str, Card] = {
         "photon total and mean occupancy of every mode, and most of the bunching; correlations "
         "only in part",
         "linear in the photons",
+        full("whole_numbers", "means", "total") | part("variances", "pairs"),
     ),
     "fermions": Card(
         "counts of fermions, a determinantal point process: the opposite statistics",
         "photon total and mean occupancy of every mode; interference of the opposite sign",
         "cubic in the photons",
+        full("whole_numbers", "means", "total"),
     ),
     "thermal": Card(
         "counts of thermal light",
         "mean occupancy of every mode, and bunching; neither variances, nor correlations, nor "
         "photon total",
         "one complex normal a mode and one product with the interferometer",
+        full("whole_numbers", "means"),
     ),
 }
 """Cards by name, for rivals that share the quantum latent's interferometer and input."""

@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 from scipy.special import gammaln
 
 from quantum_latents.circuits import Interferometer
+from quantum_latents.latents.sharing import full
 from quantum_latents.latents.sources import Card
 from quantum_latents.random import Stream
 from quantum_latents.samplers.enumeration import num_outcomes, outcome_table
@@ -82,6 +83,7 @@ class PairwiseSource:
         "third order",
         "one binary search a shot in the law written out, exponential in the photons; fitted to "
         "exact moments, without quantum samples",
+        full("whole_numbers", "means", "variances", "total", "pairs"),
     )
 
     def __init__(self, interferometer: Interferometer, occupation: Occupation) -> None:

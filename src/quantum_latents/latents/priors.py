@@ -29,6 +29,7 @@ import numpy as np
 from scipy import special
 
 from quantum_latents.latents.independent import IndependentCounts, count_law
+from quantum_latents.latents.sharing import full
 from quantum_latents.latents.sources import Card, Source
 from quantum_latents.random import Stream
 
@@ -46,33 +47,40 @@ PriorName = Literal[
 
 PRIOR_CARDS: dict[str, Card] = {
     "uniform": Card(
-        "independent uniform numbers of variance 1", "nothing but its length", "one number each"
+        "independent uniform numbers of variance 1", "nothing but its length", "one number each", {}
     ),
     "laplace": Card(
-        "independent Laplace numbers of variance 1", "nothing but its length", "one number each"
+        "independent Laplace numbers of variance 1", "nothing but its length", "one number each", {}
     ),
     "student_t": Card(
         "independent Student-t numbers of variance 1: heavy tails",
         "nothing but its length",
         "a normal and a gamma number each",
+        {},
     ),
     "gaussian_mixture": Card(
         "mixture of Gaussians with means on the axes, two an axis",
         "having separate modes",
         "one normal each and one choice a row",
+        {},
     ),
     "rounded_gaussian": Card(
-        "independent normals rounded to whole numbers", "being whole numbers", "one normal each"
+        "independent normals rounded to whole numbers",
+        "being whole numbers",
+        "one normal each",
+        full("whole_numbers"),
     ),
     "poisson": Card(
         "independent Poisson counts of one rate",
         "being counts, and at a rate of photons over modes the mean photon total",
         "one table look-up each",
+        full("whole_numbers"),
     ),
     "one_hot": Card(
         "one coordinate 1, the others 0, uniformly: a category",
         "being counts, of one photon in all",
         "one choice a row",
+        full("whole_numbers"),
     ),
 }
 """What each prior is, what it shares with the quantum latent, and what drawing it costs."""

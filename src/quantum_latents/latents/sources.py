@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from quantum_latents.circuits import Interferometer
+from quantum_latents.latents.sharing import PROPERTIES, Sharing, full, part
 from quantum_latents.random import Stream
 from quantum_latents.samplers import (
     BosonSampler,
@@ -43,11 +44,13 @@ class Card:
         what: the law.
         shares: what it has in common with the quantum latent of the same interferometer.
         simulation: what drawing it on a classical computer costs.
+        sharing: what it has in common as data, by `sharing.PROPERTIES`; None where nobody can say.
     """
 
     what: str
     shares: str
     simulation: str
+    sharing: Sharing | None = None
 
 
 class Source(Protocol):
@@ -88,7 +91,9 @@ class GaussianSource:
     """
 
     dim: int
-    card = Card("independent standard normals", "nothing but its length", "none: one normal each")
+    card = Card(
+        "independent standard normals", "nothing but its length", "none: one normal each", {}
+    )
 
     @property
     def mean(self) -> np.ndarray:
@@ -128,7 +133,12 @@ class BernoulliSource:
     """
 
     dim: int
-    card = Card("independent fair bits", "being whole numbers", "none: one bit each")
+    card = Card(
+        "independent fair bits",
+        "being whole numbers",
+        "none: one bit each",
+        full("whole_numbers"),
+    )
 
     @property
     def mean(self) -> np.ndarray:
@@ -154,11 +164,13 @@ PHOTONIC_CARDS = {
         "photon counts of indistinguishable photons (boson sampling)",
         "everything: it is the quantum latent",
         "exponential in the photons in general; time-bin loops of delay 1 are cheap",
+        full(*PROPERTIES),
     ),
     "distinguishable": Card(
         "photon counts of distinguishable photons, each routed independently",
         "photon total and mean occupancy of every mode; neither variances nor correlations",
         "linear in the photons",
+        full("whole_numbers", "means", "total"),
     ),
 }
 """Cards by statistics, for a control that shares the quantum latent's interferometer."""
@@ -243,6 +255,11 @@ def noisy_card(noise: Noise) -> Card:
     if noise.is_ideal:
         return PHOTONIC_CARDS["boson"]
     what, shares = [], []
+    sharing = full("whole_numbers") | (
+        full("means", "total") if transmission == 1 else part("means")
+    )
+    if 0 < x < 1 or (x == 1 and transmission != 1):
+        sharing |= part("variances", "single_modes", "pairs", "all_orders")
     if x < 1:
         what.append(f"each photon interferes with probability {x:g}")
         shares.append(
@@ -256,4 +273,5 @@ def noisy_card(noise: Noise) -> Card:
         f"photon counts where {' and '.join(what)}",
         "; ".join(shares),
         "exponential in the photons that interfere" if x else "linear in the photons",
+        sharing,
     )

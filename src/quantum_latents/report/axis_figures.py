@@ -26,6 +26,7 @@ from quantum_latents.report.figures import (
     Style,
     _fit,
     _floor_line,
+    _of,
     _svg,
 )
 from quantum_latents.results import AxisCurve, place_text
@@ -95,10 +96,12 @@ def axis_figure(
                     zorder=2,
                     color=look.colour,
                     marker=look.marker,
+                    gid=_of(latent),
                 )
             for place, interval in zip(at, curve.intervals[latent], strict=True):
                 if interval is not None:
-                    axes.plot([place] * 2, interval, color=look.colour, linewidth=1.6, zorder=2)
+                    bar = {"linewidth": 1.6, "zorder": 2, "gid": _of(latent)}
+                    axes.plot([place] * 2, interval, color=look.colour, **bar)
             heights = [np.nan if mean is None else mean for mean in means]
             axes.plot(
                 at,
@@ -110,6 +113,7 @@ def axis_figure(
                 label=latent,
                 color=look.colour,
                 marker=look.marker,
+                gid=_of(latent),
             )
         axes.set_xticks(places, [place_text(place) for place in curve.places])
         axes.set_xlabel(axis_label)

@@ -18,6 +18,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 import matplotlib
 import numpy as np
@@ -41,6 +42,7 @@ from quantum_latents.results.wording import is_count, number_text
 __all__ = [
     "LATENT_COLOURS",
     "MAX_SCATTER_POINTS",
+    "MAX_SEED_LINES",
     "Style",
     "budget_figure",
     "correlation_figure",
@@ -48,6 +50,7 @@ __all__ = [
     "differences_figure",
     "distribution_figure",
     "marginals_figure",
+    "mean_curve",
     "response_figure",
     "scatter_figure",
     "seeds_figure",
@@ -68,6 +71,9 @@ LATENT_COLOURS = (
 
 MAX_SCATTER_POINTS = 1_000
 """Points drawn of a preview; more would only blacken the frame."""
+
+MAX_SEED_LINES = 60
+"""Seeds up to which each has its own line and marker; more would be a tangle, and many bytes."""
 
 _INK, _MUTED, _GRID, _SURFACE = "#1b2431", "#5c6776", "#dde2ea", "#fefefd"
 _VARIABLES = {_INK: "--ink", _MUTED: "--muted", _GRID: "--grid", _SURFACE: "--surface"} | {
@@ -114,13 +120,20 @@ _PANEL = (4.4, 2.9)
 _SQUARE = (2.5, 2.6)
 _THOUSANDS = "{x:,.0f}"
 _MOST_NAMED, _LONGEST_NAME = 12, 14
+_MOST_BESIDE = 6
+"""Names that stand side by side below an axis, or as a legend within the axes."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a latent is drawn: `slot` in `LATENT_COLOURS`, `colour` (hex) and `marker`."""
+    """How a latent is drawn: `slot` in `LATENT_COLOURS`, `colour` (hex) and `marker`.
+
+    Where there are more latents than slots, `turn` counts the times that a slot was taken
+    before: the colour comes again, the marker does not.
+    """
 
     slot: int
+    turn: int = 0
 
     @property
     def colour(self) -> str:
@@ -129,8 +142,13 @@ class Style:
 
     @property
     def marker(self) -> str:
-        """Matplotlib's marker, distinct for each slot."""
-        return _MARKERS[self.slot]
+        """Matplotlib's marker, distinct for each slot, and for each turn of a slot."""
+        return _MARKERS[(self.slot + 3 * self.turn) % len(_MARKERS)]
+
+    @property
+    def dashes(self) -> str:
+        """Matplotlib's line style, distinct for each turn of a slot."""
+        return ("-", "--", ":", "-.")[self.turn % 4]
 
 
 def styles(latents: Iterable[str]) -> dict[str, Style]:
@@ -142,9 +160,11 @@ def styles(latents: Iterable[str]) -> dict[str, Style]:
     names = ordered(latents)
     others = [name for name in names if name not in _KNOWN]
     free = len(LATENT_COLOURS) - len(_KNOWN)
-    slots = {name: slot for slot, name in enumerate(_KNOWN)}
-    slots |= {name: len(_KNOWN) + index % free for index, name in enumerate(others)}
-    return {name: Style(slots[name]) for name in names}
+    looks = {name: Style(slot) for slot, name in enumerate(_KNOWN)}
+    looks |= {
+        name: Style(len(_KNOWN) + index % free, index // free) for index, name in enumerate(others)
+    }
+    return {name: looks[name] for name in names}
 
 
 _TITLE_CHARACTERS = 42
@@ -171,6 +191,7 @@ def seeds_figure(
         count: whether the metric counts things: thousands are separated.
 
     The bar is the typical-value interval of the mean, where there are seeds enough for one.
+    Beyond `MAX_SEED_LINES` seeds there are no lines, and the points of seeds are plain dots.
     """
 
     def draw(figure: Figure) -> None:
@@ -179,7 +200,7 @@ def seeds_figure(
         seeds = sorted({seed for points in values.values() for seed in points})
         spread = np.linspace(-0.16, 0.16, len(seeds)) if len(seeds) > 1 else np.zeros(1)
         offset = dict(zip(seeds, spread, strict=True))
-        for seed in seeds:
+        for seed in seeds if len(seeds) <= MAX_SEED_LINES else ():
             line = [
                 (index + offset[seed], values[name].get(seed, np.nan))
                 for index, name in enumerate(names)
@@ -190,23 +211,18 @@ def seeds_figure(
             if not points:
                 continue
             place = [index + offset[seed] for seed in points]
-            axes.plot(
-                place,
-                list(points.values()),
-                linestyle="none",
-                color=style[name].colour,
-                marker=style[name].marker,
-                markersize=4,
-                markeredgewidth=0,
-                alpha=0.75,
-                zorder=2,
-            )
             numbers = list(points.values())
-            _mean_bar(axes, index + 0.3, numbers, style[name])
+            _seed_marks(axes, place, numbers, name, style[name], size=4, alpha=0.75, zorder=2)
+            _mean_bar(axes, index + 0.3, numbers, style[name], name)
         if floor is not None:
             _floor_line(axes, floor)
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_xticks(range(len(names)), [_wrapped(name) for name in names])
+        below = 0.0
+        if len(names) > _MOST_BESIDE:
+            turned: dict[str, Any] = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"}
+            axes.set_xticks(range(len(names)), names, **turned)
+            below = _turned(names)
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="y")
         axes.set_ylabel(label)
@@ -214,9 +230,10 @@ def seeds_figure(
             axes.yaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
         lines = textwrap.wrap(title, _TITLE_CHARACTERS) or [""]
         axes.set_title("\n".join(lines))
-        _fit(figure, axes, above=0.16 * (len(lines) - 1))
+        _fit(figure, axes, above=0.16 * (len(lines) - 1), below=below)
 
-    return _svg(draw, _PANEL, title)
+    room = _turned(list(values)) if len(values) > _MOST_BESIDE else 0.0
+    return _svg(draw, (_PANEL[0], _PANEL[1] + room), title)
 
 
 def differences_figure(
@@ -240,15 +257,15 @@ def differences_figure(
         axes.axvline(0, color=_INK, linewidth=0.9)
         for place, comparison in enumerate(comparisons):
             look = style[comparison.other]
-            axes.plot(
+            _seed_marks(
+                axes,
                 comparison.differences,
                 [place + 0.2] * comparison.num_seeds,
-                linestyle="none",
-                color=look.colour,
-                marker=look.marker,
-                markersize=3.6,
-                markeredgewidth=0,
+                comparison.other,
+                look,
+                size=3.6,
                 alpha=0.55,
+                zorder=2,
             )
             if comparison.interval is not None:
                 axes.plot(
@@ -257,6 +274,7 @@ def differences_figure(
                     color=look.colour,
                     linewidth=2.4,
                     solid_capstyle="round",
+                    gid=_of(comparison.other),
                 )
             if comparison.mean_difference is not None:
                 axes.plot(
@@ -267,6 +285,7 @@ def differences_figure(
                     markersize=7,
                     markeredgecolor=_SURFACE,
                     markeredgewidth=1.2,
+                    gid=_of(comparison.other),
                 )
         axes.set_yticks(range(len(comparisons)), [_wrapped(c.other) for c in comparisons])
         axes.set_ylim(len(comparisons) - 0.4, -0.6)
@@ -367,10 +386,12 @@ def budget_figure(
             means = [np.nan if gap.mean_difference is None else gap.mean_difference for gap in gaps]
             steps = [step * apart for step in curve.steps]
             line = {"color": look.colour, "marker": look.marker, "linewidth": 1.2, "zorder": 3}
-            axes.plot(steps, means, markersize=5, markeredgecolor=_SURFACE, label=latent, **line)
+            line |= {"label": latent, "gid": _of(latent)}
+            axes.plot(steps, means, markersize=5, markeredgecolor=_SURFACE, **line)
             for step, gap in zip(steps, gaps, strict=True):
                 if gap.interval is not None:
-                    axes.plot([step] * 2, gap.interval, color=look.colour, linewidth=1.6, zorder=2)
+                    bar = {"linewidth": 1.6, "zorder": 2, "gid": _of(latent)}
+                    axes.plot([step] * 2, gap.interval, color=look.colour, **bar)
         axes.set_xscale("log")
         axes.set_xticks(curve.steps, [f"{step:,}" for step in curve.steps])
         axes.minorticks_off()
@@ -379,16 +400,34 @@ def budget_figure(
         axes.grid(axis="y")
         if count:
             axes.yaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
-        axes.legend(frameon=False)
         lines = textwrap.wrap(title, _TITLE_CHARACTERS) or [""]
         axes.set_title("\n".join(lines))
-        _fit(figure, axes, above=0.16 * (len(lines) - 1))
+        below = _key(figure, axes, len(curve.gaps))
+        _fit(figure, axes, above=0.16 * (len(lines) - 1), below=below)
 
-    return _svg(draw, (_PANEL[0], 2.8), title)
+    return _svg(draw, (_PANEL[0], 2.8 + _key_height(len(curve.gaps))), title)
+
+
+def mean_curve(
+    runs: Sequence[tuple[Sequence[float], Sequence[float | None]]],
+) -> tuple[list[float], list[float], list[float], int]:
+    """Return steps, mean and standard deviation over runs of a training curve, and their number.
+
+    Args:
+        runs: one (steps, values) each; None where a value was not finite.
+
+    Deviations of a single run are 0. NaN where no run has a value.
+
+    >>> mean_curve([([0, 5], [1.0, None]), ([0, 5], [3.0, 2.0])])
+    ([0.0, 5.0], [2.0, 2.0], [1.4142135623730951, 0.0], 2)
+    """
+    steps, values = _aligned(runs)
+    mean, deviation = _mean_and_deviation(values)
+    return steps.tolist(), mean.tolist(), deviation.tolist(), len(runs)
 
 
 def curves_figure(
-    curves: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float | None]]]],
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float], int]],
     style: Mapping[str, Style],
     *,
     title: str,
@@ -397,7 +436,7 @@ def curves_figure(
     """Draw the mean over seeds of a training curve, with a band of one standard deviation.
 
     Args:
-        curves: latent -> one (steps, values) a seed; None where a value was not finite.
+        curves: latent -> what `mean_curve` returned.
         style: from `styles`.
         title: what is shown.
         label: of the vertical axis.
@@ -405,30 +444,27 @@ def curves_figure(
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for name, runs in curves.items():
-            if not runs:
-                continue
-            steps, values = _aligned(runs)
-            mean, deviation = _mean_and_deviation(values)
-            axes.plot(steps, mean, color=style[name].colour, linewidth=1.4, label=name)
-            if len(runs) > 1:
+        for name, (steps, means, deviations, num_runs) in curves.items():
+            mean, deviation = np.array(means), np.array(deviations)
+            own = {"color": style[name].colour, "gid": _of(name)}
+            axes.plot(steps, mean, style[name].dashes, linewidth=1.4, label=name, **own)
+            if num_runs > 1:
                 axes.fill_between(
                     steps,
                     mean - deviation,
                     mean + deviation,
-                    color=style[name].colour,
                     alpha=0.16,
                     linewidth=0,
+                    **own,
                 )
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.set_xlabel("generator step")
         axes.set_ylabel(label)
         axes.grid(axis="y")
         axes.set_title(title)
-        axes.legend(ncols=2, loc="best", handlelength=1.2, columnspacing=1.0)
-        _fit(figure, axes)
+        _fit(figure, axes, below=_key(figure, axes, len(curves)))
 
-    return _svg(draw, (_PANEL[0], 2.8), title)
+    return _svg(draw, (_PANEL[0], 2.8 + _key_height(len(curves))), title)
 
 
 def scatter_figure(
@@ -634,6 +670,7 @@ def distribution_figure(
                 markersize=4 if is_named else 3,
                 markeredgewidth=0,
                 alpha=0.85,
+                gid=_of(name),
             )
         below = 0.0
         if categories is not None:
@@ -672,6 +709,34 @@ def _fit(figure: Figure, axes: Axes, *, above: float = 0.0, below: float = 0.0) 
     )
 
 
+def _key(figure: Figure, axes: Axes, num_names: int) -> float:
+    """Draw the legend, below the axes where it would cover them; return the room it takes."""
+    if num_names <= _MOST_BESIDE:
+        axes.legend(ncols=2, loc="best", handlelength=1.2, columnspacing=1.0)
+        return 0.0
+    width = figure.get_size_inches()[0]
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        ncols=2,
+        loc="lower left",
+        bbox_to_anchor=(0.3 / width, 0.0),
+        handlelength=2.2,
+        columnspacing=1.4,
+        borderaxespad=0.2,
+    )
+    return _key_height(num_names)
+
+
+def _key_height(num_names: int) -> float:
+    """Return the inches below the axes that a legend of so many names takes."""
+    return 0.0 if num_names <= _MOST_BESIDE else 0.1 + 0.178 * (-(-num_names // 2))
+
+
+def _turned(names: Sequence[str]) -> float:
+    """Return the inches that names below an axis take when they are turned."""
+    return 0.05 * max(map(len, names))
+
+
 def _floor_line(axes: Axes, floor: float) -> None:
     axes.axhline(floor, color=_MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     axes.annotate(
@@ -685,20 +750,60 @@ def _floor_line(axes: Axes, floor: float) -> None:
     )
 
 
-def _mean_bar(axes: Axes, place: float, numbers: Sequence[float], look: Style) -> None:
+def _mean_bar(
+    axes: Axes, place: float, numbers: Sequence[float], look: Style, latent: str = ""
+) -> None:
     interval = mean_interval(numbers)
+    own: dict[str, Any] = {"color": look.colour, "gid": _of(latent) if latent else None}
     if interval is not None:
-        axes.plot([place] * 2, interval, color=look.colour, linewidth=2, solid_capstyle="round")
+        axes.plot([place] * 2, interval, linewidth=2, solid_capstyle="round", **own)
     axes.plot(
         [place],
         [mean_standard_error(numbers)[0]],
-        color=look.colour,
         marker=look.marker,
         markersize=6.5,
         markeredgecolor=_SURFACE,
         markeredgewidth=1.1,
         zorder=3,
+        **own,
     )
+
+
+def _seed_marks(
+    axes: Axes,
+    x: Sequence[float],
+    y: Sequence[float],
+    latent: str,
+    look: Style,
+    *,
+    size: float,
+    alpha: float,
+    zorder: float,
+) -> None:
+    """Draw the points of a latent's seeds with its marker; as dots where they are many."""
+    if len(x) <= MAX_SEED_LINES:
+        axes.plot(
+            x,
+            y,
+            linestyle="none",
+            color=look.colour,
+            marker=look.marker,
+            markersize=size,
+            markeredgewidth=0,
+            alpha=alpha,
+            zorder=zorder,
+            gid=_of(latent),
+        )
+        return
+    points = np.repeat(np.column_stack([x, y]), 2, axis=0)
+    path = Path(points, [Path.MOVETO, Path.LINETO] * len(x))
+    path.should_simplify = False
+    # Zero-length strokes with round caps are dots at a fifth of the text of markers.
+    dots = PathPatch(path, fill=False, edgecolor=look.colour, linewidth=2.2, capstyle="round")
+    dots.set(alpha=0.5 * alpha, zorder=zorder, gid=_of(latent))
+    axes.add_artist(dots)  # its limits are known: the path's own would take as long as all else
+    axes.update_datalim(points)
+    axes.autoscale_view()
 
 
 def _aligned(
@@ -737,6 +842,15 @@ def _wrapped(name: str) -> str:
     return name.replace("_", "\n").replace(" ", "\n").replace("-", "-\n")
 
 
+def _of(latent: str) -> str:
+    """Return the group id of a mark that belongs to a latent, whatever its name is made of."""
+    return f"latent:{quote(latent, safe='')}"
+
+
+def _name_of(quoted: str) -> str:
+    return html.escape(unquote(quoted), quote=True)
+
+
 def _svg(draw: Callable[[Figure], None], size: tuple[float, float], title: str) -> str:
     """Draw on a fresh figure and return SVG that takes colours and font from the page."""
     with matplotlib.rc_context(_SETTINGS):
@@ -753,6 +867,9 @@ def _svg(draw: Callable[[Figure], None], size: tuple[float, float], title: str) 
     text = re.sub(r'font: ([^;"]*?)([\d.]+px) [^;"]+', rf"\1font-size: \2; {family}", text)
     text = re.sub(r'font-family: [^;"]+', family, text)
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # it would rule the whole page
+    text = _shortened(text)
+    # What belongs to one latent says so, for the page's filter and its way to the seeds.
+    text = re.sub(r'<g id="latent:([^"]*)"', lambda m: f'<g data-latent="{_name_of(m[1])}"', text)
     # All figures of a page share one space of ids: make these the figure's own.
     own = "f" + hashlib.sha256(text.encode()).hexdigest()[:10]
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}-", text)
@@ -764,3 +881,27 @@ def _svg(draw: Callable[[Figure], None], size: tuple[float, float], title: str) 
         f'role="img" aria-label="{html.escape(title, quote=True)}">'
     )
     return head + text[text.index(">") + 1 :]
+
+
+def _shortened(text: str) -> str:
+    r"""Return SVG with coordinates to a hundredth of a point, and dots as short as they get.
+
+    >>> _shortened('<path d="M 1.2345 2 \nL 1.2345 2 \nL 3.0 4.999 \n" x="0"/>')
+    '<path d="M1.23 2h0L3 5" x="0"/>'
+    """
+
+    def number(match: re.Match[str]) -> str:
+        return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
+
+    def path(match: re.Match[str]) -> str:
+        short = re.sub(r"-?\d+\.\d+", number, match[1])
+        short = re.sub(r"\s*([A-Za-z])\s*", r"\1", short).strip()
+        short = re.sub(r"M([^A-Za-z]+)L\1(?=[A-Za-z]|$)", r"M\1h0", short)
+        return f' d="{short}"'
+
+    text = re.sub(r' d="([^"]*)"', path, text)
+    return re.sub(
+        r'(<use [^>]*?x=")([-\d.]+)(" y=")([-\d.]+)"',
+        lambda m: f'{m[1]}{float(m[2]):.2f}{m[3]}{float(m[4]):.2f}"',
+        text,
+    )

@@ -9,9 +9,10 @@ The page words nothing that its intervals do not carry: the sentences are those 
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,29 @@ from markupsafe import Markup
 from quantum_latents import __version__
 from quantum_latents.report.axis import Along, axis_footnote
 from quantum_latents.report.certificates import certificate_cards
+from quantum_latents.report.figure_numbers import (
+    axis_numbers,
+    budget_numbers,
+    curves_numbers,
+    differences_numbers,
+    differences_words,
+    means_words,
+    points_numbers,
+    response_numbers,
+    seeds_numbers,
+)
+from quantum_latents.report.gallery import Drawing, Gallery
+from quantum_latents.report.ladder import (
+    LADDER_NOTE,
+    ladder_figure,
+    ladder_numbers,
+    ladder_words,
+    rungs,
+)
 from quantum_latents.report.leaderboard import OVERVIEW_FOOTNOTE
 from quantum_latents.report.needed import NEEDED_FOOTNOTE
-from quantum_latents.report.pictures import Picture, read_pictures
+from quantum_latents.report.previews import previews
+from quantum_latents.report.runs import MAX_CURVE_POINTS, runs_of
 from quantum_latents.report.tables import (
     ARROWS,
     BUDGET_FOOTNOTE,
@@ -44,6 +65,7 @@ from quantum_latents.results import (
     MetricFacts,
     as_compared,
     latents,
+    ordered,
     read_certificates,
     read_rows,
     read_study,
@@ -61,7 +83,7 @@ from quantum_latents.results.wording import (
     sizes_text,
 )
 
-__all__ = ["headline", "write_report"]
+__all__ = ["headline", "json_in_html", "write_report"]
 
 Row = Mapping[str, Any]
 
@@ -136,12 +158,14 @@ def headline(comparisons: Sequence[Comparison]) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
+    environment.filters["json"] = json_in_html
+    return environment
 
 
 def _resource(name: str) -> str:
@@ -156,7 +180,9 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
     rows = [dict(row) for row in as_compared(rows, study)]
     style = figures.styles(latents(rows))
     primary = {section.data: _primary(section, study) for section in numbers.sections}
-    return {
+    gallery = Gallery(numbers.study)
+    runs = runs_of(rows, numbers, _CURVES)
+    content = {
         "table": numbers,
         "study": study,
         "styles": style,
@@ -164,40 +190,47 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
         "progress": numbers.progress,
         "unfinished": numbers.num_runs is not None and numbers.num_rows < numbers.num_runs,
         "verdicts": [
-            _verdict_card(section, name, style)
+            _verdict_card(section, name, style, gallery)
             for section in numbers.sections
             for name in primary[section.data]
         ],
         "seeds": [
             {
                 "data": section.data,
-                "figures": _seed_figures(rows, section, section.columns, style),
-                "more": _seed_figures(rows, section, section.lines, style),
+                "figures": _seed_figures(rows, section, section.columns, style, gallery),
+                "more": _seed_figures(rows, section, section.lines, style, gallery),
             }
             for section in numbers.sections
         ],
         "overviews": drawn_overviews(numbers.overviews, style),
         "overview_note": OVERVIEW_FOOTNOTE,
-        "along": _along(written, study, numbers, style),
+        "ladders": _ladders(numbers, study, primary, style, gallery),
+        "ladder_note": LADDER_NOTE,
+        "runs": runs,
+        "max_curve_points": MAX_CURVE_POINTS,
+        "along": _along(written, study, numbers, style, gallery),
         "along_note": axis_footnote(numbers.along),
-        "responses": _responses(numbers),
-        "budgets": _budgets(numbers, style),
+        "responses": _responses(numbers, gallery),
+        "budgets": _budgets(numbers, style, gallery),
         "budget_note": BUDGET_FOOTNOTE,
         "response_header": RESPONSE_HEADER,
         "response_note": RESPONSE_FOOTNOTE,
         "floor_header": FLOOR_HEADER,
         "floor_note": FLOOR_FOOTNOTE,
         "needed_note": NEEDED_FOOTNOTE,
-        "curves": _curves(rows, numbers, style),
+        "curves": _curves(rows, numbers, style, gallery),
         "certificates": certificate_cards(read_certificates(directory)),
-        "previews": _previews(rows, numbers, style, directory),
+        "previews": previews(rows, numbers, style, directory, gallery),
         "diverged": [row for row in written if row["status"] == "diverged"],
         "provenance": _provenance(written, study, numbers),
         "num_versions": len(_versions(written)),
         "version": __version__,
         "css": Markup(_resource("page.css")),
         "script": Markup(_resource("page.js")),
+        "scripts": [Markup(_resource(f"{name}.js")) for name in ("export", "runs", "filter")],
         "labels": {f.name: f.label for section in numbers.sections for f in section.metrics},
+        "metric_of": _metric_of(numbers),
+        "filters": _filters(numbers),
         "arrows": ARROWS,
         "number": number_text,
         "measurement": measurement_text,
@@ -209,6 +242,79 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
         "min_interval": MIN_PAIRS_INTERVAL,
         "min_verdict": MIN_SEEDS_VERDICT,
     }
+    # Last, when all figures are drawn. JSON in a script element must not end it: `json_in_html`.
+    return content | {"data": {"runs": runs.content, "figures": gallery.to_json()}}
+
+
+def json_in_html(content: Any) -> Markup:
+    r"""Return JSON for a script element, as short as it gets; nothing in it is read as HTML.
+
+    Raises:
+        ValueError: a number is not finite.
+
+    >>> json_in_html({"name": "</script>"})
+    Markup('{"name":"\\u003c/script\\u003e"}')
+    """
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def _filters(numbers: Table) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Return name, title and options of each choice of the filter that has two or more."""
+    sections = numbers.sections
+    found = {facts.name: facts.label for section in sections for facts in section.metrics}
+    names = ordered(latent for section in sections for latent in section.latents)
+    choices = [
+        ("data", "Data set", [(section.data, section.data) for section in sections]),
+        ("metric", "Metric", list(found.items())),
+        ("latent", "Latent", [(name, name) for name in names]),
+    ]
+    return [choice for choice in choices if len(choice[2]) > 1]
+
+
+def _metric_of(numbers: Table) -> dict[str, str]:
+    """Return the metric of each heading that a table's line begins with."""
+    facts = [fact for section in numbers.sections for fact in section.metrics]
+    facts += [fact for along in numbers.along for fact in along.metrics]
+    headings = {f"{fact.heading} {ARROWS[fact.direction]}": fact.name for fact in facts}
+    return headings | {fact.heading: fact.name for fact in facts}
+
+
+def _ladders(
+    numbers: Table,
+    study: Mapping[str, Any],
+    primary: Mapping[str, Sequence[str]],
+    style: Mapping[str, Any],
+    gallery: Gallery,
+) -> list[dict[str, Any]]:
+    """Return, of each data set, the ladder of its primary metrics; none along doses or an axis."""
+    if study["doses"] is not None or study["axis"] is not None:
+        return []
+    groups = []
+    for section in numbers.sections:
+        drawn = []
+        for facts in (facts for facts in section.metrics if facts.name in primary[section.data]):
+            comparisons = section.comparisons[facts.name]
+            if not (ladder := rungs(comparisons, numbers.reference, study["ladder"])):
+                continue
+            properties = study["ladder"]["properties"]
+            others = [rung.comparison for rung in ladder if rung.comparison is not None]
+            words = differences_words(others, facts.is_count)
+            drawn.append(
+                gallery.add(
+                    ladder_figure(ladder, properties, style, title=facts.label),
+                    ladder_numbers(ladder, properties),
+                    kind="ladder",
+                    data=section.data,
+                    metric=facts.name,
+                    words=f"{ladder_words(ladder, properties)} {words}",
+                )
+            )
+        if drawn:
+            groups.append({"data": section.data, "figures": drawn})
+    return groups
 
 
 def _primary(section: Section, study: Mapping[str, Any]) -> list[str]:
@@ -217,7 +323,9 @@ def _primary(section: Section, study: Mapping[str, Any]) -> list[str]:
     return [name for name in study["primary_metrics"] if name in names] or names[:1]
 
 
-def _verdict_card(section: Section, metric: str, style: Mapping[str, Any]) -> dict[str, Any]:
+def _verdict_card(
+    section: Section, metric: str, style: Mapping[str, Any], gallery: Gallery
+) -> dict[str, Any]:
     from quantum_latents.report import figures
 
     comparisons = section.comparisons[metric]
@@ -227,12 +335,23 @@ def _verdict_card(section: Section, metric: str, style: Mapping[str, Any]) -> di
     if comparisons and comparisons[0].margin is not None:
         margin = number_text(comparisons[0].margin, count=facts.is_count)
         title += f", margin ±{margin}"
+    figure = None
+    if paired:
+        figure = gallery.add(
+            figures.differences_figure(paired, style, title=title),
+            differences_numbers(paired, section.data, metric),
+            kind="differences",
+            data=section.data,
+            metric=metric,
+            words=differences_words(paired, facts.is_count),
+        )
     return {
         "data": section.data,
+        "metric": metric,
         "header": f"{facts.label}, {facts.direction} is better",
         "headline": headline(comparisons),
         "comparisons": comparisons,
-        "figure": Markup(figures.differences_figure(paired, style, title=title)) if paired else "",
+        "figure": figure,
     }
 
 
@@ -241,7 +360,8 @@ def _seed_figures(
     section: Section,
     metrics: Sequence[MetricFacts],
     style: Mapping[str, Any],
-) -> list[Markup]:
+    gallery: Gallery,
+) -> list[Drawing]:
     from quantum_latents.report import figures
 
     drawn = []
@@ -257,23 +377,33 @@ def _seed_figures(
         if not any(values.values()):
             continue
         arrow = f"{ARROWS[facts.direction]} {facts.direction} is better"
+        figure = figures.seeds_figure(
+            values,
+            style,
+            title=facts.label,
+            label=f"{facts.unit}   {arrow}".strip(),
+            floor=section.floors[facts.name],
+            count=facts.is_count,
+        )
         drawn.append(
-            Markup(
-                figures.seeds_figure(
-                    values,
-                    style,
-                    title=facts.label,
-                    label=f"{facts.unit}   {arrow}".strip(),
-                    floor=section.floors[facts.name],
-                    count=facts.is_count,
-                )
+            gallery.add(
+                figure,
+                seeds_numbers(section.data, facts.name),
+                kind="seeds",
+                data=section.data,
+                metric=facts.name,
+                words=means_words(values, facts.is_count),
             )
         )
     return drawn
 
 
 def _along(
-    rows: Sequence[Row], study: Mapping[str, Any], numbers: Table, style: Mapping[str, Any]
+    rows: Sequence[Row],
+    study: Mapping[str, Any],
+    numbers: Table,
+    style: Mapping[str, Any],
+    gallery: Gallery,
 ) -> list[dict[str, Any]]:
     """Return, of each data set along the study's axis, its figures and tables."""
     from quantum_latents.report.axis_figures import axis_figure
@@ -295,23 +425,35 @@ def _along(
                 scale=along.scale,
                 has_band=not along.against,
             )
-            drawn.append(Markup(figure))
+            drawn.append(
+                gallery.add(
+                    figure,
+                    axis_numbers(along.curves[facts.name], along.name),
+                    kind=along.name,
+                    data=along.data,
+                    metric=facts.name,
+                    words=" ".join(along.sentences),
+                )
+            )
         groups.append(
             {
                 "along": along,
                 "figures": drawn,
                 "grids": grids,
-                "grid": _scatter_grid(placed[along.data], along, style),
+                "grid": _scatter_grid(placed[along.data], along, style, gallery),
             }
         )
     return groups
 
 
 def _scatter_grid(
-    places: Mapping[float, Sequence[Row]], along: Along, style: Mapping[str, Any]
+    places: Mapping[float, Sequence[Row]],
+    along: Along,
+    style: Mapping[str, Any],
+    gallery: Gallery,
 ) -> dict[str, Any] | None:
     """Return the points of one seed at every place, None where rows hold no points."""
-    from quantum_latents.report.axis_figures import scatter_grid_figure
+    from quantum_latents.report.axis_figures import NUM_GRID_POINTS, scatter_grid_figure
 
     shown = {
         place: [row for row in rows if (row.get("preview") or {}).get("kind") == "scatter"]
@@ -336,10 +478,18 @@ def _scatter_grid(
                 frame = row["preview"]["data"] if frame is None else frame
     title = f"{along.data}, seed {seed}: points of each latent's generator at each {along.name}"
     figure = scatter_grid_figure(points, frame, style, title=title, axis_label=along.name)
-    return {"seed": seed, "figure": Markup(figure)}
+    shown_points: dict[Any, Any] = {("data", None): frame[: NUM_GRID_POINTS // 2]}
+    shown_points |= {(name, place): of[place] for name, of in points.items() for place in of}
+    drawing = gallery.add(
+        figure,
+        points_numbers(shown_points, NUM_GRID_POINTS, ("of", along.name)),
+        kind="samples",
+        data=along.data,
+    )
+    return {"seed": seed, "figure": drawing}
 
 
-def _responses(numbers: Table) -> list[dict[str, Any]]:
+def _responses(numbers: Table, gallery: Gallery) -> list[dict[str, Any]]:
     """Return, of each data set with doses, the figures of its primary or leading metrics."""
     from quantum_latents.report import figures
 
@@ -350,16 +500,26 @@ def _responses(numbers: Table) -> list[dict[str, Any]]:
             if (curve := section.responses.get(facts.name)) is None:
                 continue
             arrow = f"{ARROWS[facts.direction]} {facts.direction} is better"
+            figure = figures.response_figure(
+                curve,
+                title=facts.label,
+                dose_label=section.dose_label,
+                label=f"{facts.unit}   {arrow}".strip(),
+                floor=section.floors[facts.name],
+                count=facts.is_count,
+            )
+            means = ", ".join(
+                f"{number_text(mean, count=facts.is_count)} at {dose:g}"
+                for dose, mean in zip(curve.doses, curve.means, strict=True)
+            )
             drawn.append(
-                Markup(
-                    figures.response_figure(
-                        curve,
-                        title=facts.label,
-                        dose_label=section.dose_label,
-                        label=f"{facts.unit}   {arrow}".strip(),
-                        floor=section.floors[facts.name],
-                        count=facts.is_count,
-                    )
+                gallery.add(
+                    figure,
+                    response_numbers(curve),
+                    kind="response",
+                    data=section.data,
+                    metric=facts.name,
+                    words=f"Means over {len(curve.seeds)} seeds: {means}.",
                 )
             )
         if drawn:
@@ -368,7 +528,7 @@ def _responses(numbers: Table) -> list[dict[str, Any]]:
     return groups
 
 
-def _budgets(numbers: Table, style: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _budgets(numbers: Table, style: Mapping[str, Any], gallery: Gallery) -> list[dict[str, Any]]:
     """Return, of each data set with milestones, the figures and lines of the gaps."""
     from quantum_latents.report import figures
 
@@ -378,14 +538,20 @@ def _budgets(numbers: Table, style: Mapping[str, Any]) -> list[dict[str, Any]]:
             continue
         facts = {fact.name: fact for fact in section.metrics}
         drawn = [
-            Markup(
+            gallery.add(
                 figures.budget_figure(
                     curve,
                     title=f"{facts[name].label}: gap to {curve.reference}",
                     label=facts[name].unit or "gap",
                     looks=style,
                     count=facts[name].is_count,
-                )
+                ),
+                budget_numbers(curve),
+                kind="budget",
+                data=section.data,
+                metric=name,
+                words=f"After {curve.steps[-1]:,} steps. "
+                + differences_words([gaps[-1] for gaps in curve.gaps.values()]),
             )
             for name, curve in section.budgets.items()
         ]
@@ -394,7 +560,9 @@ def _budgets(numbers: Table, style: Mapping[str, Any]) -> list[dict[str, Any]]:
     return groups
 
 
-def _curves(rows: Sequence[Row], numbers: Table, style: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _curves(
+    rows: Sequence[Row], numbers: Table, style: Mapping[str, Any], gallery: Gallery
+) -> list[dict[str, Any]]:
     from quantum_latents.report import figures
 
     groups = []
@@ -414,184 +582,20 @@ def _curves(rows: Sequence[Row], numbers: Table, style: Mapping[str, Any]) -> li
                 if curves.get("step") and name in curves:
                     runs[latent].append((curves["step"], curves[name]))
             label: str = _CURVES.get(name, name.replace("_", " "))
+            shown = {latent: figures.mean_curve(pairs) for latent, pairs in runs.items() if pairs}
+            title = label[0].upper() + label[1:]
             drawn.append(
-                Markup(
-                    figures.curves_figure(
-                        {latent: pairs for latent, pairs in runs.items() if pairs},
-                        style,
-                        title=label[0].upper() + label[1:],
-                        label="",
-                    )
+                gallery.add(
+                    figures.curves_figure(shown, style, title=title, label=""),
+                    curves_numbers(shown),
+                    kind=name,
+                    data=section.data,
+                    words=f"Mean over the runs of {', '.join(shown)}.",
                 )
             )
         if drawn:
             groups.append({"data": section.data, "figures": drawn})
     return groups
-
-
-def _previews(
-    rows: Sequence[Row], numbers: Table, style: Mapping[str, Any], directory: Path
-) -> list[dict[str, Any]]:
-    groups = []
-    for section in numbers.sections:
-        shown = _preview_rows(select(rows, data=section.data))
-        if shown and numbers.along and shown[0]["preview"]["kind"] == "scatter":
-            continue  # they stand in the grid along the axis
-        if shown:
-            kind = shown[0]["preview"]["kind"]
-            if kind not in _PREVIEWS:
-                raise ValueError(
-                    f"run {shown[0]['run']}: preview kind {kind!r} is none of {tuple(_PREVIEWS)}"
-                )
-            maker = _PREVIEWS[kind]
-            seed = shown[0]["spec"]["seed"]
-            groups.append({"data": section.data, "seed": seed, **maker(shown, style, directory)})
-    return groups
-
-
-def _preview_rows(rows: Sequence[Row]) -> list[Row]:
-    """Rows of the smallest seed for which most latents have a preview, one a latent."""
-    usable = [row for row in rows if row["status"] == "finished" and row.get("preview")]
-    if not usable:
-        return []
-    number = Counter(row["spec"]["seed"] for row in usable)
-    seed = min(number, key=lambda seed: (-number[seed], seed))
-    chosen = [row for row in usable if row["spec"]["seed"] == seed]
-    names = latents(chosen)
-    return sorted(chosen, key=lambda row: names.index(row["spec"]["latent"]["name"]))
-
-
-def _scatter(rows: Sequence[Row], style: Mapping[str, Any], directory: Path) -> dict[str, Any]:
-    from quantum_latents.report import figures
-
-    data = rows[0]["preview"]["data"]
-    drawn = [figures.scatter_figure(data, data, title="data")]
-    for row in rows:
-        name = row["spec"]["latent"]["name"]
-        points = row["preview"]["generated"]
-        drawn.append(figures.scatter_figure(points, data, title=name, style=style[name]))
-    return {
-        "caption": "Points of the data and of each latent's generator, in one frame.",
-        "rows": [[Markup(figure) for figure in drawn]],
-    }
-
-
-def _columns(rows: Sequence[Row], style: Mapping[str, Any], directory: Path) -> dict[str, Any]:
-    from quantum_latents.report import figures
-
-    previews = [(row["spec"]["latent"]["name"], row["preview"]) for row in rows]
-    means = [
-        value
-        for _, preview in previews
-        for value in (*preview["mean_data"], *preview["mean_generated"])
-    ]
-    top, bottom = max(0.0, *means), min(0.0, *means)
-    margin = 0.06 * (top - bottom) or 1.0
-    top, bottom = top + margin, bottom - margin if bottom < 0 else 0.0
-    mean_data = previews[0][1]["mean_data"]
-    marginals = [figures.marginals_figure(mean_data, title="data", top=top, bottom=bottom)] + [
-        figures.marginals_figure(
-            mean_data,
-            preview["mean_generated"],
-            style[name],
-            title=name,
-            top=top,
-            bottom=bottom,
-        )
-        for name, preview in previews
-    ]
-    matrices = {"data": previews[0][1]["correlation_data"]} | {
-        name: preview["correlation_generated"] for name, preview in previews
-    }
-    limit = max((_largest_pair(matrix) for matrix in matrices.values()), default=0.0) or 1.0
-    correlations = [
-        figures.correlation_figure(matrix, title=name, limit=limit)
-        for name, matrix in matrices.items()
-    ]
-    return {
-        "caption": (
-            "Above, the mean of each column: the data as bars, generated samples as points. "
-            "Below, the correlation of each pair of columns, on one scale of colour."
-        ),
-        "rows": [[Markup(figure) for figure in figures_] for figures_ in (marginals, correlations)],
-    }
-
-
-def _molecules(rows: Sequence[Row], style: Mapping[str, Any], directory: Path) -> dict[str, Any]:
-    """A gallery a latent, and the shares of every descriptor, all latents in one figure."""
-    from quantum_latents.report import figures
-
-    previews = {row["spec"]["latent"]["name"]: row["preview"] for row in rows}
-    # The latents of one seed share data and trivial sampler: the first says them for all.
-    described: dict[str, dict[str, Any]] = {}
-    generated: dict[str, dict[str, Any]] = {}
-    for latent, preview in previews.items():
-        for entry in preview.get("distributions") or ():
-            described.setdefault(entry["name"], entry)
-            shares = generated.setdefault(entry["name"], {})
-            if any(entry["generated"]):  # without a valid molecule there is no distribution
-                shares[latent] = entry["generated"]
-    drawn = [
-        figures.distribution_figure(
-            entry["data"],
-            generated[name],
-            style,
-            title=entry.get("label") or name,
-            label=entry.get("unit") or "",
-            edges=entry.get("edges"),
-            categories=entry.get("categories"),
-            trivial=entry.get("trivial"),
-        )
-        for name, entry in described.items()
-    ]
-    return {
-        "rows": [],
-        "caption": "",
-        "galleries": [
-            _gallery(latent, preview.get("pictures"), directory)
-            for latent, preview in previews.items()
-        ],
-        "distributions": [Markup(figure) for figure in drawn],
-        "has_trivial": any(entry.get("trivial") for entry in described.values()),
-        "latents": list(previews),
-    }
-
-
-def _gallery(latent: str, name: str | None, directory: Path) -> dict[str, Any]:
-    """The pictures of a run, and how many of them are what."""
-    pictures: list[Picture] = (read_pictures(directory, name) if name else None) or []
-    valid = [picture for picture in pictures if picture.valid]
-    novel = sum(picture.novel for picture in valid)
-    return {
-        "latent": latent,
-        "file": name or "",
-        "pictures": [
-            {"svg": Markup(picture.svg), "smiles": picture.smiles, "reason": picture.reason}
-            | {"valid": picture.valid, "novel": picture.novel}
-            for picture in pictures
-        ],
-        "summary": f"{len(valid)} of these {len(pictures)} are valid, {novel} novel",
-    }
-
-
-_PREVIEWS: dict[str, Callable[[Sequence[Row], Mapping[str, Any], Path], dict[str, Any]]] = {
-    "scatter": _scatter,
-    "counts": _columns,
-    "vector": _columns,
-    "molecules": _molecules,
-}
-
-
-def _largest_pair(matrix: Sequence[Sequence[float | None]]) -> float:
-    return max(
-        (
-            abs(value)
-            for i, line in enumerate(matrix)
-            for j, value in enumerate(line)
-            if i != j and value is not None
-        ),
-        default=0.0,
-    )
 
 
 def _versions(rows: Sequence[Row]) -> Counter[str]:

@@ -23,11 +23,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from quantum_latents.random import stream
+from quantum_latents.random import BLOCK_ROWS, stream
 
 if TYPE_CHECKING:
     from quantum_latents.results.verdicts import Verdict
@@ -120,23 +121,43 @@ def typical_values(differences: Sequence[float] | np.ndarray) -> TypicalValues:
     """
     values = _checked(differences)
     if len(values) <= MAX_EXACT_PAIRS:
-        sums, sizes = np.zeros(1), np.zeros(1)
-        for value in values:
-            sums = np.concatenate([sums, sums + value])
-            sizes = np.concatenate([sizes, sizes + 1])
-        means = sums[1:] / sizes[1:]
+        sums = np.zeros(1 << len(values))
+        for k, value in enumerate(values):
+            np.add(sums[: 1 << k], value, out=sums[1 << k : 2 << k])
+        means = sums[1:] / _subset_sizes(len(values))
     else:
-
-        def subset_means(generator: np.random.Generator, num_rows: int) -> np.ndarray:
-            members = generator.integers(0, 2, size=(num_rows, len(values)), dtype=np.uint8)
-            sizes = members.sum(axis=1, dtype=np.int64)
-            members[sizes == 0] = 1  # once in 2^n: the empty subset has no mean
-            return members @ values / members.sum(axis=1, dtype=np.int64)
-
-        subsets = stream(0, "results", "sign-flip", len(values))
-        means = subsets.rows(0, NUM_SUBSETS, subset_means)
+        members, sizes = _random_subsets(len(values))
+        # Block by block: all of them as float64 would be eight times the memory.
+        blocks = range(0, NUM_SUBSETS, BLOCK_ROWS)
+        sums = [members[i : i + BLOCK_ROWS].astype(np.float64) @ values for i in blocks]
+        means = np.concatenate(sums) / sizes
     tolerance = 1e-12 * float(np.abs(values).max())
     return TypicalValues(means=np.sort(means), num_values=len(values), tolerance=tolerance)
+
+
+@lru_cache(maxsize=1)
+def _subset_sizes(num_values: int) -> np.ndarray:
+    """Return the size of every non-empty subset, in the order of its sum, float64 (2^n - 1,)."""
+    sizes = np.zeros(1 << num_values)
+    for k in range(num_values):
+        np.add(sizes[: 1 << k], 1, out=sizes[1 << k : 2 << k])
+    return sizes[1:]
+
+
+@lru_cache(maxsize=4)
+def _random_subsets(num_values: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the drawn subsets, uint8 (NUM_SUBSETS, n), and their sizes, int64.
+
+    Kept: a study asks for the same ones for every latent and metric.
+    """
+
+    def draw(generator: np.random.Generator, num_rows: int) -> np.ndarray:
+        members = generator.integers(0, 2, size=(num_rows, num_values), dtype=np.uint8)
+        members[members.sum(axis=1, dtype=np.int64) == 0] = 1  # the empty subset has no mean
+        return members
+
+    members = stream(0, "results", "sign-flip", num_values).rows(0, NUM_SUBSETS, draw)
+    return members, members.sum(axis=1, dtype=np.int64)
 
 
 def equivalence(

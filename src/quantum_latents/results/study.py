@@ -38,6 +38,7 @@ _DEFAULTS: dict[str, Any] = {
     "restarts": None,
     "search": None,
     "tuning": None,
+    "ladder": None,
     "version": "",
     "commit": "",
 }
@@ -108,6 +109,7 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
     _check_axis(filled["axis"], where)
     _check_restarts(filled["restarts"], where)
     _check_tuning(filled["tuning"], where)
+    _check_ladder(filled["ladder"], where)
     num_runs = filled["num_runs"]
     if num_runs is not None and (not isinstance(num_runs, int) or num_runs < 0):
         raise ValueError(f"{where}: 'num_runs' is a whole number, not {num_runs!r}")
@@ -250,6 +252,34 @@ def _is_choice(choice: Any, num_trials: int) -> bool:
         and isinstance(choice.get("trial"), int)
         and 0 <= choice["trial"] < num_trials
     )
+
+
+def _check_ladder(ladder: Any, where: str) -> None:
+    """Refuse a ladder whose rungs share what it does not name."""
+    if ladder is None:
+        return
+    properties = ladder.get("properties") if isinstance(ladder, Mapping) else None
+    of = ladder.get("of") if isinstance(ladder, Mapping) else None
+    if (
+        not isinstance(properties, list)
+        or not all(
+            isinstance(one, Mapping)
+            and isinstance(one.get("name"), str)
+            and isinstance(one.get("label"), str)
+            for one in properties
+        )
+        or not isinstance(of, Mapping)
+        or not all(
+            isinstance(sharing, Mapping)
+            and set(sharing) <= {one["name"] for one in properties}
+            and set(sharing.values()) <= {"full", "part"}
+            for sharing in of.values()
+        )
+    ):
+        raise ValueError(
+            f"{where}: 'ladder' has properties, each with name and label (text), and says of each "
+            f"latent which of them it shares, 'full' or in 'part', not {ladder!r:.120}"
+        )
 
 
 def _is_number(value: Any) -> bool:
