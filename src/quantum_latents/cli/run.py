@@ -29,6 +29,7 @@ RECIPES = {
     "depth": "Figure 1 of the paper: how many layers each latent needs to make those blobs",
     "challengers": "the ladder of classical challengers of the quantum latent, on photon counts",
     "interference": "the interference dial: dose and response, from no interference to full",
+    "survey": "across data sets that are not the quantum latent's own: does it help there?",
     "corollary": "Corollary 1: who reaches data that a quantum latent made? GAN-induced distances",
     "compare": "your own data (--data FILE), four latents",
 }
@@ -50,8 +51,8 @@ class Run:
     """Run a recipe, or go on with it: the same call resumes, and a finished run is kept."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """table1, table2, hyperparameters, mixture, depth, challengers, interference, corollary or
-    compare."""
+    """table1, table2, hyperparameters, mixture, depth, challengers, interference, survey,
+    corollary or compare."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -59,11 +60,12 @@ class Run:
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None
     """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default); also
-    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers and corollary take
-    any classical rival or prior too, such as pairwise or student_t."""
+    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers, survey and
+    corollary take any classical rival or prior too, such as pairwise or student_t."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
-    interference: quantum,bernoulli.
+    interference, survey: any of quantum, bernoulli, mixture, moons, checkerboard, binary_digits,
+    grey_digits, comma-separated.
     Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
@@ -201,9 +203,13 @@ def _study(command: Run) -> Study:
 
     wanted, banks = _latents(command)
     is_ladder = command.recipe == "challengers"
-    takes_all = is_ladder or command.recipe == "corollary"
-    known = recipes.CHALLENGERS if takes_all else recipes.LATENTS
-    usual = recipes.LADDER if is_ladder else recipes.COROLLARY_LATENTS if takes_all else known
+    usual_of = {
+        "challengers": recipes.LADDER,
+        "survey": recipes.SURVEY_LATENTS,
+        "corollary": recipes.COROLLARY_LATENTS,
+    }
+    known = recipes.CHALLENGERS if command.recipe in usual_of else recipes.LATENTS
+    usual = usual_of.get(command.recipe, known)
     latents = names_in(wanted, known, "latent") or usual
     settings: dict[str, Any] = {"num_seeds": command.seeds, "latents": latents}
     if command.seeds is not None and command.seeds < 1:
@@ -223,24 +229,27 @@ def _study(command: Run) -> Study:
     if banks:
         settings |= {"bank_folders": banks, "cache": default_cache()}
         settings["bank_size"] = _bank_size(command.bank) if command.bank else None
-    if command.recipe in ("compare", "table1", "mixture", "depth", "challengers"):
+    if command.recipe in ("compare", "table1", "mixture", "depth", "challengers", "survey"):
         settings["latent_dim"] = dim
     if command.recipe == "compare":
         if command.data is None:
             raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
         study = recipes.compare(command.data, command.preset, **settings)
     elif command.recipe == "table1":
-        chosen = names_in(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
+        chosen = _data_sets(command) or recipes.TABLE1_DATA
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
     elif is_ladder:
-        chosen = names_in(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
+        chosen = _data_sets(command) or ("quantum",)
         study = recipes.challengers(command.preset, data_sets=chosen, **settings)
+    elif command.recipe == "survey":
+        chosen = _data_sets(command) or recipes.NON_CIRCULAR
+        study = recipes.survey(command.preset, data_sets=chosen, **settings)
     elif command.recipe == "corollary":
         study = _corollary(command, dim, settings)
     elif command.recipe == "interference":
         if wanted is not None:
             raise ValueError("interference has latents of its own: name --doses, not --latents")
-        chosen = names_in(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
+        chosen = _data_sets(command) or ("quantum",)
         study = recipes.interference(
             command.preset,
             num_seeds=command.seeds,
@@ -271,7 +280,7 @@ def _study(command: Run) -> Study:
 
 _BELONGS_TO = {
     "latent_dim": (
-        *("compare", "table1", "mixture", "depth", "challengers", "corollary"),
+        *("compare", "table1", "mixture", "depth", "challengers", "survey", "corollary"),
         *("table2", "hyperparameters"),
     ),
     "interferometer": ("table2", "hyperparameters"),
@@ -282,6 +291,13 @@ _BELONGS_TO = {
     "restarts": ("corollary",),
 }
 """Options of `qlat run` that only some recipes take."""
+
+
+def _data_sets(command: Run) -> tuple[str, ...]:
+    """Return the data sets named in a call; none where it names none."""
+    from quantum_latents.recipes import DATA_SETS
+
+    return names_in(command.data, tuple(DATA_SETS), "data set")
 
 
 def _lengths(text: str | None) -> tuple[int, ...]:

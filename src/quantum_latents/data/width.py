@@ -6,7 +6,10 @@ from typing import Any
 
 from quantum_latents.data.array import ArraySpec
 from quantum_latents.data.bits import BitsSpec
+from quantum_latents.data.checkerboard import CheckerboardSpec
+from quantum_latents.data.digits import DigitsSpec
 from quantum_latents.data.mixture import MixtureSpec
+from quantum_latents.data.moons import MoonsSpec
 from quantum_latents.data.photon_counts import PhotonCountsSpec
 from quantum_latents.data.pushforward import PushforwardSpec
 from quantum_latents.data.tables import read_table
@@ -33,7 +36,7 @@ def width_of(spec: Any) -> int:
             return spec.num_modes
         case BitsSpec():
             return spec.num_bits
-        case PushforwardSpec():
+        case PushforwardSpec() | MoonsSpec() | CheckerboardSpec() | DigitsSpec():
             return spec.dim
         case ArraySpec():
             return read_table(spec.path).values.shape[1]

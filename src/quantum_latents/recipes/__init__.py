@@ -5,8 +5,8 @@ from quantum_latents.recipes.certifiable import with_certifiable_generators
 from quantum_latents.recipes.challengers import CHALLENGERS, LADDER, challengers
 from quantum_latents.recipes.compare import compare
 from quantum_latents.recipes.corollary import COROLLARY_LATENTS, corollary
+from quantum_latents.recipes.data_sets import DATA_SETS, NON_CIRCULAR, TABLE1_DATA, NamedData
 from quantum_latents.recipes.depth import DEPTHS, depth
-from quantum_latents.recipes.discrete import DATA_SETS
 from quantum_latents.recipes.hyperparameters import hyperparameters
 from quantum_latents.recipes.interference import DOSES, interference
 from quantum_latents.recipes.mixture import mixture
@@ -24,6 +24,7 @@ from quantum_latents.recipes.study import (
     with_milestones,
     with_num_steps,
 )
+from quantum_latents.recipes.survey import SURVEY_LATENTS, survey
 from quantum_latents.recipes.table1 import table1
 from quantum_latents.recipes.table2 import table2
 
@@ -36,9 +37,13 @@ __all__ = [
     "INTERFEROMETERS",
     "LADDER",
     "LATENTS",
+    "NON_CIRCULAR",
     "PRESETS",
     "SETUPS",
+    "SURVEY_LATENTS",
+    "TABLE1_DATA",
     "Axis",
+    "NamedData",
     "PaperFigure",
     "PaperFigures",
     "Restarts",
@@ -52,6 +57,7 @@ __all__ = [
     "mixture",
     "settings_of",
     "split_latents",
+    "survey",
     "table1",
     "table2",
     "with_bank_size",

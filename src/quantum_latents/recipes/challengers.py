@@ -26,11 +26,16 @@ from quantum_latents.latents import (
     rival_source,
 )
 from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
+from quantum_latents.recipes.data_sets import (
+    data_notes,
+    data_sources,
+    margins_of,
+    primary_of,
+)
 from quantum_latents.recipes.discrete import (
     DIM,
     DISCRETE_PRESETS,
     DISCRETE_SOURCES,
-    SAME_FAMILY,
     discrete_data,
     discrete_runs,
     discrete_size,
@@ -85,7 +90,7 @@ def challengers(
         preset: `smoke`, `quick` or `paper`: the sizes of Table I.
         num_seeds: None takes the preset's.
         latents: which of `CHALLENGERS`.
-        data_sets: `quantum`, `bernoulli` or both.
+        data_sets: which of `DATA_SETS`.
         latent_dim: d_z, the modes of every latent; half as many photons.
         bank_size: kept draws of every latent; None takes the preset's.
         bank_folders: banks that are latents too.
@@ -127,10 +132,10 @@ def challengers(
         question="Which classical latents do as well as the quantum one, and what do they share?",
         preset=preset,
         runs=discrete_runs(discrete_data(data_sets, size), (*specs, *banks), size),
-        primary_metrics=("l1_to_integer", "energy_distance"),
-        equivalence_margins={"l1_to_integer": 0.005},
-        notes=(*notes, SAME_FAMILY) if "quantum" in data_sets else notes,
-        sources=DISCRETE_SOURCES | sources | changed | other_length,
+        primary_metrics=primary_of(data_sets),
+        equivalence_margins=margins_of(data_sets),
+        notes=(*notes, *data_notes(data_sets)),
+        sources=DISCRETE_SOURCES | data_sources(data_sets) | sources | changed | other_length,
         reference=reference_of([*latents, *(bank.name for bank in banks)]),
     )
 

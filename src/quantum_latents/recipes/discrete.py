@@ -7,31 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from quantum_latents.data import BitsSpec, DataSpec, PhotonCountsSpec
 from quantum_latents.latents import LatentSpec
 from quantum_latents.models import GANSpec, MLPSpec
+from quantum_latents.recipes.data_sets import NamedSpec, specs_of
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
 __all__ = [
-    "DATA_SETS",
     "DIM",
     "DISCRETE_PRESETS",
     "DISCRETE_SOURCES",
     "NUM_PHOTONS",
-    "SAME_FAMILY",
     "discrete_data",
     "discrete_runs",
     "discrete_size",
 ]
 
-DATA_SETS = ("quantum", "bernoulli")
-"""Photon counts of a boson sampler, and fair bits."""
-
 DIM, NUM_PHOTONS = 16, 8
-"""Of the data and of the latents."""
+"""Of the latents, and of the paper's data."""
 
 DISCRETE_PRESETS = {
     "smoke": ShrunkenGAN(
@@ -47,13 +41,6 @@ DISCRETE_PRESETS = {
         num_train=1_000_000, bank_size=1_000_000,
     ),
 }  # fmt: skip
-
-SAME_FAMILY = (
-    "The quantum data are boson sampling themselves, so the quantum latent shares their family; "
-    "the distinguishable control matches mean occupancies alone. A difference between the two "
-    "does not isolate interference."
-)
-"""What a reader must be told of the quantum data."""
 
 _PAPER = "paper, Appendix D"
 DISCRETE_SOURCES = {
@@ -98,26 +85,22 @@ def discrete_size(
     return size if bank_size is None else replace(size, bank_size=bank_size)
 
 
-def discrete_data(names: Sequence[str], size: ShrunkenGAN) -> tuple[DataSpec, ...]:
-    """Return the named data sets.
+def discrete_data(names: Sequence[str], size: ShrunkenGAN) -> tuple[NamedSpec, ...]:
+    """Return the named data sets in a preset's sizes.
 
     Raises:
-        ValueError: a name that is none of `DATA_SETS`.
+        ValueError: a name that is none of `quantum_latents.recipes.data_sets.DATA_SETS`.
     """
-    sizes: dict[str, Any] = {"num_train": size.num_train, "num_held_out": size.num_samples}
-    data: dict[str, DataSpec] = {
-        "quantum": PhotonCountsSpec(num_modes=DIM, num_photons=NUM_PHOTONS, **sizes),
-        "bernoulli": BitsSpec(num_bits=DIM, **sizes),
-    }
-    if unknown := [name for name in names if name not in data]:
-        raise ValueError(f"no data set is called {unknown[0]!r}: choose among {', '.join(data)}")
-    return tuple(data[name] for name in names)
+    return specs_of(names, num_train=size.num_train, num_held_out=size.num_samples)
 
 
 def discrete_runs(
-    data: Sequence[DataSpec], latents: Sequence[LatentSpec], size: ShrunkenGAN
+    data: Sequence[NamedSpec], latents: Sequence[LatentSpec], size: ShrunkenGAN
 ) -> tuple[RunSpec, ...]:
-    """Return one run a seed, data set and latent, alike in everything else."""
+    """Return one run a seed, data set and latent, alike in everything else.
+
+    As many samples are generated as the preset says, or as the data hold out where these are fewer.
+    """
     network = MLPSpec(
         hidden=size.hidden, activation="relu", negative_slope=0.0, initialisation="pytorch"
     )
@@ -134,7 +117,7 @@ def discrete_runs(
             latent=latent,
             model=GANSpec(generator=network, critic=network),
             training=training,
-            evaluation=EvaluationSpec(num_samples=size.num_samples),
+            evaluation=EvaluationSpec(num_samples=min(size.num_samples, one.num_held_out)),
             seed=seed,
         )
         for seed in range(size.num_seeds)
