@@ -12,9 +12,12 @@ from quantum_latents.banks import import_bank
 from quantum_latents.data import (
     ArraySpec,
     BitsSpec,
+    CheckerboardSpec,
     DataSpec,
+    DigitsSpec,
     MixtureSpec,
     MoleculesSpec,
+    MoonsSpec,
     PhotonCountsSpec,
     PushforwardSpec,
     array_spec,
@@ -90,6 +93,10 @@ DATA_SETS: dict[str, DataSpec | None] = {
         num_train=200,
         num_held_out=NUM_HELD_OUT,
     ),
+    "moons": MoonsSpec(num_train=200, num_held_out=NUM_HELD_OUT),
+    "checkerboard": CheckerboardSpec(num_train=200, num_held_out=NUM_HELD_OUT),
+    "binary_digits": DigitsSpec(threshold=8, num_held_out=NUM_HELD_OUT),
+    "grey_digits": DigitsSpec(threshold=None, num_held_out=NUM_HELD_OUT),
     "bernoulli": BitsSpec(num_bits=3, num_train=200, num_held_out=NUM_HELD_OUT),
     "array": None,  # made from a file, below
 }

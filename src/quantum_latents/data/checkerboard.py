@@ -90,7 +90,6 @@ def load_checkerboard(spec: CheckerboardSpec, stream: Stream) -> DataSet:
             "energy_distance",
             "mmd",
             "sliced_wasserstein",
-            "wasserstein_1",
         ),
         facts={"board_squares": spec.num_squares, "board_half_width": spec.half_width},
     )

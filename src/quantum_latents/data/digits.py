@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -104,8 +104,9 @@ def load_digits(spec: DigitsSpec) -> DataSet:
     """Read, check and split the images.
 
     Pixels that never change among the training images (the corners) are kept, and counted in the
-    notes. Facts: `image_shape` = (8, 8); of grey levels also `coordinate_scale` = 16 for every
-    pixel, so that two-sample metrics and moments are those of pixels in [0, 1].
+    notes. Facts: `image_shape` = (8, 8) and `pixel_range`, for pictures; of grey levels also
+    `coordinate_scale` = 16 for every pixel, so that two-sample metrics and moments are those of
+    pixels in [0, 1].
 
     Raises:
         ImportError: scikit-learn is not installed, or has other images.
@@ -118,7 +119,9 @@ def load_digits(spec: DigitsSpec) -> DataSet:
     values = levels if spec.threshold is None else (levels >= spec.threshold).astype(np.uint8)
     train, held_out, floor_reference = split_rows(values, spec.num_held_out, spec.split_seed)
     scale = np.full(spec.dim, 1.0 if spec.is_binary else float(_MAX_LEVEL))
-    facts = {"image_shape": (8, 8)} | ({} if spec.is_binary else {"coordinate_scale": scale})
+    facts: dict[str, Any] = {"image_shape": (8, 8), "pixel_range": (0, int(scale[0]))}
+    if not spec.is_binary:
+        facts["coordinate_scale"] = scale
     return DataSet(
         name=spec.name,
         train=(train / scale).astype(np.float32),

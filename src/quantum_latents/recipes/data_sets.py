@@ -59,8 +59,8 @@ _ANY_SIZE = 2
 
 _DIGITS = "scikit-learn's load_digits; the split, and a threshold of half the grey scale, are ours"
 _FEW_IMAGES = (
-    "The digits are 1,797 images: 997 to train on, 400 held out and 400 for the floor, in one split "
-    "for all seeds, whatever the sizes above. So few held-out images make metrics noisy, and "
+    "The digits are 1,797 images: 997 to train on, 400 held out and 400 for the floor, in one "
+    "split for all seeds, whatever the sizes above. So few held-out images make metrics noisy, and "
     "intervals cover training, latents and interferometers, not which images were sampled."
 )
 _PAPER = "paper, Appendix D"

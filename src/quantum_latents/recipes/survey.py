@@ -46,7 +46,7 @@ _PRESETS = {
         num_train=10_000, bank_size=10_000,
     ),
     "quick": ShrunkenGAN(
-        hidden=(64, 64), batch_size=32, num_steps=800, num_seeds=10, num_samples=1000,
+        hidden=(64, 64), batch_size=32, num_steps=640, num_seeds=10, num_samples=1000,
         num_train=50_000, bank_size=50_000,
     ),
     "paper": DISCRETE_PRESETS["paper"],

@@ -165,6 +165,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
             for section in numbers.sections
             for name in primary[section.data]
         ],
+        "absent": [section.absent_line for section in numbers.sections if section.absent],
         "seeds": [
             {
                 "data": section.data,
@@ -207,9 +208,15 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
 
 
 def _primary(section: Section, study: Mapping[str, Any]) -> list[str]:
-    """The study's primary metrics that this data set has; its first metric if there is none."""
+    """The study's primary metrics that this data set has.
+
+    Where a study declares none it is the first metric; where these data have none of those that it
+    declares, it is none: what was not declared gets no headline.
+    """
     names = [facts.name for facts in section.metrics]
-    return [name for name in study["primary_metrics"] if name in names] or names[:1]
+    if not study["primary_metrics"]:
+        return names[:1]
+    return [name for name in study["primary_metrics"] if name in names]
 
 
 def _verdict_card(section: Section, metric: str, style: Mapping[str, Any]) -> dict[str, Any]:
@@ -568,10 +575,27 @@ def _gallery(latent: str, name: str | None, directory: Path) -> dict[str, Any]:
     }
 
 
+def _images(rows: Sequence[Row], style: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    from quantum_latents.report.image_figures import images_figure
+
+    preview = rows[0]["preview"]
+    frame = {"shape": tuple(preview["shape"]), "pixel_range": tuple(preview["pixel_range"])}
+    drawn = [images_figure(preview["data"], title="data", **frame)]
+    for row in rows:
+        name = row["spec"]["latent"]["name"]
+        generated = row["preview"]["generated"]
+        drawn.append(images_figure(generated, title=name, style=style[name], **frame))
+    return {
+        "caption": "The first held-out images, and the first of each latent's generator.",
+        "rows": [[Markup(figure) for figure in drawn]],
+    }
+
+
 _PREVIEWS: dict[str, Callable[[Sequence[Row], Mapping[str, Any], Path], dict[str, Any]]] = {
     "scatter": _scatter,
     "counts": _columns,
     "vector": _columns,
+    "images": _images,
     "molecules": _molecules,
 }
 
