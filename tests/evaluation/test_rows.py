@@ -51,7 +51,7 @@ def data(request, tmp_path_factory) -> DataSet:
 def outcome_of(data: DataSet, samples, diverged_at=None) -> Outcome:
     run = table1("smoke").runs[0]
     return Outcome(
-        spec=replace(run, data=SPECS[data.name]),
+        spec=replace(run, data=SPECS.get(data.name, run.data)),
         samples=samples,
         weights={"weight1": torch.arange(6.0).view(2, 3).mT, "bias1": torch.zeros(1, 2)},
         diverged_at=diverged_at,
@@ -172,11 +172,8 @@ def test_images_are_previewed_as_images():
     data = load(DigitsSpec(threshold=None), stream(0, "data"), Path("unused"))
     samples = data.floor_reference + np.float32(0.123)
     preview = row_of(outcome_of(data, samples), data)["preview"]
-    assert (preview["kind"], preview["shape"], preview["pixel_range"]) == (
-        "images",
-        [8, 8],
-        [0, 16],
-    )
+    assert preview["kind"] == "images"
+    assert (preview["shape"], preview["pixel_range"]) == ([8, 8], [0, 16])
     assert np.array_equal(preview["data"], data.held_out[:16])
     assert np.allclose(preview["generated"], samples[:16], atol=0.006)
     assert len(json.dumps(preview)) < 20_000

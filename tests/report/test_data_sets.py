@@ -1,5 +1,7 @@
 """A study on data sets that differ in what can be measured, and in how they look."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,9 @@ from quantum_latents.report.image_figures import images_figure
 @pytest.fixture
 def two_sets(rows):
     """Rows of two data sets, of which `mixture` has no L1 to the nearest integer."""
-    made = rows(seeds=10)
+    made = rows(seeds=1)
     for row in made:
+        row |= {"curves": None, "preview": None}  # drawing them takes longest
         if row["spec"]["data"]["name"] == "mixture":
             row["metrics"].pop("l1_to_integer", None)
     return made
@@ -48,13 +51,16 @@ def test_a_data_set_whose_runs_all_diverged_lacks_nothing(rows, study):
     assert set(lines_of(made, study).values()) == {""}
 
 
-def test_the_page_has_no_headline_on_what_was_not_declared(two_sets, page):
-    declared = page(two_sets, primary_metrics=["l1_to_integer"])
+def test_the_page_has_no_headline_on_what_was_not_declared(two_sets, study_directory):
+    directory = study_directory(two_sets, primary_metrics=["l1_to_integer"])
+    declared = write_report(directory).read_text()
     assert "No verdict on mixture by L1 to nearest integer" in declared
     assert "mixture data · " not in declared
     assert "quantum data · L1 to nearest integer" in declared
     # Without any declaration the first metric leads, as it always did.
-    assert "mixture data · " in page(two_sets, primary_metrics=[])
+    study = directory / "study.json"
+    study.write_text(json.dumps(json.loads(study.read_text()) | {"primary_metrics": []}))
+    assert "mixture data · " in write_report(directory).read_text()
 
 
 def test_images_are_drawn_and_bad_ones_refused():
