@@ -69,6 +69,11 @@ def test_images_are_drawn_and_bad_ones_refused():
     drawn = images_figure(images, title="data", **frame)
     assert "16 images" in drawn and "out of range" not in drawn
     assert "50% of pixels out of range" in images_figure(images + 8.01, title="z", **frame)
+    # A pixel of half the range is neither black nor white.
+    halves = np.full((4, 64), 0.5)
+    bits = {"shape": (8, 8), "pixel_range": (0, 1), "title": "z"}
+    drawings = {images_figure(value * halves, **bits) for value in (0, 1, 2)}
+    assert len(drawings) == 3
     for bad in (images[:, :60], images[:0], images[0]):
         with pytest.raises(ValueError, match=r"images are \(num_images, 64\) here"):
             images_figure(bad, title="data", **frame)

@@ -44,7 +44,8 @@ def images_figure(
     low, high = pixel_range
     # A pixel of space around each image, in the colour of no ink.
     across = math.isqrt(len(pixels) - 1) + 1
-    canvas = np.full((-(-len(pixels) // across) * (height + 1), across * (width + 1)), low)
+    down = -(-len(pixels) // across)
+    canvas = np.full((down * (height + 1), across * (width + 1)), float(low))
     for place, image in enumerate(pixels.reshape(-1, height, width)):
         top, left = place // across * (height + 1), place % across * (width + 1)
         canvas[top : top + height, left : left + width] = image

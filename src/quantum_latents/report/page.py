@@ -579,7 +579,10 @@ def _images(rows: Sequence[Row], style: Mapping[str, Any], directory: Path) -> d
     from quantum_latents.report.image_figures import images_figure
 
     preview = rows[0]["preview"]
-    frame = {"shape": tuple(preview["shape"]), "pixel_range": tuple(preview["pixel_range"])}
+    frame: dict[str, Any] = {
+        "shape": tuple(preview["shape"]),
+        "pixel_range": tuple(preview["pixel_range"]),
+    }
     drawn = [images_figure(preview["data"], title="data", **frame)]
     for row in rows:
         name = row["spec"]["latent"]["name"]
