@@ -19,10 +19,11 @@ from quantum_latents.results import MIN_SEEDS_VERDICT
 from quantum_latents.training import RunSpec, flop_of
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("latents", [SURVEY_LATENTS, LATENTS], ids=["usual", "four"])
+@pytest.mark.parametrize(
+    ("preset", "latents"), [*((preset, SURVEY_LATENTS) for preset in PRESETS), ("smoke", LATENTS)]
+)
 def test_every_setting_has_a_source_and_no_source_is_left_over(preset, latents):
-    study = survey(preset, latents=latents)
+    study = survey(preset, latents=latents, num_seeds=2)
     names = {setting["name"] for setting in settings_of(study)}
     for source in study.sources:
         assert any(name == source or name.startswith(f"{source}.") for name in names), source

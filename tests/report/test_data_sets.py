@@ -8,11 +8,13 @@ import pytest
 from quantum_latents.report import table, write_report
 from quantum_latents.report.image_figures import images_figure
 
+PAIR = ("quantum", "gaussian")
+
 
 @pytest.fixture
 def two_sets(rows):
     """Rows of two data sets, of which `mixture` has no L1 to the nearest integer."""
-    made = rows(seeds=1)
+    made = [row for row in rows(seeds=1) if row["spec"]["latent"]["name"] in PAIR]
     for row in made:
         row |= {"curves": None, "preview": None}  # drawing them takes longest
         if row["spec"]["data"]["name"] == "mixture":
@@ -80,7 +82,11 @@ def test_images_are_drawn_and_bad_ones_refused():
 
 
 def test_the_page_shows_images(rows, study_directory):
-    made = rows(seeds=1, data=("quantum",))
+    made = [
+        row | {"curves": None}
+        for row in rows(seeds=1, data=("quantum",))
+        if row["spec"]["latent"]["name"] in PAIR
+    ]
     images = np.zeros((16, 64)).tolist()
     for row in made:
         row["preview"] = {
