@@ -55,6 +55,8 @@ MISTAKES = [
     (["run", "interference", "--doses", "0"], "three or more overlaps"),
     (["run", "interference", "--latents", "quantum"], "name --doses, not --latents"),
     (["run", "interference", "--data", "bits"], "no data set is called 'bits'"),
+    (["run", "survey", "--data", "moon"], "did you mean 'moons'?"),
+    (["run", "survey", "--certifiable"], "--certifiable belongs to compare"),
     (["run", "table2", "--latents", "bank:here", "--bank", "fresh"], "leave --bank fresh out"),
     (["run", "mixture", "--latents", "quantom"], "did you mean 'quantum'?"),
     (["run", "mixture", "--latents", "quantum,quantum"], "twice"),

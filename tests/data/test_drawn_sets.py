@@ -7,10 +7,12 @@ import pytest
 
 from quantum_latents.data import (
     BitsSpec,
+    CheckerboardSpec,
     GaussianBosonSpec,
     IQPSpec,
     IsingSpec,
     MixtureSpec,
+    MoonsSpec,
     PhotonCountsSpec,
     PushforwardSpec,
     ThermalSpec,
@@ -22,6 +24,8 @@ from quantum_latents.random import BLOCK_ROWS, stream
 
 SPECS = {
     "mixture": MixtureSpec(num_train=60, num_held_out=50),
+    "moons": MoonsSpec(num_train=60, num_held_out=50),
+    "checkerboard": CheckerboardSpec(num_train=60, num_held_out=50),
     "bits": BitsSpec(num_bits=5, num_train=60, num_held_out=50),
     "counts": PhotonCountsSpec(num_modes=6, num_photons=3, num_train=60, num_held_out=50),
     "time-bin": PhotonCountsSpec(
@@ -121,6 +125,13 @@ def test_only_specs_are_loaded(cache):
         (MixtureSpec, "angular_sd", np.nan, ValueError, "angular_sd is a number > 0, not nan"),
         (MixtureSpec, "num_train", 1, ValueError, "num_train is at least 2, not 1"),
         (MixtureSpec, "num_train", True, TypeError, "num_train is an integer, not True"),
+        (MoonsSpec, "noise", -0.1, ValueError, "noise is a number >= 0, not -0.1"),
+        (MoonsSpec, "noise", np.inf, ValueError, "noise is a number >= 0, not inf"),
+        (MoonsSpec, "num_train", 1, ValueError, "num_train is at least 2, not 1"),
+        (CheckerboardSpec, "num_squares", 3, ValueError, "num_squares is even, not 3"),
+        (CheckerboardSpec, "num_squares", 0, ValueError, "num_squares is at least 2, not 0"),
+        (CheckerboardSpec, "half_width", 0.0, ValueError, "half_width is a number > 0, not 0.0"),
+        (CheckerboardSpec, "num_held_out", 1, ValueError, "num_held_out is at least 2, not 1"),
         (BitsSpec, "num_bits", 0, ValueError, "num_bits is at least 1, not 0"),
         (BitsSpec, "num_held_out", 1, ValueError, "num_held_out is at least 2, not 1"),
         (PhotonCountsSpec, "num_photons", 17, ValueError, "num_photons=17 exceeds num_modes=16"),

@@ -2,12 +2,20 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from quantum_latents.data import BitsSpec, DataSet, MixtureSpec, PhotonCountsSpec, load
+from quantum_latents.data import (
+    BitsSpec,
+    DataSet,
+    DigitsSpec,
+    MixtureSpec,
+    PhotonCountsSpec,
+    load,
+)
 from quantum_latents.evaluation import (
     evaluate,
     make_row,
@@ -43,7 +51,7 @@ def data(request, tmp_path_factory) -> DataSet:
 def outcome_of(data: DataSet, samples, diverged_at=None) -> Outcome:
     run = table1("smoke").runs[0]
     return Outcome(
-        spec=replace(run, data=SPECS[data.name]),
+        spec=replace(run, data=SPECS.get(data.name, run.data)),
         samples=samples,
         weights={"weight1": torch.arange(6.0).view(2, 3).mT, "bias1": torch.zeros(1, 2)},
         diverged_at=diverged_at,
@@ -158,6 +166,17 @@ def test_previews_say_what_they_show(data):
     assert np.allclose(preview["correlation_generated"], expected, atol=1e-4)
     expected = np.corrcoef(data.held_out.astype(float).T)
     assert np.allclose(preview["correlation_data"], expected, atol=1e-4)
+
+
+def test_images_are_previewed_as_images():
+    data = load(DigitsSpec(threshold=None), stream(0, "data"), Path("unused"))
+    samples = data.floor_reference + np.float32(0.123)
+    preview = row_of(outcome_of(data, samples), data)["preview"]
+    assert preview["kind"] == "images"
+    assert (preview["shape"], preview["pixel_range"]) == ([8, 8], [0, 16])
+    assert np.array_equal(preview["data"], data.held_out[:16])
+    assert np.allclose(preview["generated"], samples[:16], atol=0.006)
+    assert len(json.dumps(preview)) < 20_000
 
 
 def test_data_that_are_no_counts_are_previewed_as_vectors(data):

@@ -1,6 +1,7 @@
 """A small study end to end, disturbed in every way, against the same study undisturbed."""
 
 import contextlib
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ import pytest
 
 from quantum_latents.evaluation import read_samples
 from quantum_latents.execution import StudyError, run_study
+from quantum_latents.recipes import table1
 from quantum_latents.results import deterministic_part, read_rows, read_study
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
@@ -281,3 +283,13 @@ def test_what_a_killed_writer_left_half_is_swept_up(undisturbed, tiny_study, cac
 def test_a_study_goes_on_where_it_was_planned(undisturbed, tiny_study, cache):
     with pytest.raises(ValueError, match="planned for cpu: go on with --device cpu"):
         run(tiny_study(), undisturbed, cache, device="cuda")
+
+
+def test_data_whose_library_is_missing_are_refused_before_anything_is_written(
+    tmp_path, monkeypatch
+):
+    study = table1("smoke", num_seeds=1, data_sets=("grey_digits",))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'quantum-latents\[data\]'"):
+        run_study(study, tmp_path / "study", command="a test")
+    assert not (tmp_path / "study").exists()

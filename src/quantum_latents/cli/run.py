@@ -32,6 +32,7 @@ RECIPES = {
     "interference": "the interference dial: dose and response, from no interference to full",
     "loss": "the loss dial: dose and response, from few photons that get in to all",
     "bank-sizes": "re-use: what a bank of so many rows costs each latent, against fresh draws",
+    "survey": "across data sets that are not the quantum latent's own: does it help there?",
     "corollary": "Corollary 1: who reaches data that a quantum latent made? GAN-induced distances",
     "compare": "your own data (--data FILE), four latents",
     "tune": "another recipe (--recipe table1) with every latent tuned equally before the test",
@@ -56,7 +57,7 @@ class Run:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """table1, table2, hyperparameters, mixture, depth, challengers, interference, loss,
-    bank-sizes, corollary, compare or tune."""
+    bank-sizes, survey, corollary, compare or tune."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -64,11 +65,12 @@ class Run:
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None
     """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default); also
-    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers and corollary take
-    any classical rival or prior too, such as pairwise or student_t."""
+    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers, survey and
+    corollary take any classical rival or prior too, such as pairwise or student_t."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
-    interference, loss, bank-sizes: quantum,bernoulli; challengers also gbs,thermal,iqp,ising.
+    interference, loss, bank-sizes, survey: any of quantum, bernoulli, gbs, thermal, iqp, ising,
+    mixture, moons, checkerboard, binary_digits, grey_digits, comma-separated.
     Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
@@ -260,9 +262,13 @@ def study_of(command: Run) -> Study:
 
     wanted, banks = _latents(command)
     is_ladder = command.recipe == "challengers"
-    takes_all = is_ladder or command.recipe == "corollary"
-    known = recipes.CHALLENGERS if takes_all else recipes.LATENTS
-    usual = recipes.LADDER if is_ladder else recipes.COROLLARY_LATENTS if takes_all else known
+    usual_of = {
+        "challengers": recipes.LADDER,
+        "survey": recipes.SURVEY_LATENTS,
+        "corollary": recipes.COROLLARY_LATENTS,
+    }
+    known = recipes.CHALLENGERS if command.recipe in usual_of else recipes.LATENTS
+    usual = usual_of.get(command.recipe, known)
     latents = names_in(wanted, known, "latent") or usual
     settings: dict[str, Any] = {"num_seeds": command.seeds, "latents": latents}
     if command.seeds is not None and command.seeds < 1:
@@ -283,19 +289,23 @@ def study_of(command: Run) -> Study:
     if banks:
         settings |= {"bank_folders": banks, "cache": default_cache()}
         settings["bank_size"] = _bank_size(command.bank) if command.bank else None
-    if command.recipe in ("compare", "table1", "mixture", "depth", "challengers", "bank-sizes"):
+    if command.recipe in (
+        *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey"),
+    ):
         settings["latent_dim"] = dim
     if command.recipe == "compare":
         if command.data is None:
             raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
         study = recipes.compare(command.data, command.preset, **settings)
     elif command.recipe == "table1":
-        chosen = names_in(command.data, recipes.DATA_SETS, "data set") or recipes.DATA_SETS
+        chosen = _data_sets(command) or recipes.TABLE1_DATA
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
     elif is_ladder:
-        known = recipes.CHALLENGER_DATA_SETS
-        chosen = names_in(command.data, known, "data set") or ("quantum",)
+        chosen = _data_sets(command) or ("quantum",)
         study = recipes.challengers(command.preset, data_sets=chosen, **settings)
+    elif command.recipe == "survey":
+        chosen = _data_sets(command) or recipes.NON_CIRCULAR
+        study = recipes.survey(command.preset, data_sets=chosen, **settings)
     elif command.recipe == "corollary":
         study = _corollary(command, dim, settings)
     elif command.recipe in _DIALS:
@@ -303,7 +313,7 @@ def study_of(command: Run) -> Study:
             raise ValueError(
                 f"{command.recipe} has latents of its own: name --doses, not --latents"
             )
-        chosen = names_in(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
+        chosen = _data_sets(command) or ("quantum",)
         dial, usual_doses = {
             "interference": (recipes.interference, recipes.DOSES),
             "loss": (recipes.loss, recipes.TRANSMISSIONS),
@@ -340,7 +350,8 @@ def study_of(command: Run) -> Study:
 
 _BELONGS_TO = {
     "latent_dim": (
-        *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "corollary"),
+        *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey"),
+        "corollary",
         *("table2", "hyperparameters"),
     ),
     "interferometer": ("table2", "hyperparameters"),
@@ -357,6 +368,13 @@ _BELONGS_TO = {
 
 _OPTIONS = {"tuned": "recipe"}
 """Options that are not called as their field is."""
+
+
+def _data_sets(command: Run) -> tuple[str, ...]:
+    """Return the data sets named in a call; none where it names none."""
+    from quantum_latents.recipes import DATA_SETS
+
+    return names_in(command.data, tuple(DATA_SETS), "data set")
 
 
 def _lengths(text: str | None) -> tuple[int, ...]:
@@ -439,7 +457,7 @@ def _bank_sizes(command: Run, settings: dict[str, Any]) -> Study:
     sizes = [_bank_size(word) for word in words]
     if words == ["fresh"]:
         raise ValueError("--bank fresh is always among the sizes: name rows, such as 1000,10000")
-    chosen = names_in(command.data, recipes.DATA_SETS, "data set") or ("quantum",)
+    chosen = _data_sets(command) or ("quantum",)
     return recipes.bank_sizes(
         command.preset,
         sizes=[size for size in sizes if size is not None] or None,

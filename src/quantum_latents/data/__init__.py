@@ -10,8 +10,10 @@ from pathlib import Path
 
 from quantum_latents.data.array import ArraySpec, array_spec, load_array
 from quantum_latents.data.bits import BitsSpec, load_bits
+from quantum_latents.data.checkerboard import CheckerboardSpec, load_checkerboard
 from quantum_latents.data.correlated_bits import IQPSpec, IsingSpec, load_iqp, load_ising
 from quantum_latents.data.dataset import DataSet
+from quantum_latents.data.digits import DigitsSpec, check_digits_installed, load_digits
 from quantum_latents.data.light import (
     GaussianBosonSpec,
     ThermalSpec,
@@ -20,6 +22,7 @@ from quantum_latents.data.light import (
 )
 from quantum_latents.data.mixture import MixtureSpec, load_mixture
 from quantum_latents.data.molecules import MoleculesSpec, load_molecules, molecules_spec
+from quantum_latents.data.moons import MoonsSpec, load_moons
 from quantum_latents.data.photon_counts import PhotonCountsSpec, load_photon_counts
 from quantum_latents.data.pushforward import PushforwardSpec, load_pushforward
 from quantum_latents.random import Stream
@@ -27,17 +30,21 @@ from quantum_latents.random import Stream
 __all__ = [
     "ArraySpec",
     "BitsSpec",
+    "CheckerboardSpec",
     "DataSet",
     "DataSpec",
+    "DigitsSpec",
     "GaussianBosonSpec",
     "IQPSpec",
     "IsingSpec",
     "MixtureSpec",
     "MoleculesSpec",
+    "MoonsSpec",
     "PhotonCountsSpec",
     "PushforwardSpec",
     "ThermalSpec",
     "array_spec",
+    "check_installed",
     "load",
     "molecules_spec",
 ]
@@ -51,10 +58,25 @@ DataSpec = (
     | ThermalSpec
     | IQPSpec
     | IsingSpec
+    | MoonsSpec
+    | CheckerboardSpec
+    | DigitsSpec
     | ArraySpec
     | MoleculesSpec
 )
 """Any data set's spec."""
+
+
+def check_installed(spec: DataSpec) -> None:
+    """Refuse data that come with a library which is not installed, before a study begins.
+
+    Raises:
+        ImportError: as said, with the line that installs it.
+
+    >>> check_installed(BitsSpec(num_train=100, num_held_out=50))
+    """
+    if isinstance(spec, DigitsSpec):
+        check_digits_installed()
 
 
 def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
@@ -63,12 +85,13 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
     Args:
         spec: what to draw, or which file to read.
         stream: the run's stream for its data, such as ``stream(seed, "data")``. An array of the
-            user's and molecules do not depend on it: their split is fixed by the spec.
+            user's, digits and molecules do not depend on it: their split is fixed by the spec.
         cache: the folder of banks and of sets of molecules; only what needs them uses it.
 
     Raises:
         TypeError: `spec` is no spec of a data set.
-        ValueError, ImportError: see `load_array`, `load_molecules` and `build_bank`.
+        ValueError, ImportError: see `load_array`, `load_digits`, `load_molecules` and
+            `build_bank`.
 
     >>> from quantum_latents.random import stream
     >>> load(BitsSpec(num_train=100, num_held_out=50), stream(0, "data"), Path("cache")).dim
@@ -91,6 +114,12 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
             return load_iqp(spec, stream)
         case IsingSpec():
             return load_ising(spec, stream)
+        case MoonsSpec():
+            return load_moons(spec, stream)
+        case CheckerboardSpec():
+            return load_checkerboard(spec, stream)
+        case DigitsSpec():
+            return load_digits(spec)
         case ArraySpec():
             return load_array(spec)
         case MoleculesSpec():

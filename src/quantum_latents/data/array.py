@@ -18,8 +18,8 @@ import numpy as np
 
 from quantum_latents.data.dataset import DataSet
 from quantum_latents.data.sizes import check_integer
+from quantum_latents.data.split import split_rows
 from quantum_latents.data.tables import Table, file_and_key, file_sha256, read_table
-from quantum_latents.random import stream as root_stream
 
 __all__ = ["MIN_ROWS", "ArraySpec", "array_spec", "load_array"]
 
@@ -159,9 +159,7 @@ def _split(spec: ArraySpec, values: np.ndarray) -> tuple[np.ndarray, np.ndarray,
             f"held_out_fraction={spec.held_out_fraction} of {num_rows} rows leaves {num_train} to "
             f"train on and twice {num_half} held out; each needs at least 2"
         )
-    order = root_stream(spec.split_seed, "split").generator(0).permutation(num_rows)
-    held_out = order[num_train : num_train + num_half]
-    return values[order[:num_train]], values[held_out], values[order[num_train + num_half :]]
+    return split_rows(values, num_half, spec.split_seed)
 
 
 def _refuse_unrepresentable(path: str, table: Table, spread: np.ndarray) -> None:

@@ -22,6 +22,7 @@ from quantum_latents.training import Outcome
 __all__ = ["evaluate", "make_row", "remake_row"]
 
 _NUM_SCATTER_POINTS = 400
+_NUM_IMAGES = 16
 
 
 def evaluate(samples: np.ndarray, data: DataSet, seed: int) -> dict[str, dict[str, Any]]:
@@ -178,6 +179,14 @@ def _preview(samples: np.ndarray, data: DataSet) -> dict[str, Any]:
             "data": _rounded(data.held_out[:_NUM_SCATTER_POINTS]),
             "generated": _rounded(samples[:_NUM_SCATTER_POINTS]),
         }
+    if "image_shape" in data.facts:
+        return {
+            "kind": "images",
+            "shape": list(data.facts["image_shape"]),
+            "pixel_range": list(data.facts["pixel_range"]),
+            "data": _rounded(data.held_out[:_NUM_IMAGES], decimals=2),
+            "generated": _rounded(samples[:_NUM_IMAGES], decimals=2),
+        }
     is_counts = bool((data.held_out == np.round(data.held_out)).all())
     return {
         "kind": "counts" if is_counts else "vector",
@@ -196,5 +205,5 @@ def _correlation(samples: np.ndarray) -> np.ndarray:
     return centred.T @ centred / len(samples) / np.outer(safe, safe)
 
 
-def _rounded(values: np.ndarray) -> list:
-    return np.round(np.asarray(values, dtype=np.float64), 4).tolist()
+def _rounded(values: np.ndarray, decimals: int = 4) -> list:
+    return np.round(np.asarray(values, dtype=np.float64), decimals).tolist()

@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 import quantum_latents
+from quantum_latents.data import check_installed
 from quantum_latents.execution.freeze import freeze_study
 from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan
 from quantum_latents.execution.reuse import reused_runs, take_over
@@ -117,6 +118,7 @@ def run_study(
     Raises:
         ValueError: the directory holds another study or anyone's rows, is in use, or is a file;
             or fewer than one worker.
+        ImportError: data need a library that is not installed; nothing has been written then.
         StudyError: a stack failed.
         KeyboardInterrupt: after a clean stop with checkpoints.
     """
@@ -124,6 +126,8 @@ def run_study(
         raise ValueError(f"a study needs at least 1 worker, not {num_workers}")
     if directory.exists() and not directory.is_dir():
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
+    for data in {run.data for run in study.runs}:
+        check_installed(data)
     directory.mkdir(parents=True, exist_ok=True)
     with lock_directory(directory):
         commit = commit_of_source()

@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from quantum_latents.circuits import CommutingCircuit, Interferometer
+from quantum_latents.latents.sharing import full
 from quantum_latents.latents.sources import Card
 from quantum_latents.random import Stream
 from quantum_latents.samplers import CommutingSampler, IsingSampler, SqueezedSampler
@@ -42,6 +43,7 @@ COMMUTING_CARD = Card(
     "being whole numbers from a quantum device; next to no correlations of few bits",
     "exponential in the qubits in general; up to 20 of them, one binary search a shot in the law "
     "written out",
+    full("whole_numbers"),
 )
 
 
@@ -90,6 +92,7 @@ def squeezed_card(num_photons: int) -> Card:
         "and correlations are those of light that comes in pairs",
         "exponential in the photons in general (hafnians); at sizes written out, one binary search "
         f"a shot; {math.floor(1e3 * acceptance) / 10} % of a lossless device's shots would be kept",
+        full("whole_numbers", "means", "total"),
     )
 
 
@@ -101,6 +104,7 @@ def ising_card(temperature: float) -> Card:
         "being whole numbers, and strong correlations of another law",
         "polynomial in the spins (planar lattices are solvable); here by transfer matrices, "
         "exponential in the side",
+        full("whole_numbers"),
     )
 
 

@@ -23,6 +23,7 @@ from quantum_latents.banks import BankRecipe
 from quantum_latents.circuits import Interferometer
 from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.latents.autoregressive import AutoregressiveSource
+from quantum_latents.latents.sharing import full, part
 from quantum_latents.latents.sources import Card
 from quantum_latents.latents.specs import LearnedSpec
 from quantum_latents.random import Stream, stream
@@ -211,6 +212,8 @@ def learned_card(spec: LearnedSpec, report: FitReport | None = None) -> Card:
         "needs quantum samples",
         f"linear in modes, photons and hidden units: at most {(m - 1) * fit.hidden * (n + 1):,} "
         "multiplications a shot, once it is fitted",
+        full("whole_numbers", "total")
+        | part("means", "variances", "single_modes", "pairs", "all_orders"),
     )
 
 

@@ -119,6 +119,7 @@ LEARNED_PRIOR_CARD = Card(
     "nothing but its length; the generator has two numbers a coordinate more than on any other "
     "latent",
     "none: one normal each",
+    {},
 )
 """What the latent is whose generator has a trainable affine map of every input."""
 

@@ -12,9 +12,11 @@ from quantum_latents.metrics.modes import (
     mode_shares,
     mode_weight_error,
     share_between,
+    share_off_board,
     share_outside,
 )
 from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet, NotDefined
+from quantum_latents.metrics.moments import covariance_error, mean_error
 from quantum_latents.metrics.registry import METRICS, Metric, compute, floor, lookup
 from quantum_latents.metrics.transport import MAX_TRANSPORT, wasserstein_1
 from quantum_latents.metrics.two_sample import (
@@ -33,11 +35,13 @@ __all__ = [
     "Moments",
     "NotDefined",
     "compute",
+    "covariance_error",
     "energy_distance",
     "floor",
     "frechet_distance",
     "l1_to_integer",
     "lookup",
+    "mean_error",
     "median_bandwidth",
     "mmd_squared",
     "mode_coverage",
@@ -46,6 +50,7 @@ __all__ = [
     "moments",
     "outcome_distance",
     "share_between",
+    "share_off_board",
     "share_outside",
     "sliced_wasserstein",
     "total_photon_error",

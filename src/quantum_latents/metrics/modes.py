@@ -39,6 +39,7 @@ __all__ = [
     "mode_shares",
     "mode_weight_error",
     "share_between",
+    "share_off_board",
     "share_outside",
 ]
 
@@ -106,6 +107,43 @@ def share_between(generated: ArrayLike, centres: ArrayLike) -> float:
         raise ValueError("points lie between two modes or more, and centres names one")
     nearest, second = np.partition(_distances(x, centres), 1, axis=0)[:2]
     return float((2 * nearest > second).mean())
+
+
+def share_off_board(generated: ArrayLike, num_squares: int, half_width: float) -> float:
+    """Return the share of samples in no dark square of a board, in [0, 1]; lower is better.
+
+    Squares are closed, so that rounding at an edge puts no sample of the board off it. A constant
+    output in one square reaches 0; points spread evenly over the board give 1/2.
+
+    Args:
+        generated: samples (N, 2), N >= 2.
+        num_squares: K, even, >= 2.
+        half_width: w > 0, in the unit of the coordinates.
+
+    Raises:
+        TypeError, ValueError: see `mode_shares`.
+        ValueError: not two coordinates, an odd or no number of squares, or w not positive.
+
+    >>> share_off_board([[-3.5, -3.5], [-1.5, -3.5], [3.0, 3.0], [5.0, 5.0]], 4, 4.0)
+    0.5
+    """
+    x = as_samples(generated, "generated")
+    if x.shape[1] != 2:
+        raise ValueError(f"a board has two coordinates, and the samples have {x.shape[1]}")
+    if num_squares < 2 or num_squares % 2:
+        raise ValueError(f"num_squares is even and at least 2, not {num_squares}")
+    if not (np.isfinite(half_width) and half_width > 0):
+        raise ValueError(f"half_width is a length > 0, not {half_width}")
+    places = (x + half_width) * (num_squares / (2 * half_width))
+    on_board = ((places >= 0) & (places <= num_squares)).all(axis=1)
+    # A point on an edge belongs to the squares on both sides of it.
+    below, above = np.ceil(places) - 1, np.floor(places)
+    is_dark = np.zeros(len(x), dtype=bool)
+    for columns in (below[:, 0], above[:, 0]):
+        for rows in (below[:, 1], above[:, 1]):
+            inside = (np.minimum(columns, rows) >= 0) & (np.maximum(columns, rows) < num_squares)
+            is_dark |= inside & ((columns + rows) % 2 == 0)
+    return float(1.0 - (on_board & is_dark).mean())
 
 
 def mode_coverage(

@@ -7,11 +7,12 @@ names to what the data set knows about itself; `stream`, where random directions
 Facts that metrics read:
 
 - `mode_centres` (K, d), `mode_sigma`, `mode_weights` (K,), `mode_minimum_share`: a mixture;
+- `board_squares`, `board_half_width`: a checkerboard, see `quantum_latents.metrics.modes`;
 - `photon_total`: the number of photons of every sample;
 - `collision_probability`: that two samples of a discrete law are equal;
-- `coordinate_scale` (d,), optional: the two-sample metrics divide every coordinate by it first,
-  so that they do not depend on the units of a table's columns. Without it they take the
-  coordinates as they are;
+- `coordinate_scale` (d,), optional: the two-sample metrics and those of moments divide every
+  coordinate by it first, so that they do not depend on the units of a table's columns. Without it
+  they take the coordinates as they are;
 - `selection_share`, optional, in (0, 1): this leading share of the rows of both sets only chooses
   between restarts of a run; `wasserstein_1_selection` reads it, the other two-sample metrics leave
   it out. Without it they take all rows;
@@ -33,7 +34,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantum_latents.metrics import discrete, modes, molecules, transport, two_sample
+from quantum_latents.metrics import discrete, modes, molecules, moments, transport, two_sample
 from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet
 from quantum_latents.metrics.samples import as_samples_pair
 from quantum_latents.random import Stream
@@ -200,6 +201,16 @@ def _energy(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: St
 
 def _sliced(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream) -> float:
     return two_sample.sliced_wasserstein(*_scaled(generated, reference, facts), stream)
+
+
+def _mean_error(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream) -> float:
+    return moments.mean_error(*_scaled(generated, reference, facts))
+
+
+def _covariance_error(
+    generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream
+) -> float:
+    return moments.covariance_error(*_scaled(generated, reference, facts))
 
 
 def _wasserstein(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream) -> float:
@@ -463,6 +474,38 @@ METRICS: dict[str, Metric] = {
             compute=lambda x, y, facts, stream: modes.mode_weight_error(
                 x, facts["mode_centres"], facts["mode_sigma"], facts["mode_weights"]
             ),
+        ),
+        Metric(
+            name="share_off_board",
+            label="share of points off the board",
+            direction="lower",
+            unit="",
+            constant_wins=True,
+            corroborated_by=_TWO_SAMPLE,
+            needs=("board_squares", "board_half_width"),
+            compute=lambda x, y, facts, stream: modes.share_off_board(
+                x, facts["board_squares"], facts["board_half_width"]
+            ),
+        ),
+        Metric(
+            name="mean_error",
+            label="error of the coordinates' means",
+            direction="lower",
+            unit="",
+            constant_wins=True,
+            corroborated_by=_TWO_SAMPLE,
+            needs=(),
+            compute=_mean_error,
+        ),
+        Metric(
+            name="covariance_error",
+            label="error of the pairs' covariances",
+            direction="lower",
+            unit="",
+            constant_wins=False,
+            corroborated_by=(),
+            needs=(),
+            compute=_covariance_error,
         ),
         Metric(
             name="energy_distance",

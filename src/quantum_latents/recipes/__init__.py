@@ -3,16 +3,11 @@
 from quantum_latents.recipes.bank_sizes import BANK_SIZES, bank_sizes
 from quantum_latents.recipes.banks import split_latents
 from quantum_latents.recipes.certifiable import with_certifiable_generators
-from quantum_latents.recipes.challengers import (
-    CHALLENGER_DATA_SETS,
-    CHALLENGERS,
-    LADDER,
-    challengers,
-)
+from quantum_latents.recipes.challengers import CHALLENGERS, LADDER, challengers
 from quantum_latents.recipes.compare import compare
 from quantum_latents.recipes.corollary import COROLLARY_LATENTS, corollary
+from quantum_latents.recipes.data_sets import DATA_SETS, NON_CIRCULAR, TABLE1_DATA, NamedData
 from quantum_latents.recipes.depth import DEPTHS, depth
-from quantum_latents.recipes.discrete import DATA_SETS
 from quantum_latents.recipes.hyperparameters import hyperparameters
 from quantum_latents.recipes.interference import DOSES, TRANSMISSIONS, interference, loss
 from quantum_latents.recipes.mixture import mixture
@@ -30,6 +25,7 @@ from quantum_latents.recipes.study import (
     with_milestones,
     with_num_steps,
 )
+from quantum_latents.recipes.survey import SURVEY_LATENTS, survey
 from quantum_latents.recipes.table1 import table1
 from quantum_latents.recipes.table2 import table2
 from quantum_latents.recipes.tune import TunedStudy, trials_of, tune
@@ -37,7 +33,6 @@ from quantum_latents.recipes.tune import TunedStudy, trials_of, tune
 __all__ = [
     "BANK_SIZES",
     "CHALLENGERS",
-    "CHALLENGER_DATA_SETS",
     "COROLLARY_LATENTS",
     "DATA_SETS",
     "DEPTHS",
@@ -45,10 +40,14 @@ __all__ = [
     "INTERFEROMETERS",
     "LADDER",
     "LATENTS",
+    "NON_CIRCULAR",
     "PRESETS",
     "SETUPS",
+    "SURVEY_LATENTS",
+    "TABLE1_DATA",
     "TRANSMISSIONS",
     "Axis",
+    "NamedData",
     "PaperFigure",
     "PaperFigures",
     "Restarts",
@@ -65,6 +64,7 @@ __all__ = [
     "mixture",
     "settings_of",
     "split_latents",
+    "survey",
     "table1",
     "table2",
     "trials_of",

@@ -12,11 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from quantum_latents.recipes.data_sets import (
+    data_notes,
+    data_sources,
+    margins_of,
+    primary_of,
+)
 from quantum_latents.recipes.discrete import (
     DIM,
     DISCRETE_PRESETS,
     DISCRETE_SOURCES,
-    SAME_FAMILY,
     discrete_data,
     discrete_runs,
     discrete_size,
@@ -72,7 +77,7 @@ def bank_sizes(
         latents: which of the four.
         sizes: rows of the banks, different numbers; None takes the preset's. Fresh draws are
             added.
-        data_sets: names of data sets.
+        data_sets: which of `DATA_SETS`.
         latent_dim: d_z, the modes of every latent; half as many photons.
         num_steps: generator steps; None takes the preset's.
 
@@ -116,10 +121,10 @@ def bank_sizes(
         ),
         preset=preset,
         runs=tuple(runs),
-        primary_metrics=("energy_distance", "l1_to_integer"),
-        equivalence_margins={"l1_to_integer": 0.005},
-        notes=(*notes, SAME_FAMILY) if "quantum" in data_sets else notes,
-        sources=DISCRETE_SOURCES | _SOURCES | changed | other_length,
+        primary_metrics=primary_of(data_sets),
+        equivalence_margins=margins_of(data_sets),
+        notes=(*notes, *data_notes(data_sets)),
+        sources=DISCRETE_SOURCES | data_sources(data_sets) | _SOURCES | changed | other_length,
         reference=reference_of(latents),
         groups=tuple(groups),
     )

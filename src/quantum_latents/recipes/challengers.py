@@ -32,15 +32,16 @@ from quantum_latents.latents import (
     rival_source,
 )
 from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
+from quantum_latents.recipes.data_sets import (
+    data_notes,
+    data_sources,
+    margins_of,
+    primary_of,
+)
 from quantum_latents.recipes.discrete import (
-    DATA_SETS,
     DIM,
     DISCRETE_PRESETS,
     DISCRETE_SOURCES,
-    LAW_NOTES,
-    LAW_SETS,
-    LAW_SOURCES,
-    SAME_FAMILY,
     discrete_data,
     discrete_runs,
     discrete_size,
@@ -50,7 +51,6 @@ from quantum_latents.recipes.study import LATENTS, Study, length_of_z, reference
 
 __all__ = [
     "CHALLENGERS",
-    "CHALLENGER_DATA_SETS",
     "LADDER",
     "LEARNED_FIT",
     "challenger_spec",
@@ -81,9 +81,6 @@ CHALLENGERS = tuple(
     dict.fromkeys((*LATENTS, *RIVALS, "learned", *PRIORS, "learned_prior", "gbs", "iqp", "ising"))
 )
 """What a user may name."""
-
-CHALLENGER_DATA_SETS = (*DATA_SETS, *LAW_SETS)
-"""Data that challengers meet on."""
 
 LEARNED_FIT = AutoregressiveFitSpec(
     hidden=96, num_shots=500_000, num_steps=1000, batch_size=256, learning_rate=0.01
@@ -125,7 +122,7 @@ def challengers(
         preset: `smoke`, `quick` or `paper`: the sizes of Table I.
         num_seeds: None takes the preset's.
         latents: which of `CHALLENGERS`.
-        data_sets: which of `CHALLENGER_DATA_SETS`.
+        data_sets: which of `DATA_SETS`.
         latent_dim: d_z, the modes of every latent; half as many photons.
         bank_size: kept draws of every latent; None takes the preset's.
         bank_folders: banks that are latents too.
@@ -159,23 +156,16 @@ def challengers(
     changed, notes = stated(preset, size, DISCRETE_PRESETS["paper"])
     other_length, length_note = length_of_z(latent_dim)
     notes = (*notes, *length_note, *notes_of(specs))
-    notes = (*notes, *(LAW_NOTES[name] for name in data_sets if name in LAW_NOTES))
-    data = discrete_data(data_sets, size, CHALLENGER_DATA_SETS)
-    for name in data_sets:
-        sources |= LAW_SOURCES.get(name, {})
-    if not {*LAW_SETS}.isdisjoint(data_sets):
-        sources["data"] = f"quantum, bernoulli: paper, Appendix D; {', '.join(LAW_SETS)}: ours"
-    by_outcomes = ("outcome_distance",) if {"gbs", "iqp", "ising"} & {*data_sets} else ()
     return Study(
         name="challengers",
         title="Classical challengers of the quantum latent",
         question="Which classical latents do as well as the quantum one, and what do they share?",
         preset=preset,
-        runs=discrete_runs(data, (*specs, *banks), size),
-        primary_metrics=("l1_to_integer", "energy_distance", *by_outcomes),
-        equivalence_margins={"l1_to_integer": 0.005},
-        notes=(*notes, SAME_FAMILY) if "quantum" in data_sets else notes,
-        sources=DISCRETE_SOURCES | sources | changed | other_length,
+        runs=discrete_runs(discrete_data(data_sets, size), (*specs, *banks), size),
+        primary_metrics=primary_of(data_sets),
+        equivalence_margins=margins_of(data_sets),
+        notes=(*notes, *data_notes(data_sets)),
+        sources=DISCRETE_SOURCES | data_sources(data_sets) | sources | changed | other_length,
         reference=reference_of([*latents, *(bank.name for bank in banks)]),
     )
 

@@ -7,46 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from quantum_latents.data import (
-    BitsSpec,
-    DataSpec,
-    GaussianBosonSpec,
-    IQPSpec,
-    IsingSpec,
-    PhotonCountsSpec,
-    ThermalSpec,
-)
 from quantum_latents.latents import LatentSpec
 from quantum_latents.models import GANSpec, MLPSpec
+from quantum_latents.recipes.data_sets import NamedSpec, specs_of
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of
 from quantum_latents.recipes.study import model_on
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
 __all__ = [
-    "DATA_SETS",
     "DIM",
     "DISCRETE_PRESETS",
     "DISCRETE_SOURCES",
-    "LAW_NOTES",
-    "LAW_SETS",
-    "LAW_SOURCES",
     "NUM_PHOTONS",
-    "SAME_FAMILY",
     "discrete_data",
     "discrete_runs",
     "discrete_size",
 ]
 
-DATA_SETS = ("quantum", "bernoulli")
-"""Photon counts of a boson sampler, and fair bits."""
-
-LAW_SETS = ("gbs", "thermal", "iqp", "ising")
-"""Gaussian boson sampling, thermal light, bits of commuting circuits, and critical Ising spins."""
-
 DIM, NUM_PHOTONS = 16, 8
-"""Of the data and of the latents."""
+"""Of the latents, and of the paper's data."""
 
 DISCRETE_PRESETS = {
     "smoke": ShrunkenGAN(
@@ -62,40 +42,6 @@ DISCRETE_PRESETS = {
         num_train=1_000_000, bank_size=1_000_000,
     ),
 }  # fmt: skip
-
-SAME_FAMILY = (
-    "The quantum data are boson sampling themselves, so the quantum latent shares their family; "
-    "the distinguishable control matches mean occupancies alone. A difference between the two "
-    "does not isolate interference."
-)
-"""What a reader must be told of the quantum data."""
-
-LAW_NOTES = {
-    "gbs": "The gbs data are Gaussian boson sampling of an interferometer of their own; a latent "
-    "of the same name shares their family.",
-    "thermal": "The thermal data are thermal light in an interferometer of their own; a latent of "
-    "the same name shares their family.",
-    "iqp": "The iqp data have next to no correlations of few bits: of their metrics the distance "
-    "of the laws of outcomes is the one that can tell them from fair bits.",
-    "ising": "The ising data are a classical law. A latent of the same name has it on a smaller "
-    "lattice, unless z is as long as a sample.",
-}
-"""What a reader must be told of each of `LAW_SETS`."""
-
-LAW_SOURCES = {
-    "gbs": {
-        "data.num_squeezed": "ours: every mode is squeezed",
-        "data.mean_photons": "ours: 4 in 16 modes, of which at most 10 keep nine tenths",
-        "data.max_photons": "ours: what is written out in a second",
-    },
-    "thermal": {"data.num_lit": "ours: as many as the quantum data have photons"},
-    "iqp": {"data.num_qubits": "ours: as long as the paper's bits"},
-    "ising": {
-        "data.side": "ours: as large as the handwritten digits",
-        "data.temperature": "ours: the infinite lattice is critical there (Onsager)",
-    },
-}
-"""Where the settings of each of `LAW_SETS` come from, but for those that all data sets have."""
 
 _PAPER = "paper, Appendix D"
 DISCRETE_SOURCES = {
@@ -140,37 +86,22 @@ def discrete_size(
     return size if bank_size is None else replace(size, bank_size=bank_size)
 
 
-def discrete_data(
-    names: Sequence[str], size: ShrunkenGAN, known: Sequence[str] = DATA_SETS
-) -> tuple[DataSpec, ...]:
-    """Return the named data sets.
-
-    Args:
-        names: which.
-        size: how many samples.
-        known: those that the study is made for, of `DATA_SETS` and `LAW_SETS`.
+def discrete_data(names: Sequence[str], size: ShrunkenGAN) -> tuple[NamedSpec, ...]:
+    """Return the named data sets in a preset's sizes.
 
     Raises:
-        ValueError: a name that is none of the known ones.
+        ValueError: a name that is none of `quantum_latents.recipes.data_sets.DATA_SETS`.
     """
-    sizes: dict[str, Any] = {"num_train": size.num_train, "num_held_out": size.num_samples}
-    data: dict[str, DataSpec] = {
-        "quantum": PhotonCountsSpec(num_modes=DIM, num_photons=NUM_PHOTONS, **sizes),
-        "bernoulli": BitsSpec(num_bits=DIM, **sizes),
-        "gbs": GaussianBosonSpec(num_modes=DIM, num_squeezed=DIM, **sizes),
-        "thermal": ThermalSpec(num_modes=DIM, num_lit=NUM_PHOTONS, **sizes),
-        "iqp": IQPSpec(num_qubits=DIM, **sizes),
-        "ising": IsingSpec(**sizes),
-    }
-    if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"no data set is called {unknown[0]!r}: choose among {', '.join(known)}")
-    return tuple(data[name] for name in names)
+    return specs_of(names, num_train=size.num_train, num_held_out=size.num_samples)
 
 
 def discrete_runs(
-    data: Sequence[DataSpec], latents: Sequence[LatentSpec], size: ShrunkenGAN
+    data: Sequence[NamedSpec], latents: Sequence[LatentSpec], size: ShrunkenGAN
 ) -> tuple[RunSpec, ...]:
-    """Return one run a seed, data set and latent, alike in everything else."""
+    """Return one run a seed, data set and latent, alike in everything else.
+
+    As many samples are generated as the preset says, or as the data hold out where these are fewer.
+    """
     network = MLPSpec(
         hidden=size.hidden, activation="relu", negative_slope=0.0, initialisation="pytorch"
     )
@@ -187,7 +118,7 @@ def discrete_runs(
             latent=latent,
             model=model_on(latent, GANSpec(generator=network, critic=network)),
             training=training,
-            evaluation=EvaluationSpec(num_samples=size.num_samples),
+            evaluation=EvaluationSpec(num_samples=min(size.num_samples, one.num_held_out)),
             seed=seed,
         )
         for seed in range(size.num_seeds)

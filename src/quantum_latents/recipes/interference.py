@@ -15,12 +15,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quantum_latents.latents import LatentSpec, NoisyPhotonicSpec, PhotonicSpec, noisy_name
+from quantum_latents.recipes.data_sets import (
+    data_notes,
+    data_sources,
+    margins_of,
+    primary_of,
+)
 from quantum_latents.recipes.discrete import (
     DIM,
     DISCRETE_PRESETS,
     DISCRETE_SOURCES,
     NUM_PHOTONS,
-    SAME_FAMILY,
     discrete_data,
     discrete_runs,
     discrete_size,
@@ -65,7 +70,7 @@ def interference(
         preset: `smoke`, `quick` or `paper`: the sizes of Table I.
         num_seeds: None takes the preset's.
         doses: overlaps x in [0, 1], three or more; 1 is added, as the reference.
-        data_sets: `quantum`, `bernoulli` or both.
+        data_sets: which of `DATA_SETS`.
 
     Raises:
         ValueError: an unknown preset or data set, no seed, a dose out of range, or too few.
@@ -167,10 +172,10 @@ def _study(
         question=question,
         preset=preset,
         runs=discrete_runs(discrete_data(data_sets, size), specs, size),
-        primary_metrics=("l1_to_integer", "energy_distance"),
-        equivalence_margins={"l1_to_integer": 0.005},
-        notes=(*notes, SAME_FAMILY) if "quantum" in data_sets else notes,
-        sources=DISCRETE_SOURCES | _SHARED_SOURCES | sources | changed,
+        primary_metrics=primary_of(data_sets),
+        equivalence_margins=margins_of(data_sets),
+        notes=(*notes, *data_notes(data_sets)),
+        sources=DISCRETE_SOURCES | data_sources(data_sets) | _SHARED_SOURCES | sources | changed,
         doses=of | {"quantum": 1.0},
         dose_label=dose_label,
     )

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 
 from quantum_latents.report.gallery import Numbers
-from quantum_latents.results import AxisCurve, BudgetCurve, Comparison, DoseResponse
+from quantum_latents.results import (
+    AxisCurve,
+    BudgetCurve,
+    Comparison,
+    DoseResponse,
+    Leaderboard,
+    Pooled,
+)
 from quantum_latents.results.wording import interval_text, number_text
 
 __all__ = [
@@ -24,9 +31,12 @@ __all__ = [
     "differences_numbers",
     "differences_words",
     "distribution_numbers",
+    "forest_numbers",
     "marginals_numbers",
     "means_words",
+    "pixels_numbers",
     "points_numbers",
+    "ranks_numbers",
     "response_numbers",
     "seeds_numbers",
 ]
@@ -129,6 +139,36 @@ def points_numbers(
         for point in of_name[:most]
     ]
     return Numbers((*names, "x", "y"), lines)
+
+
+def pixels_numbers(images: Sequence[Sequence[float]]) -> Numbers:
+    """Images, a line each: its place, and its pixels row by row."""
+    header = ("image", *(f"pixel {place}" for place in range(len(images[0]))))
+    lines = [
+        [place, *(float(f"{pixel:.4g}") for pixel in image)] for place, image in enumerate(images)
+    ]
+    return Numbers(header, lines)
+
+
+def ranks_numbers(board: Leaderboard) -> Numbers:
+    """Ranks of the latents, a line each: the mean, and that in every block."""
+    lines = [
+        [latent, mean, *(ranks[place] for ranks in board.ranks)]
+        for place, (latent, mean) in enumerate(zip(board.latents, board.mean_ranks, strict=True))
+    ]
+    return Numbers(("latent", "mean rank", *board.blocks), lines)
+
+
+def forest_numbers(pooled: Pooled) -> Numbers:
+    """Effects of a latent against the reference, a line a data set, then their summary."""
+    header = ("data", "effect", "low", "high")
+    lines: list[list[Any]] = [
+        [effect.data, effect.effect, *effect.interval] for effect in pooled.effects
+    ]
+    if (model := pooled.model) is not None:
+        lines.append(["all data sets", model.mean, *model.interval])
+        lines.append(["a new data set", model.mean, *model.prediction])
+    return Numbers(header, lines)
 
 
 def marginals_numbers(

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.ticker import MaxNLocator
 
+from quantum_latents.report.figure_numbers import forest_numbers, ranks_numbers
 from quantum_latents.report.figures import _GRID, _INK, _MUTED, _PANEL, _SURFACE, Style, _fit, _svg
+from quantum_latents.report.gallery import Gallery
 from quantum_latents.report.leaderboard import Overview
 from quantum_latents.results import Leaderboard, Pooled
 from quantum_latents.results.wording import interval_text, number_text
@@ -167,19 +168,34 @@ def forest_figure(pooled: Pooled, looks: Mapping[str, Style], *, label: str) -> 
     return _svg(draw, size, _forest_text(pooled, label))
 
 
-def drawn_overviews(made: Sequence[Overview], looks: Mapping[str, Style]) -> list[dict[str, Any]]:
+def drawn_overviews(
+    made: Sequence[Overview], looks: Mapping[str, Style], gallery: Gallery
+) -> list[dict[str, Any]]:
     """Return each overview of a page with its figures, the first forests apart from the others."""
     groups = []
     for one in made:
         forests = [
-            Markup(forest_figure(pooled, looks, label=one.board.label))
+            gallery.add(
+                forest_figure(pooled, looks, label=one.board.label),
+                forest_numbers(pooled),
+                kind="forest",
+                metric=one.board.metric,
+                latent=pooled.other,
+                words=_forest_text(pooled, one.board.label),
+            )
             for pooled in one.pooled
             if pooled.effects
         ]
         groups.append(
             {
                 "overview": one,
-                "ranks": Markup(ranks_figure(one.board, looks)),
+                "ranks": gallery.add(
+                    ranks_figure(one.board, looks),
+                    ranks_numbers(one.board),
+                    kind="ranks",
+                    metric=one.board.metric,
+                    words=_ranks_text(one.board),
+                ),
                 "forests": forests[:_MOST_FORESTS],
                 "more": forests[_MOST_FORESTS:],
             }

@@ -194,6 +194,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
             for section in numbers.sections
             for name in primary[section.data]
         ],
+        "absent": [section.absent_line for section in numbers.sections if section.absent],
         "seeds": [
             {
                 "data": section.data,
@@ -202,7 +203,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
             }
             for section in numbers.sections
         ],
-        "overviews": drawn_overviews(numbers.overviews, style),
+        "overviews": drawn_overviews(numbers.overviews, style, gallery),
         "overview_note": OVERVIEW_FOOTNOTE,
         "ladders": _ladders(numbers, study, primary, style, gallery),
         "ladder_note": LADDER_NOTE,
@@ -318,9 +319,15 @@ def _ladders(
 
 
 def _primary(section: Section, study: Mapping[str, Any]) -> list[str]:
-    """The study's primary metrics that this data set has; its first metric if there is none."""
+    """The study's primary metrics that this data set has.
+
+    Where a study declares none it is the first metric; where these data have none of those that it
+    declares, it is none: what was not declared gets no headline.
+    """
     names = [facts.name for facts in section.metrics]
-    return [name for name in study["primary_metrics"] if name in names] or names[:1]
+    if not study["primary_metrics"]:
+        return names[:1]
+    return [name for name in study["primary_metrics"] if name in names]
 
 
 def _verdict_card(

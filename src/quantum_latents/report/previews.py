@@ -16,6 +16,7 @@ from quantum_latents.report.figure_numbers import (
     correlation_numbers,
     distribution_numbers,
     marginals_numbers,
+    pixels_numbers,
     points_numbers,
 )
 from quantum_latents.report.gallery import Gallery
@@ -239,10 +240,39 @@ def _gallery(latent: str, name: str | None, directory: Path) -> dict[str, Any]:
     }
 
 
+def _images(
+    rows: Sequence[Row], style: Mapping[str, Any], directory: Path, gallery: Gallery, data_set: str
+) -> dict[str, Any]:
+    from quantum_latents.report.image_figures import images_figure
+
+    preview = rows[0]["preview"]
+    frame: dict[str, Any] = {
+        "shape": tuple(preview["shape"]),
+        "pixel_range": tuple(preview["pixel_range"]),
+    }
+    shown = [("", preview["data"])]
+    shown += [(row["spec"]["latent"]["name"], row["preview"]["generated"]) for row in rows]
+    drawn = [
+        gallery.add(
+            images_figure(images, title=name or "data", style=style.get(name), **frame),
+            pixels_numbers(images),
+            kind="samples",
+            data=data_set,
+            latent=name,
+        )
+        for name, images in shown
+    ]
+    return {
+        "caption": "The first held-out images, and the first of each latent's generator.",
+        "rows": [drawn],
+    }
+
+
 _PREVIEWS: dict[str, Callable[..., dict[str, Any]]] = {
     "scatter": _scatter,
     "counts": _columns,
     "vector": _columns,
+    "images": _images,
     "molecules": _molecules,
 }
 

@@ -187,6 +187,7 @@ class Section:
         trivials: metric -> mean score of the trivial sampler, where the rows give one.
         floor_sizes, trivial_sizes: metric -> from how many samples a baseline was computed,
             where they say so.
+        absent: primary metrics of the study that these data do not have, while others do.
         missing: finished runs without a value of a metric, and why.
         published: somebody's figures for these cells.
         needed: the seeds that the published gaps would need here.
@@ -208,6 +209,7 @@ class Section:
     trivials: dict[str, float] = field(default_factory=dict)
     floor_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     trivial_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
     published: tuple[Published, ...] = ()
     needed: tuple[Needed, ...] = ()
@@ -360,9 +362,19 @@ class Section:
             )
         return lines
 
+    @property
+    def absent_line(self) -> str:
+        """The sentence on primary metrics that these data do not have; "" where there are none."""
+        if not self.absent:
+            return ""
+        return f"No verdict on {self.data} by {', '.join(self.absent)}: not a metric of these data."
+
     def missing_lines(self) -> list[str]:
-        """Return one sentence for each reason that metrics of a latent have no value."""
-        return [
+        """Return one sentence for each reason that metrics of a latent have no value.
+
+        First the primary metrics that the data do not have at all.
+        """
+        return [self.absent_line] * bool(self.absent) + [
             f"Without {'; '.join(labels)}: {gap.latent}, {_seeds_text(gap.seeds)} ({gap.reason})."
             for gap, labels in self.gaps
         ]
@@ -569,7 +581,7 @@ class Table:
             for grid in section.grids():
                 lines += ["", f"**{grid.title}**"] if grid.title else []
                 lines += ["", *markdown_grid(grid.header, grid.body)]
-            if section.missing:
+            if section.missing or section.absent:
                 lines += ["", *(f"- {line}" for line in section.missing_lines())]
             for facts in section.metrics:
                 comparisons = section.comparisons[facts.name]
@@ -652,7 +664,8 @@ def table(
         num_rows=num_rows,
         num_runs=study["num_runs"],
         sections=tuple(
-            _section(select(rows, data=data), data, study) for data in _in_order(rows, study)
+            _section(select(rows, data=data), data, study, _absent(rows, data, study))
+            for data in _in_order(rows, study)
         ),
         paper=(study["paper"] or {}).get("source", ""),
         along=along,
@@ -706,6 +719,7 @@ _OPTIONAL = frozenset(
         "trivials",
         "floor_sizes",
         "trivial_sizes",
+        "absent",
         "missing",
         "published",
         "needed",
@@ -749,7 +763,22 @@ def _in_order(rows: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> li
     return sorted(names, key=place)
 
 
-def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any]) -> Section:
+def _absent(
+    rows: Sequence[Mapping[str, Any]], data: str, study: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return the labels of the primary metrics that only other data sets of the study have."""
+    here = metric_names(select(rows, data=data))
+    elsewhere = metric_names(rows)
+    return tuple(
+        metric_facts(rows, name).label
+        for name in study["primary_metrics"]
+        if here and name in elsewhere and name not in here
+    )
+
+
+def _section(
+    rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any], absent: tuple[str, ...]
+) -> Section:
     names = metric_names(rows, study["primary_metrics"])
     present = latents(rows)
     facts = {name: metric_facts(rows, name) for name in names}
@@ -780,6 +809,7 @@ def _section(rows: list[Mapping[str, Any]], data: str, study: Mapping[str, Any])
         trivials={name: value for name, value in trivials.items() if value is not None},
         floor_sizes={name: sizes for name, sizes in floor_sizes.items() if sizes},
         trivial_sizes={name: sizes for name, sizes in trivial_sizes.items() if sizes},
+        absent=absent,
         missing=tuple(missing_values(rows, data)),
         published=published,
         needed=needed_seeds(means, reference, comparisons, facts, num_others),
