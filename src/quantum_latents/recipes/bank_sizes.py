@@ -136,12 +136,18 @@ def bank_sizes(
             f"a run of this study takes {num_draws:,} draws of z, so a bank of {chosen[-1]:,} "
             "rows is as good as fresh draws: name smaller ones"
         )
+    note = (
+        f"The last place of the axis is no bank: latents are drawn afresh, {num_draws:,} times in "
+        "a run. A bank is as good as that from where the energy distance is within "
+        f"{_MARGINS['energy_distance']} of the same latent's there, in the mean over the seeds."
+    )
     places = {_group(num_rows): float(num_rows) for num_rows in chosen}
     return replace(
         study,
+        notes=(*study.notes, note),
         axis=Axis(
             name="bank size",
-            label="rows of the bank (the last place: fresh draws, as many as a run takes)",
+            label="rows of the bank",
             of=places | {_FRESH: float(num_draws)},
             margins=_MARGINS,
             against=_FRESH,
