@@ -10,7 +10,7 @@ import pytest
 from quantum_latents import evaluation
 from quantum_latents.execution import evaluate_study, find_run, generate_file, run_study
 from quantum_latents.recipes import PaperFigure, PaperFigures
-from quantum_latents.results import RowStore, deterministic_part, read_rows, read_study
+from quantum_latents.results import RowStore, deterministic_part, read_rows, read_study, standing
 from quantum_latents.training import load_generator
 
 
@@ -82,8 +82,12 @@ def test_rows_of_another_version_are_measured_anew_and_kept(study, finished, cac
 
     spoil(study, change)
     old = (study / "rows.jsonl").read_bytes()
+    assert [one.kind for one in standing(study, read_rows(study)).findings] == ["edited"]
     done = evaluate_study(study, cache=cache)
     assert len(done.changed) == 1
+    assert standing(study, read_rows(study)).state == "as frozen", (
+        "the new row has a seal of its own"
+    )
     assert (study / done.kept_as).read_bytes() == old
     truth = {row["run"]: row for row in read_rows(finished)}
     for row in read_rows(study):

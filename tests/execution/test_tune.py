@@ -142,7 +142,7 @@ def test_the_test_rows_have_no_part_in_the_choice(tmp_path, made_up):
     assert read_study(tmp_path)["tuning"] == study
 
 
-@pytest.mark.parametrize("dies_after", [0, 1, 9, 15, 16, 17, 19])
+@pytest.mark.parametrize("dies_after", [0, 9, 16, 17])
 def test_killed_at_any_moment_the_same_call_ends_the_same(
     dies_after, tmp_path, made_up, monkeypatch
 ):

@@ -74,7 +74,8 @@ class Tuned:
             f"{number * len(self.seeds) * self.num_steps:,} generator steps. Scores are means of "
             f"{self.label} ({self.direction} is better) on validation rows, which no test reads, "
             f"at tuning seeds ({', '.join(map(str, self.seeds))}) that no test has. The best of "
-            "several scores is too good by having been chosen: judge by the test. Trial 0 is the "
+            "several scores is too good by having been chosen: judge by the test. A trial with "
+            "more critic steps costs more computing; what is equal is the list. Trial 0 is the "
             "recipe's own setting; spread is the worst score minus the best, in size; a trial of "
             "which a run diverged has no score and is not chosen."
         )

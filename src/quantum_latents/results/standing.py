@@ -191,7 +191,7 @@ def _of_rows(specs: Sequence[FrozenSpec], rows: Sequence[Row]) -> list[Finding]:
         found.append(_alarm("edited", sentence))
     numbers = {seal["number"] for _, seal in ours}
     if missing := max(numbers, default=0) - len(numbers):
-        sentence = f"Rows that were taken out, or were and were made again: {missing:,}."
+        sentence = f"Rows that were taken out, made again or not: {missing:,}."
         found.append(_alarm("missing", sentence))
     if foreign:
         sentence = (
