@@ -452,7 +452,7 @@ def curves_figure(
         axes = figure.subplots()
         for name, (steps, means, deviations, num_runs) in curves.items():
             mean, deviation = np.array(means), np.array(deviations)
-            own = {"color": style[name].colour, "gid": _of(name)}
+            own: dict[str, Any] = {"color": style[name].colour, "gid": _of(name)}
             axes.plot(steps, mean, style[name].dashes, linewidth=1.4, label=name, **own)
             if num_runs > 1:
                 axes.fill_between(
