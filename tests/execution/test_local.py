@@ -251,6 +251,18 @@ def test_a_failing_stack_is_named_and_the_others_rows_are_kept(tmp_path, tiny_st
     assert len(read_rows(directory)) == 4
 
 
+def test_the_description_says_as_data_what_the_latents_share(undisturbed):
+    study = read_study(undisturbed)
+    names = [latent["name"] for latent in study["latents"]]
+    assert set(study["ladder"]["of"]) == set(names)
+    assert study["ladder"]["of"]["quantum"] == {
+        one["name"]: "full" for one in study["ladder"]["properties"]
+    }
+    assert all(
+        set(latent) == {"name", "what", "shares", "simulation"} for latent in study["latents"]
+    )
+
+
 def test_the_description_tells_the_settings_of_every_run(undisturbed):
     runs = json.loads((undisturbed / "runs.json").read_text())
     assert all(row["spec"] == runs[row["run"]] for row in read_rows(undisturbed))

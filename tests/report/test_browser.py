@@ -146,6 +146,8 @@ def test_from_a_latent_to_its_seeds_by_keyboard(browser, page, rows):
     browser.press("Enter")
     opened = "document.querySelector('details.runs[open]')"
     assert browser.run(f"document.activeElement === {opened}.querySelector('summary')")
+    top = browser.run(f"{opened}.getBoundingClientRect().top")
+    assert 0 <= top < 200  # below the filter, which stays at the top of the window
     texts = "(row) => [...row.cells].map((cell) => cell.textContent)"
     cells = f"[...{opened}.querySelectorAll('tbody tr')].map({texts})"
     lines = browser.run(cells)

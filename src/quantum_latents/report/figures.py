@@ -41,8 +41,8 @@ from quantum_latents.results.wording import is_count, number_text
 
 __all__ = [
     "LATENT_COLOURS",
+    "MAX_MARKS",
     "MAX_SCATTER_POINTS",
-    "MAX_SEED_LINES",
     "Style",
     "budget_figure",
     "correlation_figure",
@@ -72,8 +72,11 @@ LATENT_COLOURS = (
 MAX_SCATTER_POINTS = 1_000
 """Points drawn of a preview; more would only blacken the frame."""
 
-MAX_SEED_LINES = 60
-"""Seeds up to which each has its own line and marker; more would be a tangle, and many bytes."""
+MAX_MARKS = 240
+"""Points of seeds up to which a figure draws each with its marker, and joins those of a seed.
+
+More would be a tangle, and many bytes.
+"""
 
 _INK, _MUTED, _GRID, _SURFACE = "#1b2431", "#5c6776", "#dde2ea", "#fefefd"
 _VARIABLES = {_INK: "--ink", _MUTED: "--muted", _GRID: "--grid", _SURFACE: "--surface"} | {
@@ -191,7 +194,7 @@ def seeds_figure(
         count: whether the metric counts things: thousands are separated.
 
     The bar is the typical-value interval of the mean, where there are seeds enough for one.
-    Beyond `MAX_SEED_LINES` seeds there are no lines, and the points of seeds are plain dots.
+    Beyond `MAX_MARKS` points there are no lines, and the points of seeds are plain dots.
     """
 
     def draw(figure: Figure) -> None:
@@ -200,7 +203,8 @@ def seeds_figure(
         seeds = sorted({seed for points in values.values() for seed in points})
         spread = np.linspace(-0.16, 0.16, len(seeds)) if len(seeds) > 1 else np.zeros(1)
         offset = dict(zip(seeds, spread, strict=True))
-        for seed in seeds if len(seeds) <= MAX_SEED_LINES else ():
+        plain = sum(map(len, values.values())) > MAX_MARKS
+        for seed in () if plain else seeds:
             line = [
                 (index + offset[seed], values[name].get(seed, np.nan))
                 for index, name in enumerate(names)
@@ -212,7 +216,8 @@ def seeds_figure(
                 continue
             place = [index + offset[seed] for seed in points]
             numbers = list(points.values())
-            _seed_marks(axes, place, numbers, name, style[name], size=4, alpha=0.75, zorder=2)
+            size = None if plain else 4.0
+            _seed_marks(axes, place, numbers, name, style[name], size=size, alpha=0.75, zorder=2)
             _mean_bar(axes, index + 0.3, numbers, style[name], name)
         if floor is not None:
             _floor_line(axes, floor)
@@ -252,6 +257,7 @@ def differences_figure(
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         first = comparisons[0]
+        plain = sum(comparison.num_seeds for comparison in comparisons) > MAX_MARKS
         if first.margin is not None:
             axes.axvspan(-first.margin, first.margin, color=_GRID, alpha=0.6, linewidth=0)
         axes.axvline(0, color=_INK, linewidth=0.9)
@@ -263,7 +269,7 @@ def differences_figure(
                 [place + 0.2] * comparison.num_seeds,
                 comparison.other,
                 look,
-                size=3.6,
+                size=None if plain else 3.6,
                 alpha=0.55,
                 zorder=2,
             )
@@ -776,12 +782,14 @@ def _seed_marks(
     latent: str,
     look: Style,
     *,
-    size: float,
+    size: float | None,
     alpha: float,
     zorder: float,
 ) -> None:
-    """Draw the points of a latent's seeds with its marker; as dots where they are many."""
-    if len(x) <= MAX_SEED_LINES:
+    """Draw the points of a latent's seeds with its marker, or as dots where there is no size."""
+    if not len(x):
+        return
+    if size is not None:
         axes.plot(
             x,
             y,

@@ -160,11 +160,11 @@ def ladder_figure(
                     comparison.interval, [place] * 2, color=look.colour, linewidth=2.4,
                     solid_capstyle="round", gid=own,
                 )  # fmt: skip
-            if comparison.mean_difference is not None:
-                axes.plot(
-                    [comparison.mean_difference], [place], color=look.colour, marker=look.marker,
-                    markersize=7, markeredgecolor=f._SURFACE, markeredgewidth=1.2, gid=own,
-                )  # fmt: skip
+            assert comparison.mean_difference is not None  # a rung has pairs
+            axes.plot(
+                [comparison.mean_difference], [place], color=look.colour, marker=look.marker,
+                markersize=7, markeredgecolor=f._SURFACE, markeredgewidth=1.2, gid=own,
+            )  # fmt: skip
         axes.xaxis.set_major_locator(MaxNLocator(5))
         if is_count(first.unit):
             axes.xaxis.set_major_formatter(StrMethodFormatter(f._THOUSANDS))

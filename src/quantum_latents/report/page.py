@@ -182,6 +182,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
     primary = {section.data: _primary(section, study) for section in numbers.sections}
     gallery = Gallery(numbers.study)
     runs = runs_of(rows, numbers, _CURVES)
+    of_data = {section.data: select(rows, data=section.data) for section in numbers.sections}
     content = {
         "table": numbers,
         "study": study,
@@ -198,8 +199,12 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
         "seeds": [
             {
                 "data": section.data,
-                "figures": _seed_figures(rows, section, section.columns, style, gallery),
-                "more": _seed_figures(rows, section, section.lines, style, gallery),
+                "figures": _seed_figures(
+                    of_data[section.data], section, section.columns, style, gallery
+                ),
+                "more": _seed_figures(
+                    of_data[section.data], section, section.lines, style, gallery
+                ),
             }
             for section in numbers.sections
         ],

@@ -172,7 +172,8 @@
     details.open = true;
     fill(details);
     if (!focus) return;
-    details.scrollIntoView({ block: "start" });
+    // At once: on the way of a smooth scroll what comes into sight is laid out and moves the goal.
+    details.scrollIntoView({ block: "start", behavior: "instant" });
     details.querySelector("summary").focus({ preventScroll: true });
   };
   // The event of a <details> does not bubble: it is caught on its way down.

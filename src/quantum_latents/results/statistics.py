@@ -84,10 +84,7 @@ class TypicalValues:
         >>> typical_values([1, 2, 3, 4, 5, 6]).interval()
         (1.0, 6.0)
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"a confidence lies between 0 and 1, not {confidence!r}")
-        rank = math.floor((1 - confidence) / 2 * (len(self.means) + 1) + 1e-9)
-        if rank < 1:
+        if (rank := _rank(len(self.means), confidence)) < 1:
             return None
         return float(self.means[rank - 1]), float(self.means[-rank])
 
@@ -120,19 +117,30 @@ def typical_values(differences: Sequence[float] | np.ndarray) -> TypicalValues:
     [1.0, 1.5, 2.0]
     """
     values = _checked(differences)
+    tolerance = 1e-12 * float(np.abs(values).max())
+    means = np.sort(_subset_means(values))
+    return TypicalValues(means=means, num_values=len(values), tolerance=tolerance)
+
+
+def _rank(num_means: int, confidence: float) -> int:
+    """Return k, counted from 1: the interval runs from the k-th smallest to the k-th largest."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"a confidence lies between 0 and 1, not {confidence!r}")
+    return math.floor((1 - confidence) / 2 * (num_means + 1) + 1e-9)
+
+
+def _subset_means(values: np.ndarray) -> np.ndarray:
+    """Return the means of the non-empty subsets, all or drawn ones, in no order."""
     if len(values) <= MAX_EXACT_PAIRS:
         sums = np.zeros(1 << len(values))
         for k, value in enumerate(values):
             np.add(sums[: 1 << k], value, out=sums[1 << k : 2 << k])
-        means = sums[1:] / _subset_sizes(len(values))
-    else:
-        members, sizes = _random_subsets(len(values))
-        # Block by block: all of them as float64 would be eight times the memory.
-        blocks = range(0, NUM_SUBSETS, BLOCK_ROWS)
-        sums = [members[i : i + BLOCK_ROWS].astype(np.float64) @ values for i in blocks]
-        means = np.concatenate(sums) / sizes
-    tolerance = 1e-12 * float(np.abs(values).max())
-    return TypicalValues(means=np.sort(means), num_values=len(values), tolerance=tolerance)
+        return sums[1:] / _subset_sizes(len(values))
+    members, sizes = _random_subsets(len(values))
+    # Block by block: all of them as float64 would be eight times the memory.
+    blocks = range(0, NUM_SUBSETS, BLOCK_ROWS)
+    drawn = [members[i : i + BLOCK_ROWS].astype(np.float64) @ values for i in blocks]
+    return np.concatenate(drawn) / sizes
 
 
 @lru_cache(maxsize=1)
@@ -263,8 +271,17 @@ def mean_standard_error(values: Sequence[float] | np.ndarray) -> tuple[float, fl
 def mean_interval(
     values: Sequence[float] | np.ndarray, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Return the typical-value interval of unpaired values; None where it is infinite."""
-    return typical_values(values).interval(confidence)
+    """Return the typical-value interval of unpaired values; None where it is infinite.
+
+    >>> mean_interval([1, 2, 3, 4, 5, 6]) == typical_values([1, 2, 3, 4, 5, 6]).interval()
+    True
+    """
+    means = _subset_means(_checked(values))
+    if (rank := _rank(len(means), confidence)) < 1:
+        return None
+    # Two order statistics do not need the others in order.
+    ends = np.partition(means, [rank - 1, len(means) - rank])
+    return float(ends[rank - 1]), float(ends[-rank])
 
 
 def interquartile_mean(values: Sequence[float] | np.ndarray) -> float:
