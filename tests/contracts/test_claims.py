@@ -115,3 +115,49 @@ def test_what_the_theorem_page_says_of_trained_generators():
             assert law == ("consistent" if is_quantum else "inconsistent")
             if is_quantum:
                 assert one["reduction"]["control"]["verdict"] == "inconsistent"
+
+
+def test_no_classical_rival_is_told_apart_from_the_quantum_latent_in_small():
+    for metric in ("energy_distance", "mmd", "sliced_wasserstein"):
+        assert _codes("challengers-quick", metric) == {"undecided"}
+    folder = ROOT / "results" / "challengers-quick"
+    (section,) = table(read_rows(folder), read_study(folder)).sections
+    found = {one.other: one for one in section.comparisons["l1_to_integer"]}
+    assert len(found) == 12
+    lower = {name for name, one in found.items() if one.mean_difference < 0}
+    assert lower == {"mean_field", "dirichlet_multinomial", "learned"}
+    beyond = {name for name, one in found.items() if one.p_holm < 0.05}
+    assert beyond == {"distinguishable", "bernoulli", "dispersed", "fermions", "gaussian"}
+    assert {found[name].verdict.code for name in beyond} == {"uncorroborated"}
+    fits = [row["fit"]["total_variation"] for row in read_rows(folder) if "fit" in row]
+    assert len(fits) == 10
+    assert all(abs(value - 0.36) < 0.02 for value in fits)
+
+
+def test_the_dial_moves_l1_and_no_two_sample_metric_in_small():
+    folder = ROOT / "results" / "interference-quick"
+    (section,) = table(read_rows(folder), read_study(folder)).sections
+    responses = section.responses
+    assert responses["l1_to_integer"].p_slope < 0.05
+    assert responses["l1_to_integer"].p_better < 0.05
+    for metric in ("energy_distance", "mmd", "sliced_wasserstein"):
+        found = responses[metric]
+        assert min(found.p_slope, found.p_better, found.p_worse) > 0.05
+
+
+def test_how_large_a_bank_must_be_in_small():
+    folder = ROOT / "results" / "bank-sizes-quick"
+    (along,) = table(read_rows(folder), read_study(folder)).along
+    margin = along.margins["energy_distance"]
+    excesses = {
+        name: dict(zip(found.places, found.excesses["energy_distance"], strict=True))
+        for name, found in along.arrivals.items()
+    }
+    assert len(excesses) == 4
+    assert all(of[100.0] > 5 * margin for of in excesses.values())
+    assert {name for name, of in excesses.items() if of[1000.0] > margin} == {"bernoulli"}
+    assert all(of[10_000.0] <= margin for of in excesses.values())
+    interval = along.arrivals["gaussian"].interval
+    assert interval is not None
+    assert interval[1] == along.places[-1]
+    assert along.places[-1] == 48 * 10_000
