@@ -88,3 +88,10 @@ def test_weights_and_counts_that_do_not_fit_are_refused():
         AutoregressiveSource(weights_of(24, 12, 1), CARD)
     with pytest.raises(ValueError, match=r"shape \(N, 4\), not \(3, 5\)"):
         AutoregressiveSource(good, CARD).log_probability(np.zeros((3, 5)))
+    source = AutoregressiveSource(good, CARD)
+    for wrong in ([256, 2, 0, 0], [0.5, 1.5, 0, 0], [3, -1, 0, 0]):
+        with pytest.raises(ValueError, match="whole numbers of photons"):
+            source.log_probability(np.array([wrong]))
+    assert np.isfinite(source.log_probability(np.array([[1, 1, 0, 0]]))).all()
+    with pytest.raises(ValueError, match="at most 255 photons, not 256"):
+        AutoregressiveSource(weights_of(2, 256, 1), CARD)

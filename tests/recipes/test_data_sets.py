@@ -1,12 +1,14 @@
 """Named data sets: what a study may rely on, whichever of them it names."""
 
 import json
+import re
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from quantum_latents.data import load
+from quantum_latents.data.width import width_of
 from quantum_latents.metrics import METRICS
 from quantum_latents.random import stream
 from quantum_latents.recipes import (
@@ -65,6 +67,20 @@ def test_no_data_set_gets_a_verdict_by_a_metric_declared_for_another(loaded):
 def test_only_photon_counts_are_the_quantum_latents_own():
     assert "quantum" not in NON_CIRCULAR
     assert {name for name in DATA_SETS if name not in NON_CIRCULAR} == {"quantum"}
+
+
+def test_the_docs_have_every_data_set_with_its_width_and_primary_metrics():
+    docs = (RESULTS.parent / "docs" / "data-sets.md").read_text()
+    rows = {row[0]: row for row in re.findall(r"^\| `(\w+)` \| (\d+) \|.*\| (.+) \|$", docs, re.M)}
+    assert set(rows) == set(DATA_SETS)
+    words = {"outcome_distance": "distance of the laws of outcomes"}
+    words |= {"l1_to_integer": "L1 to the nearest integer", "energy_distance": "energy distance"}
+    words |= {"share_outside": "share outside every blob", "share_off_board": "share off the board"}
+    for name, (_, width, metrics) in rows.items():
+        assert int(width) == width_of(DATA_SETS[name].build(100, 50))
+        assert metrics == ", ".join(words[metric] for metric in DATA_SETS[name].primary_metrics)
+    readme = (RESULTS.parent / "README.md").read_text()
+    assert f"({', '.join(f'`{name}`' for name in NON_CIRCULAR)})" in readme
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

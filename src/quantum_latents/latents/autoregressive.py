@@ -61,7 +61,7 @@ def check_autoregressive(num_modes: int, num_photons: int) -> None:
     """Refuse numbers of modes and photons whose exact moments cannot be summed.
 
     Raises:
-        ValueError: one mode, no photon, or more than 5,000,000 outcomes.
+        ValueError: one mode, no photon, more than a count's 255, or more than 5,000,000 outcomes.
 
     >>> check_autoregressive(16, 8)
     """
@@ -69,6 +69,8 @@ def check_autoregressive(num_modes: int, num_photons: int) -> None:
         raise ValueError("a learned latent needs at least 2 modes: the last is never free")
     if num_photons < 1:
         raise ValueError("a learned latent needs at least 1 photon")
+    if num_photons > 255:
+        raise ValueError(f"a count is a byte: at most 255 photons, not {num_photons}")
     if (number := num_outcomes(num_modes, num_photons)) > MAX_AUTOREGRESSIVE_OUTCOMES:
         raise ValueError(
             f"{num_photons} photons in {num_modes} modes have {number:,} outcomes; the mean and "
@@ -130,10 +132,17 @@ class AutoregressiveSource:
         self.variance = np.maximum(np.diag(self.covariance), 0.0)
 
     def log_probability(self, counts: np.ndarray) -> np.ndarray:
-        """Return log P(s), float64 (N,), of counts (N, m); -inf where the total is not n."""
-        rows = np.ascontiguousarray(counts, np.uint8)
-        if rows.ndim != 2 or rows.shape[1] != self.dim:
-            raise ValueError(f"counts are of shape (N, {self.dim}), not {np.shape(counts)}")
+        """Return log P(s), float64 (N,), of counts (N, m); -inf where the total is not n.
+
+        Raises:
+            ValueError: another shape, or counts that are no whole numbers from 0 to 255.
+        """
+        given = np.asarray(counts)
+        if given.ndim != 2 or given.shape[1] != self.dim:
+            raise ValueError(f"counts are of shape (N, {self.dim}), not {given.shape}")
+        if not np.isin(given, np.arange(256)).all():
+            raise ValueError("counts are whole numbers of photons, from 0 to 255")
+        rows = np.ascontiguousarray(given, np.uint8)
         found = np.empty(len(rows))
         log_probabilities(self._network, self.num_photons, rows, found)
         return found

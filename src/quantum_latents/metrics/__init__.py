@@ -16,7 +16,7 @@ from quantum_latents.metrics.modes import (
     share_outside,
 )
 from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet, NotDefined
-from quantum_latents.metrics.moments import covariance_error, mean_error
+from quantum_latents.metrics.moment_errors import covariance_error, mean_error
 from quantum_latents.metrics.registry import METRICS, Metric, compute, floor, lookup
 from quantum_latents.metrics.transport import MAX_TRANSPORT, wasserstein_1
 from quantum_latents.metrics.two_sample import (

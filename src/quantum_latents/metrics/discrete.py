@@ -103,6 +103,7 @@ def outcome_distance(
         raise ValueError(f"collision_probability is in (0, 1], not {collision_probability}")
     rows = np.rint(np.concatenate([x, y])) + 0.0  # -0.0 and 0.0 are one outcome
     _, outcome = np.unique(rows, axis=0, return_inverse=True)
+    outcome = outcome.reshape(-1)  # numpy 2.0.0 gives it a second axis
     size = int(outcome.max()) + 1
     a = np.bincount(outcome[: len(x)], minlength=size).astype(np.float64)
     b = np.bincount(outcome[len(x) :], minlength=size).astype(np.float64)

@@ -112,8 +112,9 @@ def share_between(generated: ArrayLike, centres: ArrayLike) -> float:
 def share_off_board(generated: ArrayLike, num_squares: int, half_width: float) -> float:
     """Return the share of samples in no dark square of a board, in [0, 1]; lower is better.
 
-    Squares are closed, so that rounding at an edge puts no sample of the board off it. A constant
-    output in one square reaches 0; points spread evenly over the board give 1/2.
+    Squares are closed and as much wider as single precision may round, so that rounding at an edge
+    puts no sample of the board off it. A constant output in one square reaches 0; points spread
+    evenly over the board give 1/2.
 
     Args:
         generated: samples (N, 2), N >= 2.
@@ -135,9 +136,10 @@ def share_off_board(generated: ArrayLike, num_squares: int, half_width: float) -
     if not (np.isfinite(half_width) and half_width > 0):
         raise ValueError(f"half_width is a length > 0, not {half_width}")
     places = (x + half_width) * (num_squares / (2 * half_width))
-    on_board = ((places >= 0) & (places <= num_squares)).all(axis=1)
+    rounding = num_squares * float(np.finfo(np.float32).eps)
+    on_board = ((places >= -rounding) & (places <= num_squares + rounding)).all(axis=1)
     # A point on an edge belongs to the squares on both sides of it.
-    below, above = np.ceil(places) - 1, np.floor(places)
+    below, above = np.ceil(places - rounding) - 1, np.floor(places + rounding)
     is_dark = np.zeros(len(x), dtype=bool)
     for columns in (below[:, 0], above[:, 0]):
         for rows in (below[:, 1], above[:, 1]):

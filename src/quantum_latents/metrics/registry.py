@@ -34,7 +34,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantum_latents.metrics import discrete, modes, molecules, moments, transport, two_sample
+from quantum_latents.metrics import discrete, modes, molecules, moment_errors, transport, two_sample
 from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet
 from quantum_latents.metrics.samples import as_samples_pair
 from quantum_latents.random import Stream
@@ -204,13 +204,13 @@ def _sliced(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: St
 
 
 def _mean_error(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream) -> float:
-    return moments.mean_error(*_scaled(generated, reference, facts))
+    return moment_errors.mean_error(*_scaled(generated, reference, facts))
 
 
 def _covariance_error(
     generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream
 ) -> float:
-    return moments.covariance_error(*_scaled(generated, reference, facts))
+    return moment_errors.covariance_error(*_scaled(generated, reference, facts))
 
 
 def _wasserstein(generated: ArrayLike, reference: ArrayLike, facts: Facts, stream: Stream) -> float:

@@ -72,6 +72,13 @@ def test_the_share_off_a_board():
     corners = [[-4.0, -4.0], [-2.0, -2.0], [4.0, 4.0], [-4.0, -2.0]]
     assert share_off_board(corners, 4, 4.0) == 0
     assert share_off_board([[-4.0, 4.0], [4.0, -4.0]], 4, 4.0) == 1  # corners of light squares
+    # Widths that binary numbers do not hit: single precision puts edges outside.
+    for width in (0.3, 0.7, 1.1):
+        edges = np.linspace(-width, width, 5)
+        dark = [edges[[c + i, r + j]] for c in range(4) for r in range(c % 2, 4, 2)
+                for i in (0, 1) for j in (0, 1)]  # fmt: skip
+        assert share_off_board(np.array(dark, np.float32), 4, width) == 0
+        assert share_off_board(np.array(dark, np.float32) * 1.001, 4, width) > 0
 
 
 @pytest.mark.parametrize(
