@@ -138,8 +138,12 @@ def seal_of(row: Row) -> Mapping[str, Any] | None:
 
 
 def next_number(rows: Iterable[Row]) -> int:
-    """Return the number of the next row to be sealed."""
-    return 1 + max((seal["number"] for row in rows if (seal := seal_of(row))), default=0)
+    """Return the number of the next row to be sealed.
+
+    Rows of other studies do not count: theirs are the numbers of their own study.
+    """
+    ours = (row for row in rows if not row.get("provenance", {}).get(REUSED))
+    return 1 + max((seal["number"] for row in ours if (seal := seal_of(row))), default=0)
 
 
 def read_frozen(directory: str | os.PathLike[str]) -> list[FrozenSpec]:
