@@ -208,8 +208,9 @@ def tune(
 
     Raises:
         ValueError: a study that chooses between restarts, varies the training itself, or is of
-            molecules or other data without rows to validate on; test seeds among the tuning seeds; fewer than 2 trials or more than there
-            are, no tuning seed; or a challenger that does not exist for a tuning seed.
+            molecules or other data without rows to validate on; test seeds among the tuning
+            seeds; fewer than 2 trials or more than there are, no tuning seed; or a challenger
+            that does not exist for a tuning seed.
     """
     size = size_of(_PRESETS, study.preset)
     num_trials = size.num_trials if num_trials is None else num_trials
