@@ -7,7 +7,7 @@ import pytest
 
 from quantum_latents.evaluation import read_samples
 from quantum_latents.execution import run_study
-from quantum_latents.results import deterministic_part, read_rows
+from quantum_latents.results import deterministic_part, read_rows, standing
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,8 @@ def test_rows_are_taken_over_and_the_others_trained(half, tiny_study, cache, tmp
     assert (half / "rows.jsonl").read_bytes() == before
     assert seen[-1].num_finished == 4
     assert seen[-1].num_steps_done == seen[-1].num_steps == 2 * 32
+    # Theirs are numbered as theirs: no row of this study seems to have been taken out.
+    assert [(f.kind, f.is_alarm) for f in standing(directory, rows).findings] == [("older", False)]
     # The same call again does nothing, whatever the other folder has by then.
     whole = (directory / "rows.jsonl").read_bytes()
     assert run(study, directory, cache, rows_from=[half])
@@ -65,6 +67,16 @@ def test_a_study_whose_rows_all_exist_trains_nothing(half, tiny_study, cache, tm
         assert run(study, tmp_path / "study", cache, rows_from=[half])
     assert len(read_rows(tmp_path / "study")) == 2
     assert not (tmp_path / "study" / "plan.json").exists()
+
+
+def test_rows_are_taken_over_for_what_a_study_is_extended_by(half, tiny_study, cache, tmp_path):
+    study, directory = tiny_study(32), tmp_path / "study"
+    first, second, *others = study.runs
+    assert run(replace(study, runs=(second, *others)), directory, cache)
+    assert run(study, directory, cache, rows_from=[half], extend=True)
+    taken = {row["run"] for row in read_rows(directory) if "reused_from" in row["provenance"]}
+    assert taken == {first.digest}, "what was planned before was trained here"
+    assert standing(directory, read_rows(directory)).state == "extended"
 
 
 def test_other_runs_are_left_where_they_are(half, tiny_study, cache, tmp_path):

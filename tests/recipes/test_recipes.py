@@ -238,8 +238,14 @@ def test_latents_of_unequal_banks_are_no_study():
     study = table1("smoke", num_seeds=1)
     first = study.runs[0]
     richer = replace(first, latent=replace(first.latent, bank_size=first.latent.bank_size + 1))
-    with pytest.raises(ValueError, match="a bank of one size, or all draw fresh"):
+    with pytest.raises(ValueError, match="banks of one size, or all draw fresh"):
         replace(study, runs=(richer, *study.runs[1:]))
+    # A run of two groups is compared in both.
+    groups = (("haar", "1-1"), *[("haar",)] * (len(study.runs) - 1))
+    with pytest.raises(ValueError, match="banks of one size, or all draw fresh"):
+        replace(study, runs=(richer, *study.runs[1:]), groups=groups)
+    apart = (("fresh",), *[("haar",)] * (len(study.runs) - 1))
+    assert replace(study, runs=(richer, *study.runs[1:]), groups=apart).groups == apart
 
 
 @pytest.mark.parametrize("bank_size", [None, 5000])

@@ -91,6 +91,19 @@ def test_what_chooses_is_a_metric_that_no_constant_output_wins(tuned):
     assert not tuned.search.equivalence_margins
 
 
+@pytest.mark.parametrize(
+    ("data", "by"),
+    [
+        (("iqp",), "outcome_distance"),
+        (("iqp", "gbs"), "outcome_distance"),
+        (("quantum", "iqp"), "energy_distance"),
+        (("moons", "checkerboard"), "energy_distance"),
+    ],
+)
+def test_of_several_data_sets_a_metric_chooses_that_each_of_them_has(data, by):
+    assert tune(recipes.table1("smoke", data_sets=data)).by == by
+
+
 def test_the_search_declares_what_will_be_tested(tuned):
     search = tuned.search.search
     assert search["final"]["primary_metrics"] == list(tuned.study.primary_metrics)
@@ -127,6 +140,11 @@ def test_the_default_presets_have_room_for_a_choice():
         (lambda: recipes.table1("smoke"), {"num_seeds": 0}, "at least 1, not 0"),
         (lambda: of_seed(1000), {}, "seed 1000 is a tuning seed"),
         (lambda: of_molecules(), {}, "no validation rows to tune on"),
+        (
+            lambda: recipes.table1("smoke", data_sets=("quantum", "grey_digits")),
+            {},
+            "'grey_digits' has 997 rows to train on, too few to set twice 400 aside",
+        ),
         (lambda: of_two_rates(), {}, "varies the training itself"),
     ],
 )

@@ -221,6 +221,18 @@ def test_more_seeds_after_results_are_told_and_no_alarm(folder):
     assert "p too small" in finding.sentence
 
 
+@pytest.mark.parametrize("left_as_they_were", [("runs.json",), ("runs.json", "study.json")])
+def test_an_extension_killed_before_it_was_written_out_is_no_alarm(folder, left_as_they_were):
+    before = {name: (folder / name).read_bytes() for name in left_as_they_were}
+    spec = extended(folder, num_rows=6)
+    for name, content in before.items():
+        (folder / name).write_bytes(content)
+    assert found_in(folder) == ("extended", [("extended", False)])
+    # Rows of it are made only once it is written out: then the same files were put back.
+    RowStore(folder).append(sealed(row("quantum-3"), spec.hash, next_number(read_rows(folder))))
+    assert ("record", True) in found_in(folder)[1]
+
+
 def test_more_seeds_before_any_result_are_no_look(folder):
     (folder / "rows.jsonl").write_text("")
     extended(folder, num_rows=0)
@@ -233,6 +245,29 @@ def test_hashes_follow_results_and_not_who_made_them():
     assert checksum(one) != checksum(row("quantum-0", value=0.5 + 1e-16 * 2))
     assert checksum(json.loads(json.dumps(one))) == checksum(sealed(one, "a", 7)) == checksum(one)
     assert rows_hash([one]) != rows_hash([row("quantum-0", value=0.6)])
+
+
+@pytest.mark.parametrize("name", ["at", "hash", "declaration", "runs", "num_rows", "added"])
+@pytest.mark.parametrize("bad", [None, 1.5, {"runs": 1}])
+def test_a_record_of_another_form_is_refused_by_name(folder, name, bad):
+    if name == "declaration" and isinstance(bad, dict):
+        bad = ["a list"]
+    edit(folder / FROZEN, lambda content: content["specs"][0].update({name: bad}))
+    with pytest.raises(ValueError, match=r"frozen\.json is damaged"):
+        standing(folder, read_rows(folder))
+
+
+def test_damaged_runs_are_refused_by_name(folder):
+    (folder / "runs.json").write_text('{"a')
+    with pytest.raises(ValueError, match=r"runs\.json is damaged"):
+        standing(folder, read_rows(folder))
+
+
+def test_what_is_no_seal_seals_nothing(folder):
+    rows = read_rows(folder)
+    rows[0]["provenance"]["frozen"] = {"spec": ["a"], "number": 1, "checksum": "b"}
+    rewrite(folder, rows)
+    assert ("foreign", True) in found_in(folder)[1]
 
 
 @pytest.mark.parametrize(

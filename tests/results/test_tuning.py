@@ -81,11 +81,12 @@ def test_rows_of_anything_else_have_no_part_in_it():
     assert choose_trials([*rows(GOOD), *others], ONE) == choose_trials(rows(GOOD), ONE)
 
 
+TRIAL = {"learning_rate": 0.1, "gradient_penalty": 10.0, "critic_steps": 5, "decay": 0.0}
 TUNING = {
     "by": "energy_distance",
     "label": "energy distance",
     "direction": "lower",
-    "trials": [{"learning_rate": 0.1}] * 3,
+    "trials": [TRIAL] * 3,
     "seeds": [1000, 1001],
     "num_steps": 10,
     "choices": [choose_trials(rows(GOOD), ONE)[0].to_json()],
@@ -101,7 +102,9 @@ def test_a_choice_survives_json():
     "changes",
     [
         {"by": None},
-        {"trials": [{"learning_rate": 0.1}]},
+        {"trials": [TRIAL]},
+        {"trials": [{"learning_rate": 0.1}] * 3},
+        {"num_steps": None},
         {"choices": [{**TUNING["choices"][0], "trial": 3}]},
         {"choices": [{**TUNING["choices"][0], "scores": [0.1, "low", None]}]},
         {"choices": [{"data": "bits"}]},
@@ -110,3 +113,19 @@ def test_a_choice_survives_json():
 def test_what_no_page_could_tell_is_refused(changes):
     with pytest.raises(ValueError, match="'tuning' has by, label and direction"):
         check_study({"schema": 1, "study": "tune", "tuning": {**TUNING, **changes}})
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        [1],
+        {"by": "mmd"},
+        {"by": None, "cells": []},
+        {"by": "mmd", "cells": [{"data": "bits", "latent": "gaussian", "group": ""}]},
+        {"by": "mmd", "cells": [], "final": {"seeds": 3}},
+    ],
+)
+def test_a_search_from_which_nothing_could_be_chosen_is_refused(search):
+    with pytest.raises(ValueError, match="'search' has by"):
+        check_study({"schema": 1, "study": "tune", "search": search})
+    assert check_study({"schema": 1, "study": "tune", "search": ONE})["search"] == ONE

@@ -114,7 +114,7 @@ class Run:
     """Processes (one a core by default); frozen when the study starts."""
     rows_from: str | None = None
     """Directories of other studies, comma-separated: rows that they already have of this study's
-    runs are taken over when it starts, and say so."""
+    runs are taken over when it starts or is extended, and say so."""
     time_budget: str | None = None
     """Stop cleanly after this long, such as 90s, 9m or 2h; the same call goes on."""
     out: Path | None = None

@@ -60,7 +60,10 @@ def freeze_study(
     path = directory / "runs.json"
     if not path.exists():
         return _begin(wanted, description, directory)
-    there = json.loads(path.read_text())
+    try:
+        there = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): restore it") from error
     specs = read_frozen(directory)
     if any(wanted.get(digest) != spec for digest, spec in there.items()):
         raise ValueError(

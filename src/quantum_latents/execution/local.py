@@ -37,7 +37,7 @@ from typing import Any
 import quantum_latents
 from quantum_latents.data import check_installed
 from quantum_latents.execution.freeze import freeze_study
-from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan
+from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan, planned_runs
 from quantum_latents.execution.reuse import reused_runs, take_over
 from quantum_latents.latents import PROPERTIES, Card, card_of
 from quantum_latents.recipes import Study, settings_of
@@ -109,7 +109,7 @@ def run_study(
         cache: folder of banks; None is `default_cache`.
         seconds_between_checkpoints: the most that a kill can cost, per stack.
         rows_from: directories of other studies; rows that they have of this study's runs when it
-            starts are taken over, and those runs are not trained again.
+            starts, or of those it is extended by, are taken over, and these are not trained again.
         on_progress: called about once a second.
 
     Returns:
@@ -135,9 +135,8 @@ def run_study(
         spec = freeze_study(study.runs, description, directory, extend=extend)
         for half in directory.rglob("*.part"):  # left by a writer that was killed
             half.unlink()
-        # Whatever was not there when the plan was frozen is trained here, as planned.
-        if rows_from and not (directory / "plan.json").exists():
-            take_over(study, directory, rows_from)
+        if rows_from:  # what is planned already is trained here, whatever others have by now
+            take_over(study, directory, rows_from, planned_runs(directory / "plan.json"))
         reused = reused_runs(directory)
         own = [run for run in study.runs if run.digest not in reused]
         if not own:

@@ -17,7 +17,7 @@ from quantum_latents.samplers.shots import available_cores
 from quantum_latents.training import RunSpec, flop_of
 from quantum_latents.training.checkpoint import write_atomically
 
-__all__ = ["Plan", "StackPlan", "available_cores", "load_or_make_plan"]
+__all__ = ["Plan", "StackPlan", "available_cores", "load_or_make_plan", "planned_runs"]
 
 _FORMAT = 1
 
@@ -56,6 +56,11 @@ class Plan:
 
     stacks: tuple[StackPlan, ...]
     num_workers: int
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """The digests of all runs."""
+        return frozenset(digest for stack in self.stacks for digest in stack.runs)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
@@ -96,12 +101,8 @@ def load_or_make_plan(
     Raises:
         ValueError: the plan on disk is damaged, or for other runs; or fewer than one worker.
     """
-    if path.exists():
-        try:
-            plan = Plan.from_json(json.loads(path.read_text()))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is damaged ({error}): choose another --out") from error
-        planned = {digest for stack in plan.stacks for digest in stack.runs}
+    if (plan := _read_plan(path)) is not None:
+        planned = plan.runs
         if not planned <= {run.digest for run in runs}:
             raise ValueError(f"{path.parent} holds a study of other runs: choose another --out")
         if device not in (planned_on := {stack.device for stack in plan.stacks}):
@@ -125,6 +126,25 @@ def load_or_make_plan(
     plan = Plan(_stacks(runs, device, workers, cores), workers)
     write_atomically(path, json.dumps(plan.to_json(), indent=1).encode())
     return plan
+
+
+def planned_runs(path: Path) -> frozenset[str]:
+    """Return the digests of the runs that the plan at `path` holds; none where there is no plan.
+
+    Raises:
+        ValueError: the plan is damaged.
+    """
+    plan = _read_plan(path)
+    return frozenset() if plan is None else plan.runs
+
+
+def _read_plan(path: Path) -> Plan | None:
+    if not path.exists():
+        return None
+    try:
+        return Plan.from_json(json.loads(path.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): choose another --out") from error
 
 
 def _stacks(

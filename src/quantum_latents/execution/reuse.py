@@ -10,27 +10,27 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from quantum_latents.evaluation.stored import run_folder
 from quantum_latents.recipes import Study
-from quantum_latents.results import RowStore, read_rows
+from quantum_latents.results import REUSED, RowStore, read_rows
 from quantum_latents.training import RunSpec
 
-__all__ = ["REUSED_FROM", "reused_runs", "take_over"]
-
-REUSED_FROM = "reused_from"
-"""Where a row's provenance names the study that made it."""
+__all__ = ["reused_runs", "take_over"]
 
 
-def take_over(study: Study, directory: Path, sources: Sequence[Path]) -> int:
+def take_over(
+    study: Study, directory: Path, sources: Sequence[Path], planned: Collection[str] = ()
+) -> int:
     """Append the rows that other studies have of this one's runs; return how many.
 
     Args:
         study: whose runs are looked for.
         directory: where its rows are.
+        planned: digests of the runs that are to be trained here, as planned before.
         sources: directories of other studies; of a run that several have, the first counts.
 
     Runs that already have a row here are left alone, so a call that was killed can be repeated.
@@ -41,7 +41,7 @@ def take_over(study: Study, directory: Path, sources: Sequence[Path]) -> int:
     """
     store = RowStore(directory)
     present = {row["run"] for row in store.read()}
-    wanted = {run.digest for run in study.runs} - present
+    wanted = {run.digest for run in study.runs} - present - set(planned)
     num_taken = 0
     for source in sources:
         if source.resolve() == directory.resolve():
@@ -56,7 +56,7 @@ def take_over(study: Study, directory: Path, sources: Sequence[Path]) -> int:
                     "be taken over: restore its rows.jsonl"
                 )
             _copy_files(source, directory, row)
-            origin = {REUSED_FROM: f"{row['study']} ({source.resolve().name})"}
+            origin = {REUSED: f"{row['study']} ({source.resolve().name})"}
             provenance = {**row.get("provenance", {}), **origin}
             store.append({**row, "study": study.name, "provenance": provenance})
             wanted.discard(digest)
@@ -67,7 +67,7 @@ def take_over(study: Study, directory: Path, sources: Sequence[Path]) -> int:
 def reused_runs(directory: Path) -> frozenset[str]:
     """Return the runs of a study whose rows come from another one."""
     rows = RowStore(directory).read()
-    return frozenset(row["run"] for row in rows if REUSED_FROM in row.get("provenance", {}))
+    return frozenset(row["run"] for row in rows if REUSED in row.get("provenance", {}))
 
 
 def _copy_files(source: Path, directory: Path, row: Mapping[str, Any]) -> None:

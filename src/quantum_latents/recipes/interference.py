@@ -104,7 +104,7 @@ def loss(
         preset: `smoke`, `quick` or `paper`: the sizes of Table I.
         num_seeds: None takes the preset's.
         doses: transmissions eta in (0, 1], three or more; 1 is added, as the reference.
-        data_sets: `quantum`, `bernoulli` or both.
+        data_sets: which of `DATA_SETS`.
 
     Raises:
         ValueError: an unknown preset or data set, no seed, a dose out of range, or too few.

@@ -166,10 +166,14 @@ class Study:
             raise ValueError("a run occurs twice in the study: name each latent and data set once")
         assert len(self.groups) in (0, len(self.runs))
         assert self.axis is None or self.groups
-        compared: dict[tuple[str, ...], set[tuple[int | None, int]]] = {}
+        compared: dict[str, set[tuple[int | None, int]]] = {}
         for run, names in zip(self.runs, self.groups or ((),) * len(self.runs), strict=True):
-            banks = compared.setdefault(names, set())
-            banks.add((run.latent.bank_size, run.latent.num_held_out))
+            sizes = (run.latent.bank_size, run.latent.num_held_out)
+            # A run of several groups is compared with the others of each.
+            banks = set().union(*(compared.setdefault(name, set()) for name in names or ("",)))
+            for name in names or ("",):
+                compared[name].add(sizes)
+            banks.add(sizes)
             if len(banks) != 1:
                 raise ValueError(
                     "latents that are compared draw from banks of one size, or all draw fresh; "

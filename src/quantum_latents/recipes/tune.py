@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from quantum_latents.data import MoleculesSpec
+from quantum_latents.data import DataSpec, MoleculesSpec
 from quantum_latents.latents import RivalSpec
 from quantum_latents.metrics import lookup
 from quantum_latents.random import Stream, stream
 from quantum_latents.recipes.challengers import check_existence
+from quantum_latents.recipes.data_sets import DATA_SETS
 from quantum_latents.recipes.presets import size_of
 from quantum_latents.recipes.study import Study
 from quantum_latents.results import Choice
@@ -206,9 +207,10 @@ def tune(
         num_seeds: tuning seeds of every trial; None takes the preset's.
 
     Raises:
-        ValueError: a study that chooses between restarts, varies the training itself or is of
-            molecules; test seeds among the tuning seeds; fewer than 2 trials or more than there
-            are, no tuning seed; or a challenger that does not exist for a tuning seed.
+        ValueError: a study that chooses between restarts, varies the training itself, or is of
+            molecules or other data without rows to validate on; test seeds among the tuning
+            seeds; fewer than 2 trials or more than there are, no tuning seed; or a challenger
+            that does not exist for a tuning seed.
     """
     size = size_of(_PRESETS, study.preset)
     num_trials = size.num_trials if num_trials is None else num_trials
@@ -226,6 +228,8 @@ def tune(
         )
     if len({run.training for run in study.runs}) > 1:
         raise ValueError(f"{study.name} varies the training itself: there is nothing to tune")
+    for data in dict.fromkeys(run.data for run in study.runs):
+        _check_room(data)
     if (last := max(run.seed for run in study.runs)) >= FIRST_TUNING_SEED:
         raise ValueError(
             f"seed {last} is a tuning seed: test at most {FIRST_TUNING_SEED} seeds, from 0"
@@ -235,7 +239,7 @@ def tune(
     return TunedStudy(
         study=study,
         trials=trials_of(study.runs[0].training, num_trials),
-        by=_chooses(study.primary_metrics),
+        by=_chooses(study),
         seeds=tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + num_seeds)),
     )
 
@@ -310,15 +314,38 @@ def _tuning_run(cell: RunSpec, trial: WGANSpec, seed: int) -> RunSpec:
     return replace(cell, training=trial, evaluation=evaluation, seed=seed)
 
 
-def _chooses(primary: Sequence[str]) -> str:
-    """Return the primary metric that chooses: the first that no constant output would win."""
+def _chooses(study: Study) -> str:
+    """Return the primary metric that chooses: the first that no constant output would win.
+
+    Of several data sets, the first of those that each of them has: where a metric is missing, a
+    latent would be left at the recipe's own trial and pass for tuned.
+    """
+    primary = study.primary_metrics
     names = [name for name in primary if not lookup(name).constant_wins]
     if not names:
         raise ValueError(
             f"a constant output would win every primary metric ({', '.join(primary)}): "
             "there is none to tune by"
         )
-    return names[0]
+    data = dict.fromkeys(run.data.name for run in study.runs)
+    if len(data) == 1:
+        return names[0]
+    of = [DATA_SETS[name].primary_metrics for name in data if name in DATA_SETS]
+    if not (shared := [name for name in names if all(name in metrics for metrics in of)]):
+        raise ValueError(
+            f"{', '.join(data)} share none of {', '.join(names)}: tune them one by one"
+        )
+    return shared[0]
+
+
+def _check_room(data: DataSpec) -> None:
+    """Refuse data too few to set some aside, where the spec says how many there are."""
+    num_train, num_held_out = (getattr(data, n, None) for n in ("num_train", "num_held_out"))
+    if num_train is not None and num_held_out is not None and num_train < 4 * num_held_out:
+        raise ValueError(
+            f"{data.name!r} has {num_train:,} rows to train on, too few to set twice "
+            f"{num_held_out:,} aside for validation: leave these data out"
+        )
 
 
 def _joined(*names: str) -> str:

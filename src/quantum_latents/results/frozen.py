@@ -134,12 +134,16 @@ def seal_of(row: Row) -> Mapping[str, Any] | None:
     seal = row.get("provenance", {}).get(_SEAL)
     if not isinstance(seal, Mapping) or not isinstance(seal.get("number"), int):
         return None
-    return seal if {"spec", "checksum"} <= seal.keys() else None
+    return seal if all(isinstance(seal.get(n), str) for n in ("spec", "checksum")) else None
 
 
 def next_number(rows: Iterable[Row]) -> int:
-    """Return the number of the next row to be sealed."""
-    return 1 + max((seal["number"] for row in rows if (seal := seal_of(row))), default=0)
+    """Return the number of the next row to be sealed.
+
+    Rows of other studies do not count: theirs are the numbers of their own study.
+    """
+    ours = (row for row in rows if not row.get("provenance", {}).get(REUSED))
+    return 1 + max((seal["number"] for row in ours if (seal := seal_of(row))), default=0)
 
 
 def read_frozen(directory: str | os.PathLike[str]) -> list[FrozenSpec]:
@@ -158,7 +162,7 @@ def read_frozen(directory: str | os.PathLike[str]) -> list[FrozenSpec]:
                 f"{path} has schema {content['schema']}, newer than schema {_SCHEMA} of this "
                 "version: update quantum-latents to read it"
             )
-        specs = [FrozenSpec(**{**one, "runs": tuple(one["runs"])}) for one in content["specs"]]
+        specs = [_checked(one) for one in content["specs"]]
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({error}): restore the file") from error
     if not specs:
@@ -179,6 +183,30 @@ def write_frozen(directory: str | os.PathLike[str], specs: Sequence[FrozenSpec])
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+_FORMS = {
+    "at": str,
+    "hash": str,
+    "declaration": Mapping,
+    "runs": list,
+    "num_rows": int,
+    "added": Mapping,
+}
+_ADDED = {"runs": int, "seeds": list, "latents": list, "data": list}
+
+
+def _checked(one: Mapping[str, Any]) -> FrozenSpec:
+    """Return a spec as it was written.
+
+    Raises:
+        TypeError, KeyError: something in it is missing or has another form.
+    """
+    forms = [(one, _FORMS), *([(one["added"], _ADDED)] if one["added"] else [])]
+    for what, of in forms:
+        if odd := [name for name, form in of.items() if not isinstance(what[name], form)]:
+            raise TypeError(f"{odd[0]} is {what[odd[0]]!r:.40}")
+    return FrozenSpec(**{**one, "runs": tuple(map(str, one["runs"]))})
 
 
 def _sha256(content: Any) -> str:

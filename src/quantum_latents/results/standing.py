@@ -98,7 +98,7 @@ def standing(directory: str | os.PathLike[str], rows: Iterable[Row]) -> Standing
         rows: of the study, as `read_rows` gives them.
 
     Raises:
-        ValueError: ``frozen.json`` is damaged, or of a newer version.
+        ValueError: ``frozen.json`` or ``runs.json`` is damaged, or the first of a newer version.
 
     >>> import tempfile
     >>> standing(tempfile.mkdtemp(), []).state
@@ -116,9 +116,15 @@ def standing(directory: str | os.PathLike[str], rows: Iterable[Row]) -> Standing
         )
         return Standing(state="changed", findings=(_alarm("record", sentence),))
     study = json.loads((directory / "study.json").read_text(encoding="utf-8"))
+    planned = _planned(directory)
+    written = specs[-1]
+    if _is_begun(specs, planned, rows):
+        written, planned = specs[-2], set(specs[-1].runs)
+    if declaration_of(study) == specs[-1].declaration:  # written out before runs.json
+        written = specs[-1]
     found = [
-        *_of_record(specs, directory),
-        *_of_declaration(specs[-1], study),
+        *_of_record(specs, planned),
+        *_of_declaration(written, study),
         *_of_rows(specs, rows),
         *_of_tuning(study, directory),
         *_of_extensions(specs),
@@ -132,21 +138,36 @@ def standing(directory: str | os.PathLike[str], rows: Iterable[Row]) -> Standing
     return Standing(state=state, frozen_at=specs[0].at, hash=specs[-1].hash, findings=tuple(found))
 
 
-def _of_record(specs: Sequence[FrozenSpec], directory: Path) -> list[Finding]:
+def _planned(directory: Path) -> set[str] | None:
+    """Return the runs of ``runs.json``, None where it is not there."""
+    path = directory / "runs.json"
+    if not path.exists():
+        return None
+    try:
+        return set(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): restore the file") from error
+
+
+def _is_begun(specs: Sequence[FrozenSpec], planned: set[str] | None, rows: Sequence[Row]) -> bool:
+    """Whether the last extension was recorded, and killed before it was written out."""
+    if len(specs) < 2 or planned != set(specs[-2].runs):
+        return False
+    return planned.issuperset(row["run"] for row in rows)
+
+
+def _of_record(specs: Sequence[FrozenSpec], planned: set[str] | None) -> list[Finding]:
     found = []
     if not all(spec.is_as_written for spec in specs):
         sentence = f"{FROZEN} itself was edited: its hash is not that of its content."
         found.append(_alarm("record", sentence))
-    path = directory / "runs.json"
-    if path.exists():
-        planned = set(json.loads(path.read_text(encoding="utf-8")))
-        if planned != set(specs[-1].runs):
-            more, fewer = planned - set(specs[-1].runs), set(specs[-1].runs) - planned
-            sentence = (
-                f"runs.json was edited: {len(more)} of its runs are not in the frozen spec, and "
-                f"{len(fewer)} frozen ones are not in it."
-            )
-            found.append(_alarm("record", sentence))
+    if planned is not None and planned != set(specs[-1].runs):
+        more, fewer = planned - set(specs[-1].runs), set(specs[-1].runs) - planned
+        sentence = (
+            f"runs.json was edited: {len(more)} of its runs are not in the frozen spec, and "
+            f"{len(fewer)} frozen ones are not in it."
+        )
+        found.append(_alarm("record", sentence))
     return found
 
 

@@ -19,6 +19,7 @@ _TABLES = {
     "latents": {"name", "what", "shares", "simulation"},
     "settings": {"name", "value", "source"},
 }
+_TRIAL = ("learning_rate", "gradient_penalty", "critic_steps", "decay")
 _DEFAULTS: dict[str, Any] = {
     "title": "",
     "question": "",
@@ -108,6 +109,7 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
     _check_doses(filled["doses"], where)
     _check_axis(filled["axis"], where)
     _check_restarts(filled["restarts"], where)
+    _check_search(filled["search"], where)
     _check_tuning(filled["tuning"], where)
     _check_ladder(filled["ladder"], where)
     num_runs = filled["num_runs"]
@@ -232,13 +234,42 @@ def _check_tuning(tuning: Any, where: str) -> None:
         not isinstance(tuning, Mapping)
         or not all(isinstance(tuning.get(name), str) for name in ("by", "label", "direction"))
         or not all(isinstance(tuning.get(name), list) for name in ("trials", "seeds", "choices"))
-        or not all(isinstance(trial, Mapping) for trial in tuning["trials"])
+        or not isinstance(tuning.get("num_steps"), int)
+        or not tuning["trials"]
+        or not all(
+            isinstance(trial, Mapping) and all(_is_number(trial.get(name)) for name in _TRIAL)
+            for trial in tuning["trials"]
+        )
         or not all(_is_choice(choice, len(tuning["trials"])) for choice in tuning["choices"])
     ):
         raise ValueError(
-            f"{where}: 'tuning' has by, label and direction (text), trials, seeds and choices, "
-            "each with data, latent, group, trial, runs, rows_hash and a score of every trial, "
-            f"not {tuning!r:.120}"
+            f"{where}: 'tuning' has by, label and direction (text), num_steps, seeds, trials, each "
+            f"with {', '.join(_TRIAL)} (numbers), and choices, each with data, latent, group, "
+            f"trial, runs, rows_hash and a score of every trial, not {tuning!r:.120}"
+        )
+
+
+def _check_search(search: Any, where: str) -> None:
+    """Refuse a search from which no trial could be chosen."""
+    if search is None:
+        return
+    final = search.get("final") if isinstance(search, Mapping) else None
+    if (
+        not isinstance(search, Mapping)
+        or not isinstance(search.get("by"), str)
+        or not isinstance(search.get("cells"), list)
+        or not (final is None or (isinstance(final, Mapping) and _is_list(final.get("seeds"))))
+        or not all(
+            isinstance(cell, Mapping)
+            and all(isinstance(cell.get(name), str) for name in ("data", "latent", "group"))
+            and _is_list(cell.get("trials"))
+            and all(map(_is_list, cell["trials"]))
+            for cell in search["cells"]
+        )
+    ):
+        raise ValueError(
+            f"{where}: 'search' has by (a metric), cells, each with data, latent, group and of "
+            f"every trial its runs, and perhaps final with seeds, not {search!r:.120}"
         )
 
 
@@ -280,6 +311,10 @@ def _check_ladder(ladder: Any, where: str) -> None:
             f"{where}: 'ladder' has properties, each with name and label (text), and says of each "
             f"latent which of them it shares, 'full' or in 'part', not {ladder!r:.120}"
         )
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
 
 
 def _is_number(value: Any) -> bool:
