@@ -8,6 +8,7 @@ import pytest
 
 from quantum_latents.cli import main
 from quantum_latents.random import stream
+from quantum_latents.results import FrozenSpec, write_frozen
 
 LATENTS = {"quantum": 0.0, "gaussian": 2.5}
 
@@ -54,6 +55,17 @@ def test_several_folders_are_one_leaderboard(capsys):
     shown = " ".join(capsys.readouterr().out.split())
     assert "Leaderboard over 9 data sets: mmd" in shown
     assert "quantum is better than gaussian (on 9 of 9 data sets, p = 0.0039)" in shown
+
+
+def test_a_study_that_was_changed_is_named_before_its_numbers(capsys, tmp_path):
+    spec = FrozenSpec(
+        at="2026-01-01", hash="", declaration={}, runs=(), num_rows=0, added={}
+    )  # not what the study says
+    write_frozen(tmp_path / "first", [spec])
+    assert main(["leaderboard", "first", "second"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "first: This study was changed after it was frozen" in shown
+    assert "second: This study" not in shown
 
 
 def test_json_is_all_that_is_printed(capsys):

@@ -38,7 +38,7 @@ class Leaderboard:
 
 def _leaderboard(command: Leaderboard, arguments: Sequence[str]) -> int:
     from quantum_latents.report.leaderboard import overview
-    from quantum_latents.results import metric_names, read_rows, read_study
+    from quantum_latents.results import metric_names, read_rows, read_study, standing
 
     if not command.directories:
         raise ValueError("give one directory of a study or more")
@@ -54,7 +54,13 @@ def _leaderboard(command: Leaderboard, arguments: Sequence[str]) -> int:
         near = near_miss(command.metric, known)
         raise ValueError(f"no row has the metric {command.metric!r}; {near}")
     wanted = tuple(name for name in command.latents.split(",") if name)
-    made = overview(studies, command.metric, wanted, command.reference)
+    stands = {name: standing(name, rows) for name, (rows, _) in studies.items()}
+    notes = [
+        f"{name}: {one.headline}; its own page and table say how."
+        for name, one in stands.items()
+        if one.headline
+    ]
+    made = overview(studies, command.metric, wanted, command.reference, notes)
     print(made.render("json" if command.json else command.format).rstrip("\n"))
     return 0
 

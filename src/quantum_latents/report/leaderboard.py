@@ -63,11 +63,13 @@ class Overview:
         board: their leaderboard.
         reference: the latent that the others are summed up against.
         pooled: one a latent but the reference; none over seeds, or without the reference.
+        notes: what a reader must know of the studies before the numbers.
     """
 
     board: Leaderboard
     reference: str
     pooled: tuple[Pooled, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -93,7 +95,7 @@ class Overview:
     @property
     def sentences(self) -> list[str]:
         """What is said, and of what nothing is."""
-        words = list(self.board.sentences)
+        words = [*self.notes, *self.board.sentences]
         if not self.is_pooled and self.pooled:
             least = MIN_DATA_SETS_POOLED
             words.append(f"Effects need at least {least} data sets to be summed up.")
@@ -273,7 +275,11 @@ class Overview:
 
 
 def overview(
-    studies: Studies, metric: str = "", wanted: Sequence[str] = (), reference: str = ""
+    studies: Studies,
+    metric: str = "",
+    wanted: Sequence[str] = (),
+    reference: str = "",
+    notes: Sequence[str] = (),
 ) -> Overview:
     """Rank the latents of one study or several, and sum them up against the reference.
 
@@ -282,6 +288,7 @@ def overview(
         metric: its name; the first that every data set has, primary ones leading, if empty.
         wanted: latents to rank; all that every data set has, if empty.
         reference: a latent's name; that of the studies, if empty.
+        notes: see `Overview`.
 
     Raises:
         ValueError: the studies have different references and none is given, or there is nothing
@@ -298,7 +305,7 @@ def overview(
     pooled = ()
     if board.over == "data sets" and reference in found.latents:
         pooled = tuple(pooled_effects(found, reference, board))
-    return Overview(board=board, reference=reference, pooled=pooled)
+    return Overview(board=board, reference=reference, pooled=pooled, notes=tuple(notes))
 
 
 def overviews(rows: Sequence[Row], study: Mapping[str, Any]) -> tuple[Overview, ...]:

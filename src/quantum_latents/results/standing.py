@@ -151,7 +151,7 @@ def _planned(directory: Path) -> set[str] | None:
 
 def _is_begun(specs: Sequence[FrozenSpec], planned: set[str] | None, rows: Sequence[Row]) -> bool:
     """Whether the last extension was recorded, and killed before it was written out."""
-    if len(specs) < 2 or planned != set(specs[-2].runs):
+    if planned is None or len(specs) < 2 or planned != set(specs[-2].runs):
         return False
     return planned.issuperset(row["run"] for row in rows)
 
