@@ -129,7 +129,7 @@ def test_a_finished_study_trains_nothing_again(undisturbed, tiny_study, cache, m
     assert run(tiny_study(), undisturbed, cache, num_workers=3, on_progress=reports.append)
     assert content_of(undisturbed) == before
     assert reports[-1].num_finished == reports[-1].num_runs == 4
-    assert reports[-1].num_steps_done == reports[-1].num_steps == 4 * 16_000
+    assert reports[-1].num_steps_done == reports[-1].num_steps == 4 * 8_000
 
 
 def test_another_study_is_refused_and_nothing_is_written_over(undisturbed, tiny_study, cache):
@@ -270,7 +270,7 @@ def test_the_description_tells_the_settings_of_every_run(undisturbed):
         setting["name"]: setting["value"] for setting in read_study(undisturbed)["settings"]
     }
     assert settings["latent.dim"] == "16, 8"
-    assert settings["training.num_steps"] == "16000"
+    assert settings["training.num_steps"] == "8000"
 
 
 def test_rows_of_another_worker_are_kept_when_a_stack_fails(tmp_path, tiny_study, cache):

@@ -28,6 +28,7 @@ USUAL = "table1"
 """What is tuned unless a recipe is named, on photon counts alone."""
 
 _NOT_TUNED = {
+    "bank-sizes": "its latents are held against themselves, which must be trained alike",
     "corollary": "it chooses between restarts of its own",
     "hyperparameters": "it varies the training itself",
     "table2": "molecules have no validation rows",

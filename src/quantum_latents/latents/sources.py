@@ -6,7 +6,7 @@ alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -50,7 +50,7 @@ class Card:
     what: str
     shares: str
     simulation: str
-    sharing: Sharing | None = None
+    sharing: Sharing | None = field(default=None, hash=False)
 
 
 class Source(Protocol):

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -93,6 +93,8 @@ class Arrival:
         num_runs: runs at each place, those that diverged included.
         excess_intervals: metric -> at each place, the typical-value interval of the mean excess;
             None where there are too few seeds for one.
+        against: the place that the latent is held against, where its excess is 0 by definition,
+            so that to arrive there alone is not to arrive; None for the floor.
     """
 
     places: tuple[float, ...]
@@ -105,6 +107,7 @@ class Arrival:
     num_within: tuple[int, ...]
     num_runs: tuple[int, ...]
     excess_intervals: dict[str, tuple[tuple[float, float] | None, ...]]
+    against: float | None = None
 
     @property
     def code(self) -> Literal["too few", "arrives", "never", "undecided"]:
@@ -120,6 +123,8 @@ class Arrival:
     def place_text(self) -> str:
         """x*, or that there is none as far as the study went."""
         last = f"never within {place_text(self.places[-1])}"
+        if self.place is not None and self.place == self.against:
+            return f"nowhere before {place_text(self.place)}"
         return last if self.place is None else self._text(self.place)
 
     @property
@@ -148,6 +153,11 @@ class Arrival:
         interval = f"the 95 % interval {self.interval_text}, {len(self.seeds)} seeds"
         if self.confidence != 0.95:
             interval = interval.replace("95 %", f"{100 * self.confidence:g} %")
+        if self.place is not None and self.place == self.against:
+            return (
+                f"{latent} comes within the margins nowhere before {self._text(self.place)} "
+                f"{label}, where it is held against itself; {interval}."
+            )
         if self.code == "arrives":
             return f"{latent} arrives at {self.place_text} {label}; {interval}."
         return f"Whether {latent} arrives within {last} {label} is undecided; {interval}."
@@ -269,7 +279,7 @@ def arrivals(
         if against is not None:
             excesses = {metric: _less(of, against) for metric, of in excesses.items()}
         if (arrived := arrival(excesses, margins)) is not None:
-            found[latent] = arrived
+            found[latent] = replace(arrived, against=against)
     return found
 
 
