@@ -78,8 +78,9 @@ def _visible(browser, selector):
 
 def test_the_page_is_quiet_and_every_figure_can_be_saved(browser, page):
     figures = browser.run("document.querySelectorAll('figure').length")
-    # Two metrics of two data sets: ladder, differences, seeds; and a curve of each data set.
-    assert figures == 4 + 4 + 4 + 2
+    # Two metrics of two data sets: ladder, differences, seeds; a curve of each data set; and over
+    # the data sets, by each metric, the ranks and the effects of three latents.
+    assert figures == 4 + 4 + 4 + 2 + 2 * (1 + 3)
     assert browser.run("document.querySelectorAll('figure .export button').length") == 3 * figures
     named = "(e) => e.ariaLabel || e.textContent.trim() || e.labels?.length"
     controls = "[...document.querySelectorAll('button, summary, select, input, a')]"
@@ -123,7 +124,7 @@ def test_nothing_is_lost_without_script(browser, page):
         browser.open(page, "#data=quantum")
         assert _visible(browser, "#filter") == 0
         assert _visible(browser, "article") == 4
-        assert _visible(browser, "figure") == 14
+        assert _visible(browser, "figure") == 22
         assert "need the page’s script" in browser.run("document.body.innerText")
     finally:
         browser.ask("Emulation.setScriptExecutionDisabled", value=False)
