@@ -93,6 +93,7 @@ def test_formats(format, capsys):
         (["first", "--metric", "mdm"], "did you mean 'mmd'?"),
         (["first", "--latents", "quantum,copula"], "'copula'; there are quantum, gaussian"),
         (["first", "--latents", "quantum"], "two latents or more"),
+        (["first", "--reference", "guassian"], "'guassian' is not among the ranked latents"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments, said, capsys):

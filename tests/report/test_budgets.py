@@ -48,7 +48,8 @@ def test_the_page_draws_them(on_the_way, study_directory):
     start = page.index('<section id="budgets">')
     part = page[start : page.index("</section>", start)]
     assert part.count("<figure ") == part.count("<svg") == 2
-    assert part.count("<tr") == 1 + 2 * 3
+    assert part.count("<tr") == 1 + 2 * (1 + 3)  # each metric heads its latents
+    assert part.count('scope="rowgroup"') == 2
 
 
 def test_a_study_without_milestones_says_nothing_of_them(rows, study, study_directory):

@@ -121,7 +121,10 @@ def test_the_reference_is_one():
         overview(studies)
     made = overview(studies, reference="gaussian")
     assert {one.reference for one in made.pooled} == {"gaussian"}
-    assert overview({"a": studies["a"]}, reference="copula").pooled == ()
+    with pytest.raises(ValueError, match="'copula' is not among the ranked latents: quantum"):
+        overview({"a": studies["a"]}, reference="copula")
+    own = (made_rows(2), check_study(STUDY | {"reference": "copula"}))
+    assert overview({"a": own}).pooled == ()
     with pytest.raises(ValueError, match="'csv'"):
         made.render("csv")
 

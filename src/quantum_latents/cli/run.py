@@ -279,8 +279,7 @@ def study_of(command: Run) -> Study:
         if command.recipe not in wanted_by and getattr(command, option) not in (None, False):
             name = _OPTIONS.get(option, option.replace("_", "-"))
             raise ValueError(
-                f"--{name} belongs to {' and '.join(wanted_by)}; "
-                f"{command.recipe} is as in the paper"
+                f"--{name} belongs to {' and '.join(wanted_by)}; {command.recipe} does not take it"
             )
     dims = _lengths(command.latent_dim)
     dim, *more = dims

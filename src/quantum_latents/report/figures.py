@@ -318,6 +318,8 @@ def differences_figure(
         )
         axes.set_title(title, pad=16)
         _fit(figure, axes, above=0.14)
+        # Half of a tick's label at the very end of the axis.
+        figure.subplots_adjust(right=1 - 0.22 / figure.get_size_inches()[0])
 
     return _svg(draw, (_PANEL[0], 1.35 + 0.48 * len(comparisons)), title)
 

@@ -291,9 +291,10 @@ def overview(
         notes: see `Overview`.
 
     Raises:
-        ValueError: the studies have different references and none is given, or there is nothing
-            to rank.
+        ValueError: the studies have different references and none is given, the one that is given
+            is not ranked, or there is nothing to rank.
     """
+    is_named = bool(reference)
     if not reference:
         known = list(dict.fromkeys(study["reference"] for _, study in studies.values()))
         if len(known) > 1:
@@ -302,6 +303,11 @@ def overview(
             )
         reference = known[0] if known else ""
     board, found = leaderboard(studies, metric, wanted)
+    if is_named and reference not in found.latents:
+        raise ValueError(
+            f"the reference {reference!r} is not among the ranked latents: "
+            f"{', '.join(found.latents)}"
+        )
     pooled = ()
     if board.over == "data sets" and reference in found.latents:
         pooled = tuple(pooled_effects(found, reference, board))

@@ -91,8 +91,8 @@ def ranks_figure(board: Leaderboard, looks: Mapping[str, Style]) -> str:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
-        kind = "data set" if board.over == "data sets" else f"seed of the {board.data} data"
-        axes.set_xlabel(f"rank on each {kind} (small) and mean rank, 1 is best")
+        kind = "data set" if board.over == "data sets" else "seed"
+        axes.set_xlabel(f"mean rank (small: each {kind}), 1 is best")
         axes.set_title(f"Mean ranks: {board.label}")
         _fit(figure, axes)
 
