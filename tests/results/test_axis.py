@@ -287,3 +287,27 @@ def test_a_damaged_axis_is_refused(change):
         check_study(STUDY | {"axis": STUDY["axis"] | change})
     with pytest.raises(ValueError, match="'axis' has name and label"):
         check_study(STUDY | {"axis": [1, 2]})
+
+
+def test_to_arrive_where_one_is_held_against_oneself_is_not_to_arrive():
+    row = {"status": "finished", "metrics": {"d": {"direction": "lower", "floor": 0.0}}}
+
+    def made(place, seed, value):
+        spec = {"data": {"name": "a"}, "latent": {"name": "q"}, "seed": seed}
+        metrics = {"d": row["metrics"]["d"] | {"value": value}}
+        return row | {"run": f"{place}-{seed}", "spec": spec, "metrics": metrics}
+
+    far = {
+        x: [made(x, seed, 4.0 * (x < 9) + 0.01 * seed) for seed in range(12)] for x in (1.0, 9.0)
+    }
+    found = arrivals(far, "a", {"d": 0.1}, against=9.0)["q"]
+    assert found.excesses["d"] == pytest.approx((4.0, 0.0))
+    assert found.place == 9.0
+    assert found.place_text == "nowhere before 9"
+    assert "nowhere before 9 rows, where it is held against itself" in found.sentence("q", "rows")
+    near = {x: [made(x, seed, 0.01 * seed) for seed in range(12)] for x in (1.0, 9.0)}
+    assert (
+        arrivals(near, "a", {"d": 0.1}, against=9.0)["q"]
+        .sentence("q", "rows")
+        .startswith("q arrives at 1 rows")
+    )
