@@ -7,7 +7,8 @@ cell between `<!-- cell: results/NAME DATA LATENT METRIC -->` and `<!-- end -->`
 samplers or training between `<!-- bench: results/NAME.json -->` and `<!-- end of bench -->`
 (left alone while there are no such rows), certificates between
 `<!-- certificates: results/NAME -->` and `<!-- end of certificates -->`, how they grow between
-`<!-- growth: results/NAME.json -->` and `<!-- end of growth -->`. With `--check` nothing is
+`<!-- growth: results/NAME.json -->` and `<!-- end of growth -->`, latents ranked over data sets
+between `<!-- leaderboard: results/NAME -->` and `<!-- end of leaderboard -->`. With `--check` nothing is
 written, and a page that does not say what the rows say is an error.
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from quantum_latents.bench.summary import markdown, read_measurement
 from quantum_latents.report import table
 from quantum_latents.report.certificates import certificates_markdown, growth_markdown
+from quantum_latents.report.leaderboard import OVERVIEW_FOOTNOTE, overviews
 from quantum_latents.results import read_certificates, read_rows, read_study
 
 __all__ = ["main", "rendered"]
@@ -33,6 +35,9 @@ _CERTIFICATES = re.compile(
     r"(<!-- certificates: (\S+) -->\n).*?(<!-- end of certificates -->)", re.DOTALL
 )
 _GROWTH = re.compile(r"(<!-- growth: (\S+) -->\n).*?(<!-- end of growth -->)", re.DOTALL)
+_LEADERBOARD = re.compile(
+    r"(<!-- leaderboard: (\S+) -->\n).*?(<!-- end of leaderboard -->)", re.DOTALL
+)
 _CELL = re.compile(r"(<!-- cell: (\S+) (\S+) (\S+) (\S+) -->).*?(<!-- end -->)")
 
 
@@ -72,6 +77,16 @@ def rendered(page: str, root: Path = _ROOT) -> str:
         text = growth_markdown(content["growth"])
         return f"{match[1]}\n{text}\nCommand: `{content['command']}`\n\n{match[3]}"
 
+    def replace_leaderboard(match: re.Match[str]) -> str:
+        folder = root / match[2]
+        study = read_study(folder)
+        lines = [
+            line for one in overviews(read_rows(folder), study) for line in one.markdown_lines()
+        ]
+        text = "\n".join([*lines, "", OVERVIEW_FOOTNOTE])
+        return f"{match[1]}{text}\n\nCommand: `{study['command']}`\n\n{match[3]}"
+
+    page = _LEADERBOARD.sub(replace_leaderboard, page)
     page = _GROWTH.sub(replace_growth, _CERTIFICATES.sub(replace_certificates, page))
     return _BENCH.sub(replace_bench, _CELL.sub(replace_cell, _TABLE.sub(replace, page)))
 

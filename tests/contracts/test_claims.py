@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from quantum_latents.report import table
+from quantum_latents.report.leaderboard import overviews
 from quantum_latents.results import read_certificates, read_rows, read_study
 
 ROOT = Path(__file__).parents[2]
@@ -161,3 +162,41 @@ def test_how_large_a_bank_must_be_in_small():
     assert interval is not None
     assert interval[1] == along.places[-1]
     assert along.places[-1] == 48 * 10_000
+
+
+def test_equal_tuning_matters_more_than_the_latent_in_small():
+    folder = ROOT / "results" / "tune-quick"
+    tuning = read_study(folder)["tuning"]
+    assert {choice["trial"] for choice in tuning["choices"]} == {3}
+    assert len(tuning["choices"]) == 4
+    (tuned,) = table(read_rows(folder), read_study(folder)).sections
+    plain_folder = ROOT / "results" / "challengers-quick"
+    (plain,) = table(read_rows(plain_folder), read_study(plain_folder)).sections
+    for latent in ("quantum", "distinguishable", "bernoulli", "gaussian"):
+        after = tuned.cells[latent]["energy_distance"].mean
+        assert 0.05 < after / plain.cells[latent]["energy_distance"].mean < 0.2
+    for metric in ("energy_distance", "mmd", "sliced_wasserstein"):
+        assert _codes("tune-quick", metric) == {"undecided"}
+    for one in tuned.comparisons["l1_to_integer"]:
+        assert one.mean_difference > 0
+        assert one.p_holm < 0.05
+        assert one.verdict.code == "uncorroborated"
+
+
+def test_no_latent_is_told_apart_over_ten_data_sets_in_small():
+    folder = ROOT / "results" / "survey-quick"
+    (found,) = overviews(read_rows(folder), read_study(folder))
+    assert len(found.board.blocks) == 10
+    assert len(found.board.latents) == 6
+    assert found.board.latents[1] == "quantum"
+    assert found.board.has_verdict
+    assert not any(pair.p_holm < 0.05 for pair in found.board.pairs)
+    assert len(found.pooled) == 5
+    assert all(one.p_holm is not None and one.p_holm > 0.05 for one in found.pooled)
+
+
+def test_loss_moves_every_two_sample_metric_in_small():
+    folder = ROOT / "results" / "loss-quick"
+    (section,) = table(read_rows(folder), read_study(folder)).sections
+    for metric in ("l1_to_integer", "energy_distance", "mmd", "sliced_wasserstein"):
+        assert section.responses[metric].p_better < 0.05
