@@ -8,8 +8,8 @@ samplers or training between `<!-- bench: results/NAME.json -->` and `<!-- end o
 (left alone while there are no such rows), certificates between
 `<!-- certificates: results/NAME -->` and `<!-- end of certificates -->`, how they grow between
 `<!-- growth: results/NAME.json -->` and `<!-- end of growth -->`, latents ranked over data sets
-between `<!-- leaderboard: results/NAME -->` and `<!-- end of leaderboard -->`. With `--check` nothing is
-written, and a page that does not say what the rows say is an error.
+between `<!-- leaderboard: results/NAME -->` and `<!-- end of leaderboard -->`. With `--check`
+nothing is written, and a page that does not say what the rows say is an error.
 """
 
 from __future__ import annotations
