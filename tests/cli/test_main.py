@@ -95,6 +95,7 @@ MISTAKES = [
     (["run", "table1", "--out", "good.npy"], "good.npy"),
     (["run", "tune", "--recipe", "tabel1"], "did you mean 'table1'?"),
     (["run", "tune", "--recipe", "corollary"], "chooses between restarts of its own"),
+    (["run", "tune", "--recipe", "bank-sizes"], "held against themselves"),
     (["run", "tune", "--recipe", "table2"], "molecules have no validation rows"),
     (["run", "tune", "--recipe", "tune"], "it is the tuning"),
     (["run", "tune", "--recipe", "compare"], "--data FILE"),

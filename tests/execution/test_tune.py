@@ -167,6 +167,13 @@ def test_a_budget_that_ends_in_the_search_leaves_no_test(tmp_path, made_up):
     assert not (tmp_path / "runs.json").exists()
 
 
+def test_rows_older_than_the_choice_are_no_test_of_it(tmp_path, made_up):
+    with pytest.raises(ValueError, match="older than the choice of trials"):
+        run(tmp_path / "study", rows_from=[tmp_path])
+    assert not made_up.trained
+    assert not (tmp_path / "study").exists()
+
+
 def test_search_rows_that_change_later_stop_the_study(tmp_path, made_up):
     run(tmp_path)
     path = tmp_path / "tuning" / "rows.jsonl"

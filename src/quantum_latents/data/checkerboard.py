@@ -21,6 +21,7 @@ from typing import ClassVar
 import numpy as np
 
 from quantum_latents.data.dataset import DataSet
+from quantum_latents.data.drawn import drawn
 from quantum_latents.data.sizes import check_integer, check_sizes
 from quantum_latents.random import Stream
 
@@ -80,11 +81,9 @@ def load_checkerboard(spec: CheckerboardSpec, stream: Stream) -> DataSet:
         corner = np.stack([column, row], axis=1)
         return side * (corner + generator.random((num_rows, 2))) - spec.half_width
 
-    return DataSet.in_data_units(
-        name=spec.name,
-        train=stream.child("train").rows(0, spec.num_train, draw),
-        held_out=stream.child("held_out").rows(0, spec.num_held_out, draw),
-        floor_reference=stream.child("floor_reference").rows(0, spec.num_held_out, draw),
+    return drawn(
+        spec,
+        lambda part, num_samples: stream.child(part).rows(0, num_samples, draw),
         metrics=(
             "share_off_board",
             "energy_distance",

@@ -21,6 +21,7 @@ from typing import ClassVar
 import numpy as np
 
 from quantum_latents.data.dataset import DataSet
+from quantum_latents.data.drawn import drawn
 from quantum_latents.data.sizes import check_sizes
 from quantum_latents.random import Stream
 
@@ -69,11 +70,9 @@ def load_moons(spec: MoonsSpec, stream: Stream) -> DataSet:
         moons = np.where(is_lower[:, None], np.array([1.0, 0.5]) - upper, upper)
         return moons + generator.normal(0.0, spec.noise, size=(num_rows, 2))
 
-    return DataSet.in_data_units(
-        name=spec.name,
-        train=stream.child("train").rows(0, spec.num_train, draw),
-        held_out=stream.child("held_out").rows(0, spec.num_held_out, draw),
-        floor_reference=stream.child("floor_reference").rows(0, spec.num_held_out, draw),
+    return drawn(
+        spec,
+        lambda part, num_samples: stream.child(part).rows(0, num_samples, draw),
         metrics=("energy_distance", "mmd", "sliced_wasserstein"),
         facts={},
     )

@@ -48,7 +48,7 @@ def run_tuned(
         time_budget: seconds for both phases together; None is none.
         extend: go on with more runs than the directory's study has, see `run_study`.
         on_phase: called with each phase's study and its directory before it runs.
-        settings: the others of `run_study`, for both phases.
+        settings: the others of `run_study`, for both phases; `rows_from` is refused.
 
     Returns:
         True if every run has its row, False if the time budget ended first.
@@ -59,6 +59,11 @@ def run_tuned(
             was declared before the search.
         StudyError, KeyboardInterrupt: as `run_study`.
     """
+    if settings.get("rows_from"):
+        raise ValueError(
+            "tune takes no rows_from: rows of the test that are older than the choice of trials "
+            "could have been known when it was made"
+        )
     started = time.monotonic()
     search, folder = tuned.search, directory / TUNING_FOLDER
     _check_directory(directory, search, extend=extend)

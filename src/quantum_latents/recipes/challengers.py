@@ -46,13 +46,14 @@ from quantum_latents.recipes.discrete import (
     discrete_runs,
     discrete_size,
 )
-from quantum_latents.recipes.presets import stated
+from quantum_latents.recipes.presets import ShrunkenGAN, stated
 from quantum_latents.recipes.study import LATENTS, Study, length_of_z, reference_of
 
 __all__ = [
     "CHALLENGERS",
     "LADDER",
     "LEARNED_FIT",
+    "challenger_latents",
     "challenger_spec",
     "challengers",
     "check_existence",
@@ -85,7 +86,7 @@ CHALLENGERS = tuple(
 LEARNED_FIT = AutoregressiveFitSpec(
     hidden=96, num_shots=500_000, num_steps=1000, batch_size=256, learning_rate=0.01
 )
-"""Of the learned rival: seconds of a core at 16 modes and 8 photons, at every preset."""
+"""Of the learned rival: small, and the same at every preset."""
 
 # Rivals that some interferometers do not have: whether they have them is known at once.
 _MAY_BE_MISSING = ("negative_binomial", "dirichlet_multinomial")
@@ -97,7 +98,7 @@ _SOURCES = {
 _SOURCES_OF: dict[type, dict[str, str]] = {
     PriorSpec: {"latent.parameter": "ours: the prior's usual one"},
     IsingSpinsSpec: {"latent.temperature": "ours: the infinite lattice is critical there"},
-    LearnedSpec: {"latent.fit": "ours: a fit of seconds"},
+    LearnedSpec: {"latent.fit": "ours: a small fit, the same at every preset"},
     LearnedPriorSpec: {
         "model.generator.trainable_input_affine": "by definition: learned_prior alone"
     },
@@ -134,22 +135,7 @@ def challengers(
             used or has another number of modes.
     """
     size = discrete_size(preset, num_seeds=num_seeds, bank_size=bank_size)
-    shared: dict[str, Any] = {
-        "dim": latent_dim,
-        "scaling": "centred",
-        "bank_size": size.bank_size,
-        "num_held_out": size.num_samples,
-    }
-    specs = tuple(challenger_spec(name, shared) for name in latents)
-    banks = bank_latents(
-        bank_folders,
-        cache,
-        latent_dims=(latent_dim,),
-        scaling="centred",
-        bank_size=size.bank_size,
-        num_held_out=size.num_samples,
-    )
-    check_existence(specs, size.num_seeds)
+    specs, banks = challenger_latents(latents, latent_dim, size, bank_folders, cache)
     sources = _SOURCES | sources_of(specs)
     if banks:
         sources |= BANK_SOURCES
@@ -168,6 +154,37 @@ def challengers(
         sources=DISCRETE_SOURCES | data_sources(data_sets) | sources | changed | other_length,
         reference=reference_of([*latents, *(bank.name for bank in banks)]),
     )
+
+
+def challenger_latents(
+    names: Sequence[str],
+    latent_dim: int,
+    size: ShrunkenGAN,
+    bank_folders: Sequence[str],
+    cache: Path | None,
+) -> tuple[tuple[LatentSpec, ...], tuple[LatentSpec, ...]]:
+    """Return the named latents, all of which exist, and those of the banks in the folders.
+
+    Raises:
+        ValueError: as `challengers`.
+    """
+    shared: dict[str, Any] = {
+        "dim": latent_dim,
+        "scaling": "centred",
+        "bank_size": size.bank_size,
+        "num_held_out": size.num_samples,
+    }
+    specs = tuple(challenger_spec(name, shared) for name in names)
+    banks = bank_latents(
+        bank_folders,
+        cache,
+        latent_dims=(latent_dim,),
+        scaling="centred",
+        bank_size=size.bank_size,
+        num_held_out=size.num_samples,
+    )
+    check_existence(specs, size.num_seeds)
+    return specs, banks
 
 
 def challenger_spec(name: str, shared: dict[str, Any]) -> LatentSpec:

@@ -13,12 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
+from quantum_latents.recipes.banks import BANK_SOURCES
 from quantum_latents.recipes.challengers import (
-    challenger_spec,
-    check_existence,
+    challenger_latents,
     notes_of,
     sources_of,
 )
@@ -96,22 +94,7 @@ def survey(
         size = replace(size, num_seeds=num_seeds)
     if bank_size is not None:
         size = replace(size, bank_size=bank_size)
-    shared: dict[str, Any] = {
-        "dim": latent_dim,
-        "scaling": "centred",
-        "bank_size": size.bank_size,
-        "num_held_out": size.num_samples,
-    }
-    specs = tuple(challenger_spec(name, shared) for name in latents)
-    banks = bank_latents(
-        bank_folders,
-        cache,
-        latent_dims=(latent_dim,),
-        scaling="centred",
-        bank_size=size.bank_size,
-        num_held_out=size.num_samples,
-    )
-    check_existence(specs, size.num_seeds)
+    specs, banks = challenger_latents(latents, latent_dim, size, bank_folders, cache)
     data = discrete_data(data_sets, size)
     sources = _SOURCES | sources_of(specs)
     changed, notes = stated(preset, size, _PRESETS["paper"])

@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 MAX_SQUEEZED_OUTCOMES = 4_000_000
-"""Most outcomes of a law that is written out: 10 photons in 16 modes, a second or two once."""
+"""Most outcomes of a law that is written out: 10 photons in 16 modes are within it."""
 
 MIN_SQUEEZED_ACCEPTANCE = 0.01
 """Least share of the shots that post-selection may keep."""
