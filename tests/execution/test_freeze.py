@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from quantum_latents.execution import freeze, local
+from quantum_latents.execution import freeze
+from quantum_latents.execution.directory import description_of
 from quantum_latents.execution.freeze import freeze_study
 from quantum_latents.execution.plan import load_or_make_plan
 from quantum_latents.recipes import table1
@@ -18,7 +19,7 @@ def study_of(num_seeds=2, latents=("quantum", "gaussian"), **changes):
 
 
 def frozen(study, directory, **settings):
-    description = local._description(study, "qlat run table1", "abc")
+    description = description_of(study, "qlat run table1", "abc")
     return freeze_study(study.runs, description, directory, **settings)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quantum_latents.execution.generate import find_run
-from quantum_latents.execution.local import default_cache
+from quantum_latents.execution.machine import default_cache
 from quantum_latents.latents import BankSpec, Latent, PhotonicSpec
 from quantum_latents.random import stream
 from quantum_latents.results import write_certificates

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from quantum_latents.execution.local import default_cache, run_study
+from quantum_latents.execution.local import run_study
+from quantum_latents.execution.machine import default_cache
 from quantum_latents.recipes import LATENTS, compare, split_latents
 from quantum_latents.results import read_rows
 

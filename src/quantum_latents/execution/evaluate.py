@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import quantum_latents
-from quantum_latents.execution.local import commit_of_source, default_cache, lock_directory
+from quantum_latents.execution.directory import lock_directory
+from quantum_latents.execution.machine import commit_of_source, default_cache
 from quantum_latents.results import RowStore, deterministic_part, read_study, seal_of, sealed
 
 __all__ = ["Evaluated", "evaluate_study"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from quantum_latents.execution.local import default_cache
+from quantum_latents.execution.machine import default_cache
 from quantum_latents.random import stream
 
 __all__ = ["Generated", "find_run", "generate_file"]

@@ -15,38 +15,32 @@ appended stay, checkpoints stay, and the same call goes on.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import multiprocessing
-import os
-import platform
 import queue
-import signal
-import subprocess
-import sys
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-import quantum_latents
 from quantum_latents.data import check_installed
+from quantum_latents.execution.directory import description_of, lock_directory
 from quantum_latents.execution.freeze import freeze_study
-from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan, planned_runs
+from quantum_latents.execution.machine import commit_of_source, default_cache
+from quantum_latents.execution.plan import Plan, load_or_make_plan, planned_runs
+from quantum_latents.execution.processes import (
+    blas_threads,
+    hidden_main_module,
+    interrupts_held_back,
+    interrupts_noted,
+)
 from quantum_latents.execution.reuse import reused_runs, take_over
-from quantum_latents.latents import PROPERTIES, Card, card_of
-from quantum_latents.recipes import Study, settings_of
+from quantum_latents.execution.worker import work
+from quantum_latents.recipes import Study
 from quantum_latents.results import RowStore, next_number, sealed
-from quantum_latents.training import RunSpec
 
-__all__ = ["Progress", "StudyError", "default_cache", "run_study"]
-
-_STUDY_SCHEMA = 1
+__all__ = ["Progress", "StudyError", "run_study"]
 
 
 class StudyError(RuntimeError):
@@ -72,14 +66,6 @@ class Progress:
     seconds: float = 0.0
     steps_per_second: float = 0.0
     note: str = ""
-
-
-def default_cache() -> Path:
-    """Return the folder of banks: `$QLAT_CACHE`, or quantum-latents in the user's cache."""
-    if path := os.environ.get("QLAT_CACHE"):
-        return Path(path)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "quantum-latents"
 
 
 def run_study(
@@ -131,7 +117,7 @@ def run_study(
     directory.mkdir(parents=True, exist_ok=True)
     with lock_directory(directory):
         commit = commit_of_source()
-        description = _description(study, command, commit)
+        description = description_of(study, command, commit)
         spec = freeze_study(study.runs, description, directory, extend=extend)
         for half in directory.rglob("*.part"):  # left by a writer that was killed
             half.unlink()
@@ -148,115 +134,6 @@ def run_study(
         cache = cache or default_cache()
         parent = _Parent(study, directory, plan, cache, seconds_between_checkpoints, commit, spec)
         return parent.run(time_budget, on_progress)
-
-
-@contextlib.contextmanager
-def lock_directory(directory: Path) -> Iterator[None]:
-    with open(directory / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"another process is running the study in {directory}: wait for it, or choose "
-                "another --out"
-            ) from None
-        yield
-
-
-def _description(study: Study, command: str, commit: str) -> dict[str, Any]:
-    """Return what `study.json` says of a study."""
-    cards = {run.latent.name: card_of(run.latent) for run in study.runs}
-    description = {
-        "schema": _STUDY_SCHEMA,
-        "study": study.name,
-        "title": study.title,
-        "question": study.question,
-        "preset": study.preset,
-        "command": command,
-        "notes": list(study.notes),
-        "reference": study.reference,
-        "primary_metrics": list(study.primary_metrics),
-        "equivalence_margins": dict(study.equivalence_margins),
-        "latents": _latents(cards),
-        "settings": settings_of(study),
-        "num_runs": len(study.runs),
-        "version": quantum_latents.__version__,
-        "commit": commit,
-    }
-    if (ladder := _ladder(cards)) is not None:
-        description["ladder"] = ladder
-    if study.groups:
-        of_runs = zip(study.runs, study.groups, strict=True)
-        description["groups"] = {run.digest: list(names) for run, names in of_runs}
-    if study.doses:
-        description["doses"] = {"label": study.dose_label, "of": dict(study.doses)}
-    if study.axis is not None:
-        description["axis"] = asdict(study.axis)
-    if study.restarts is not None:
-        description["restarts"] = study.restarts.to_json()
-    if study.search is not None:
-        description["search"] = dict(study.search)
-    if study.tuning is not None:
-        description["tuning"] = dict(study.tuning)
-    if study.paper is not None:
-        description["paper"] = {
-            "source": study.paper.source,
-            "figures": [asdict(figure) for figure in study.paper.figures],
-        }
-    return description
-
-
-def _latents(cards: Mapping[str, Card]) -> list[dict[str, str]]:
-    """Return the card of every latent of a study in words."""
-    return [
-        {"name": name, "what": card.what, "shares": card.shares, "simulation": card.simulation}
-        for name, card in cards.items()
-    ]
-
-
-def _ladder(cards: Mapping[str, Card]) -> dict[str, Any] | None:
-    """Return what each latent shares with the quantum one as data, None without that one.
-
-    Latents that cannot say are left out.
-    """
-    if "quantum" not in cards:
-        return None
-    of = {name: card.sharing for name, card in cards.items() if card.sharing is not None}
-    return {
-        "properties": [{"name": name, "label": label} for name, label in PROPERTIES.items()],
-        "of": {name: dict(sharing) for name, sharing in of.items()},
-    }
-
-
-def commit_of_source() -> str:
-    """Return the commit of the source tree this package runs from, or "" outside one.
-
-    It ends in -dirty where tracked sources differ from the commit. Taken when a study starts
-    or goes on: later commits are not what its processes have loaded.
-    """
-    source = Path(__file__).resolve().parents[3]
-    if not (source / ".git").exists():
-        return ""
-
-    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
-        call = ["git", "-C", str(source), *arguments]
-        return subprocess.run(call, capture_output=True, text=True, check=False)
-
-    try:
-        head = git("rev-parse", "--short=12", "HEAD").stdout.strip()
-        dirty = git("diff", "--quiet", "HEAD", "--", "src", "pyproject.toml").returncode == 1
-    except OSError:  # no git on this machine
-        return ""
-    return f"{head}-dirty" if dirty else head
-
-
-def _machine() -> dict[str, Any]:
-    """Return what this machine is, without its name."""
-    model = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-        model = names[0] if names else model
-    return {"processor": model, "cores": os.cpu_count(), "system": platform.system()}
 
 
 class _Parent:
@@ -312,16 +189,16 @@ class _Parent:
             self.commit,
         )
         workers = [
-            context.Process(target=_work, args=(tasks, messages, stop, *arguments), daemon=True)
+            context.Process(target=work, args=(tasks, messages, stop, *arguments), daemon=True)
             for _ in range(self.num_workers)
         ]
         started = time.monotonic()
         num_threads = max(stack.num_threads for stack in self.pending)
         failure: StudyError | None = None
         stopped = False
-        with _interrupts_noted() as interrupted:
+        with interrupts_noted() as interrupted:
             try:
-                with _hidden_main_module(), _interrupts_held_back(), _blas_threads(num_threads):
+                with hidden_main_module(), interrupts_held_back(), blas_threads(num_threads):
                     for worker in workers:
                         worker.start()
                 # Whatever happens, rows are taken until the last worker is gone: one that
@@ -398,203 +275,3 @@ class _Parent:
                     f"a worker process ended with code {worker.exitcode} (out of memory?): "
                     "finished runs are kept; the same command goes on, --workers 1 needs less"
                 )
-
-
-@contextlib.contextmanager
-def _hidden_main_module() -> Iterator[None]:
-    """Keep new processes from importing the user's script again.
-
-    Workers need nothing of it, and a script without the `__name__ == "__main__"` guard would
-    start the study once more in each of them.
-    """
-    main = sys.modules["__main__"]
-    hidden = {name: main.__dict__.pop(name) for name in ("__file__",) if hasattr(main, name)}
-    hidden["__spec__"], main.__spec__ = main.__spec__, None
-    try:
-        yield
-    finally:
-        main.__dict__.update(hidden)
-
-
-@contextlib.contextmanager
-def _blas_threads(number: int) -> Iterator[None]:
-    """Let new processes inherit how many threads numpy's BLAS may start.
-
-    Left alone, every worker starts one a core for the metrics, and they wait for each other:
-    minutes instead of seconds on a busy machine.
-    """
-    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, str(number)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _interrupts_noted() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a set event, so that no row is cut in the middle of a write.
-
-    A second one interrupts at once. Outside the main thread Python handles no signals.
-    """
-    noted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield noted
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(signal_number: int, frame: Any) -> None:
-        noted.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let new processes inherit a blocked SIGINT: Ctrl-C reaches them too, while they import.
-
-    A worker is stopped by its parent, never by the terminal. Here a Ctrl-C only waits.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _work(
-    tasks: Any,
-    messages: Any,
-    stop: Any,
-    study: str,
-    specs: dict[str, Any],
-    directory: str,
-    cache: str,
-    seconds_between_checkpoints: float,
-    commit: str,
-) -> None:
-    """Train stacks until none is left; runs in a process of its own."""
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    while not stop.is_set():
-        try:
-            stack = tasks.get(timeout=0.2)
-        except queue.Empty:
-            continue
-        if stack is None:
-            return
-        try:
-            rows = _train(
-                stack,
-                messages,
-                stop,
-                study,
-                specs,
-                Path(directory),
-                Path(cache),
-                seconds_between_checkpoints,
-                commit,
-            )
-        except Exception as error:
-            detail = "".join(traceback.format_exception(error))
-            messages.put(("error", stack, f"stack {stack.index} failed: {error}\n{detail}"))
-            return
-        if rows is not None:
-            messages.put(("rows", stack, rows))
-
-
-def _die_with_parent() -> None:
-    """End this process when its parent is gone, so that a killed study leaves no orphans."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _train(
-    stack: StackPlan,
-    messages: Any,
-    stop: Any,
-    study: str,
-    specs: dict[str, Any],
-    directory: Path,
-    cache: Path,
-    seconds_between_checkpoints: float,
-    commit: str,
-) -> list[dict[str, Any]] | None:
-    import torch
-
-    from quantum_latents.evaluation import make_row, write_run
-    from quantum_latents.training import compile_steps, data_of, is_fitted, train_stack
-
-    torch.set_num_threads(stack.num_threads)
-    runs = [RunSpec.from_json(specs[digest]) for digest in stack.runs]
-    last_sent = 0.0
-
-    def on_progress(step: int) -> None:
-        nonlocal last_sent
-        if time.monotonic() - last_sent > 0.5 or step == runs[0].training.num_steps:
-            messages.put(("step", stack, step))
-            last_sent = time.monotonic()
-
-    if stack.device == "cpu":
-        note = ("note", stack, "compiling, once for each installation (up to a minute)")
-        announce = threading.Timer(2.0, messages.put, [note])
-        announce.start()
-        compile_steps(runs[0].model, runs[0].training)
-        announce.cancel()
-    if not all(is_fitted(run.latent, run.seed, cache) for run in runs):
-        messages.put(("note", stack, "fitting learned latents"))
-    outcomes = train_stack(
-        runs,
-        cache=cache,
-        checkpoint=directory / stack.checkpoint_name,
-        device=stack.device,
-        seconds_between_checkpoints=seconds_between_checkpoints,
-        on_progress=on_progress,
-        should_stop=stop.is_set,
-    )
-    if outcomes is None:
-        return None
-    rows: list[dict[str, Any]] = []
-    data, data_key = None, None  # latents and restarts of a seed follow each other and share it
-    messages.put(("note", stack, "computing metrics"))
-    for place, outcome in enumerate(outcomes):
-        write_run(directory, outcome)
-        if data is None or data_key != (outcome.spec.data, outcome.spec.seed):
-            data, data_key = data_of(outcome.spec, cache), (outcome.spec.data, outcome.spec.seed)
-        rows.append(
-            make_row(
-                outcome,
-                data,
-                study=study,
-                stack={
-                    "size": len(runs),
-                    "place": place,
-                    "device": stack.device,
-                    "kernel": outcome.kernel,
-                    "num_threads": stack.num_threads,
-                },
-                provenance={
-                    "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                    # The run's share of its stack, since the stack's last resume.
-                    "seconds": round(outcome.seconds / len(runs), 3),
-                    "stack_seconds": round(outcome.seconds, 3),
-                    "machine": _machine(),
-                    "torch": torch.__version__,
-                    "version": quantum_latents.__version__,
-                    "commit": commit,
-                },
-                directory=directory,
-            )
-        )
-    return rows

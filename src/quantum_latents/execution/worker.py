@@ -1,0 +1,139 @@
+"""What a worker does: trains the stacks it is handed and sends their rows back."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import quantum_latents
+from quantum_latents.execution.machine import machine
+from quantum_latents.execution.plan import StackPlan
+from quantum_latents.execution.processes import die_with_parent
+from quantum_latents.training import RunSpec
+
+__all__ = ["train_planned", "work"]
+
+
+def work(
+    tasks: Any,
+    messages: Any,
+    stop: Any,
+    study: str,
+    specs: dict[str, Any],
+    directory: str,
+    cache: str,
+    seconds_between_checkpoints: float,
+    commit: str,
+) -> None:
+    """Train stacks until none is left; runs in a process of its own."""
+    threading.Thread(target=die_with_parent, daemon=True).start()
+    while not stop.is_set():
+        try:
+            stack = tasks.get(timeout=0.2)
+        except queue.Empty:
+            continue
+        if stack is None:
+            return
+        try:
+            rows = train_planned(
+                stack,
+                messages,
+                stop,
+                study,
+                specs,
+                Path(directory),
+                Path(cache),
+                seconds_between_checkpoints,
+                commit,
+            )
+        except Exception as error:
+            detail = "".join(traceback.format_exception(error))
+            messages.put(("error", stack, f"stack {stack.index} failed: {error}\n{detail}"))
+            return
+        if rows is not None:
+            messages.put(("rows", stack, rows))
+
+
+def train_planned(
+    stack: StackPlan,
+    messages: Any,
+    stop: Any,
+    study: str,
+    specs: dict[str, Any],
+    directory: Path,
+    cache: Path,
+    seconds_between_checkpoints: float,
+    commit: str,
+) -> list[dict[str, Any]] | None:
+    import torch
+
+    from quantum_latents.evaluation import make_row, write_run
+    from quantum_latents.training import compile_steps, data_of, is_fitted, train_stack
+
+    torch.set_num_threads(stack.num_threads)
+    runs = [RunSpec.from_json(specs[digest]) for digest in stack.runs]
+    last_sent = 0.0
+
+    def on_progress(step: int) -> None:
+        nonlocal last_sent
+        if time.monotonic() - last_sent > 0.5 or step == runs[0].training.num_steps:
+            messages.put(("step", stack, step))
+            last_sent = time.monotonic()
+
+    if stack.device == "cpu":
+        note = ("note", stack, "compiling, once for each installation (up to a minute)")
+        announce = threading.Timer(2.0, messages.put, [note])
+        announce.start()
+        compile_steps(runs[0].model, runs[0].training)
+        announce.cancel()
+    if not all(is_fitted(run.latent, run.seed, cache) for run in runs):
+        messages.put(("note", stack, "fitting learned latents"))
+    outcomes = train_stack(
+        runs,
+        cache=cache,
+        checkpoint=directory / stack.checkpoint_name,
+        device=stack.device,
+        seconds_between_checkpoints=seconds_between_checkpoints,
+        on_progress=on_progress,
+        should_stop=stop.is_set,
+    )
+    if outcomes is None:
+        return None
+    rows: list[dict[str, Any]] = []
+    data, data_key = None, None  # latents and restarts of a seed follow each other and share it
+    messages.put(("note", stack, "computing metrics"))
+    for place, outcome in enumerate(outcomes):
+        write_run(directory, outcome)
+        if data is None or data_key != (outcome.spec.data, outcome.spec.seed):
+            data, data_key = data_of(outcome.spec, cache), (outcome.spec.data, outcome.spec.seed)
+        rows.append(
+            make_row(
+                outcome,
+                data,
+                study=study,
+                stack={
+                    "size": len(runs),
+                    "place": place,
+                    "device": stack.device,
+                    "kernel": outcome.kernel,
+                    "num_threads": stack.num_threads,
+                },
+                provenance={
+                    "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    # The run's share of its stack, since the stack's last resume.
+                    "seconds": round(outcome.seconds / len(runs), 3),
+                    "stack_seconds": round(outcome.seconds, 3),
+                    "machine": machine(),
+                    "torch": torch.__version__,
+                    "version": quantum_latents.__version__,
+                    "commit": commit,
+                },
+                directory=directory,
+            )
+        )
+    return rows
