@@ -17,7 +17,7 @@ from quantum_latents.data import (
     PushforwardSpec,
 )
 from quantum_latents.latents import BernoulliSpec, GaussianSpec, LearnedPriorSpec, PhotonicSpec
-from quantum_latents.models import GANSpec, MLPSpec, MolGANSpec, RelationalCriticSpec
+from quantum_latents.models import GANSpec, GraphGANSpec, MLPSpec, MolGANSpec, RelationalCriticSpec
 from quantum_latents.training import (
     EvaluationSpec,
     OptimiserSpec,
@@ -206,6 +206,21 @@ def test_molecular_runs_are_read_back():
     del content["data"]["kind"]
     with pytest.raises(ValueError, match=r"spec.data.kind is one of .*'molecules'"):
         RunSpec.from_json(content)
+
+
+def test_graph_gans_on_molecules_in_another_order_are_read_back_and_are_other_runs():
+    data = MoleculesSpec(name="mine", sha256="a" * 64, num_atoms=5, elements=("C", "O"))
+    shape = {"generator": NETWORK, "critic": NETWORK, "num_atoms": 5, "num_node_classes": 3}
+    run = replace(RUN, data=data, model=GraphGANSpec(**shape))
+    assert run.to_json()["model"]["kind"] == "graph_gan"
+    assert "order" not in run.to_json()["data"]
+    other = replace(run, data=replace(data, order="rings_first"))
+    assert other.digest != run.digest
+    assert RunSpec.from_json(json.loads(json.dumps(other.to_json()))) == other
+    with pytest.raises(ValueError, match="a critic sees no latent"):
+        GraphGANSpec(**shape | {"critic": replace(NETWORK, reinject_latent=True)})
+    with pytest.raises(ValueError, match="order is 'canonical' or 'rings_first', not 'random'"):
+        replace(data, order="random")
 
 
 def test_a_whole_number_is_the_float_it_stands_for():

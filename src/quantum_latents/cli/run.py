@@ -86,7 +86,8 @@ class Run:
     interferometer: str | None = None
     """Molecules: haar (by default), 1-1 or 1-3-9; or several, such as haar,1-1."""
     setup: str | None = None
-    """table2: paper (by default), or tuned: another initialisation, batch and learning rate."""
+    """table2: paper (by default); tuned: another initialisation, batch and learning rate; placed:
+    tuned, with a critic that sees places, a perceptron, and molecules ring first."""
     doses: str | None = None
     """interference: overlaps of the photons in [0, 1], such as 0,0.5,1 (0,0.25,0.5,0.75,1).
     loss: transmissions in (0, 1], such as 0.5,0.9,1 (0.25,0.5,0.75,1)."""

@@ -24,9 +24,9 @@ import os
 import re
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -86,6 +86,9 @@ class MoleculesSpec:
         num_atoms: n, places for heavy atoms.
         elements: symbols of the node classes 1, 2, ..., by atomic number.
         held_out_fraction: f in (0, 1), of which one half is the floor's reference.
+        order: of the atoms' places, for critics that see them: `canonical`, as in the canonical
+            SMILES, or `rings_first` (`quantum_latents.molecules.order`). The molecules are the
+            same, and so is every metric.
 
     Raises:
         TypeError, ValueError: a field is out of its range.
@@ -96,8 +99,14 @@ class MoleculesSpec:
     num_atoms: int
     elements: tuple[str, ...]
     held_out_fraction: float = 0.2
+    # Left out of a run's name at its default: runs named before keep their names.
+    order: Literal["canonical", "rings_first"] = field(
+        default="canonical", metadata={"omit_default": True}
+    )
 
     def __post_init__(self) -> None:
+        if self.order not in ("canonical", "rings_first"):
+            raise ValueError(f"order is 'canonical' or 'rings_first', not {self.order!r}")
         if not self.name:
             raise ValueError("a set of molecules has a name, such as 'qm9'")
         if not re.fullmatch("[0-9a-f]{64}", self.sha256):
@@ -248,13 +257,18 @@ def _load(spec: MoleculesSpec, cache: Path) -> DataSet:
             "the floor; each needs at least 2"
         )
     smiles = _as_written_here(found)
+    codes = found.codes
+    if spec.order == "rings_first":
+        from quantum_latents.molecules.order import rings_first
+
+        codes = rings_first(found.layout, codes)
     key = {"set": spec.sha256, "held_out_fraction": float(spec.held_out_fraction)}
     return DataSet.of_graphs(
         name=spec.name,
         layout=found.layout,
-        train=found.codes[:first],
-        held_out=found.codes[first:second],
-        floor_reference=found.codes[second:],
+        train=codes[:first],
+        held_out=codes[first:second],
+        floor_reference=codes[second:],
         metrics=_METRICS,
         facts={
             "layout": found.layout,

@@ -2,7 +2,9 @@
 
 from quantum_latents.models.build import ModelSpec, build_critic, build_generator
 from quantum_latents.models.gan import GANSpec
+from quantum_latents.models.graph_gan import GraphGANSpec
 from quantum_latents.models.molgan import (
+    GraphModelSpec,
     MolGANSpec,
     RelationalCriticSpec,
     StackedRelationalCritic,
@@ -12,6 +14,8 @@ from quantum_latents.models.spectral import project_
 
 __all__ = [
     "GANSpec",
+    "GraphGANSpec",
+    "GraphModelSpec",
     "MLPSpec",
     "ModelSpec",
     "MolGANSpec",

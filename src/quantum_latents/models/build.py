@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch
 
 from quantum_latents.models.gan import GANSpec
-from quantum_latents.models.molgan import MolGANSpec, StackedRelationalCritic
+from quantum_latents.models.graph_gan import GraphGANSpec
+from quantum_latents.models.molgan import GraphModelSpec, MolGANSpec, StackedRelationalCritic
 from quantum_latents.models.nn import StackedMLP
 
 __all__ = ["ModelSpec", "build_critic", "build_generator"]
 
-ModelSpec = GANSpec | MolGANSpec
+ModelSpec = GANSpec | MolGANSpec | GraphGANSpec
 """Any model's spec."""
 
 
@@ -59,7 +60,7 @@ def build_critic(
 
 
 def _check_width(spec: ModelSpec, data_dim: int) -> None:
-    if isinstance(spec, MolGANSpec) and data_dim != spec.data_dim:
+    if isinstance(spec, GraphModelSpec) and data_dim != spec.data_dim:
         raise ValueError(
             f"molecules of {spec.num_atoms} places and {spec.num_node_classes} node classes have "
             f"rows of {spec.data_dim} numbers, and the data have {data_dim}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from quantum_latents.models.nn import MLPSpec
 
-__all__ = ["GANSpec"]
+__all__ = ["GANSpec", "check_critic"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +26,22 @@ class GANSpec:
     critic: MLPSpec
 
     def __post_init__(self):
-        if self.critic.reinject_latent:
-            raise ValueError("a critic sees no latent: set reinject_latent=False for it")
-        if self.critic.non_decreasing:
-            raise ValueError("a critic ends in one number: set non_decreasing=False for it")
-        if self.critic.trainable_input_affine:
-            raise ValueError("a critic sees no latent: set trainable_input_affine=False for it")
-        if self.critic.spectral_bound:
-            raise ValueError(
-                "a critic is kept Lipschitz by its gradient penalty: set spectral_bound=0 for it"
-            )
+        check_critic(self.critic)
+
+
+def check_critic(critic: MLPSpec) -> None:
+    """Refuse what only a generator can have.
+
+    Raises:
+        ValueError: as said.
+    """
+    if critic.reinject_latent:
+        raise ValueError("a critic sees no latent: set reinject_latent=False for it")
+    if critic.non_decreasing:
+        raise ValueError("a critic ends in one number: set non_decreasing=False for it")
+    if critic.trainable_input_affine:
+        raise ValueError("a critic sees no latent: set trainable_input_affine=False for it")
+    if critic.spectral_bound:
+        raise ValueError(
+            "a critic is kept Lipschitz by its gradient penalty: set spectral_bound=0 for it"
+        )

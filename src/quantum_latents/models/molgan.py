@@ -38,6 +38,7 @@ from quantum_latents.models.nn import (
 from quantum_latents.molecules import BOND_CLASSES
 
 __all__ = [
+    "GraphModelSpec",
     "MolGANSpec",
     "RelationalCriticSpec",
     "StackedRelationalCritic",
@@ -77,12 +78,11 @@ class RelationalCriticSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MolGANSpec:
-    """A generator of molecular graphs and its critic.
+class GraphModelSpec:
+    """What models of molecular graphs share: a generator of logits, and what a critic sees of them.
 
     Attributes:
         generator: hidden layers between z and the logits.
-        critic: see `RelationalCriticSpec`.
         num_atoms: n.
         num_node_classes: F, elements and one for no atom.
         relaxation: what the critic sees of the logits l in training. `softmax`: the
@@ -94,7 +94,6 @@ class MolGANSpec:
     """
 
     generator: MLPSpec
-    critic: RelationalCriticSpec
     num_atoms: int
     num_node_classes: int
     relaxation: Relaxation = "softmax"
@@ -115,29 +114,39 @@ class MolGANSpec:
             raise ValueError(f"softmax has temperature=1, not {self.temperature}")
 
     @property
-    def name(self) -> str:
-        """The kind of the model, for rows."""
-        return "molgan"
-
-    @property
     def num_pairs(self) -> int:
         """P."""
         return self.num_atoms * (self.num_atoms - 1) // 2
 
     @property
     def data_dim(self) -> int:
-        """K P + F n.
-
-        >>> mlp = MLPSpec(hidden=(8,), activation="relu", negative_slope=0.0,
-        ...               initialisation="pytorch")
-        >>> MolGANSpec(generator=mlp, critic=RelationalCriticSpec(), num_atoms=9,
-        ...            num_node_classes=5).data_dim
-        189
-        """
+        """K P + F n."""
         return BOND_CLASSES * self.num_pairs + self.num_node_classes * self.num_atoms
 
 
-def relax(logits: Tensor, noise: Tensor | None, spec: MolGANSpec) -> Tensor:
+@dataclass(frozen=True, kw_only=True)
+class MolGANSpec(GraphModelSpec):
+    """A generator of molecular graphs and its relational critic.
+
+    Attributes:
+        critic: see `RelationalCriticSpec`.
+
+    >>> mlp = MLPSpec(hidden=(8,), activation="relu", negative_slope=0.0,
+    ...               initialisation="pytorch")
+    >>> MolGANSpec(generator=mlp, critic=RelationalCriticSpec(), num_atoms=9,
+    ...            num_node_classes=5).data_dim
+    189
+    """
+
+    critic: RelationalCriticSpec
+
+    @property
+    def name(self) -> str:
+        """The kind of the model, for rows."""
+        return "molgan"
+
+
+def relax(logits: Tensor, noise: Tensor | None, spec: GraphModelSpec) -> Tensor:
     """Return what the critic sees of logits (..., K P + F n), traced by autograd.
 
     Args:

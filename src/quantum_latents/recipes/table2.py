@@ -58,7 +58,7 @@ def table2(
         latent_dims: lengths of z, the paper's are 16, 32 and 48; half as many photons.
         interferometers: `haar`, `1-1` or `1-3-9`. Each length with each interferometer is a
             comparison of its own; latents without photons are trained once a length.
-        setup: `paper` or `tuned`.
+        setup: `paper`, `tuned` or `placed`.
         bank_folders: banks that are latents too, each in the comparisons of its length.
         cache: where banks are found again; needed with `bank_folders`.
 

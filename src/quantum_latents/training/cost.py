@@ -2,14 +2,14 @@
 
 Notation: B is the batch, c critic steps a generator step. One *sweep* of a network over a batch is
 2 B times its matrix entries floating-point operations; a perceptron's ends, narrow beside its
-hidden layers, are counted with the latent's width.
+hidden layers, are counted with the latent's width, but for graphs.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from quantum_latents.models import MolGANSpec
+from quantum_latents.models import GraphGANSpec, MolGANSpec
 from quantum_latents.models.molgan import layers_of
 from quantum_latents.training.spec import RunSpec
 
@@ -22,8 +22,8 @@ def flop_of(run: RunSpec) -> float:
     Perceptrons: a critic step has 10 sweeps of the critic (6 for the means, 4 for the penalty) and
     1 of the generator, a generator step 5 more (2 of the critic, 3 of the generator).
 
-    Molecules: a critic step has 12 sweeps of the critic (6 for the means, 6 for the penalty, whose
-    second derivatives are not 0) and 1 of the generator, a generator step 2 and 3.
+    A relational critic: a critic step has 12 sweeps of it (6 for the means, 6 for the penalty,
+    whose second derivatives are not 0) and 1 of the generator, a generator step 2 and 3.
     """
     training, model = run.training, run.model
     per_batch = 2.0 * training.batch_size
@@ -37,9 +37,15 @@ def flop_of(run: RunSpec) -> float:
         of_critic, of_generator = per_batch * critic, per_batch * generator
         step = training.critic_steps * (12 * of_critic + of_generator)
         return training.num_steps * (step + 2 * of_critic + 3 * of_generator)
+    ends = run.latent.dim, 1
+    if isinstance(model, GraphGANSpec):  # far wider than z
+        ends = model.data_dim, model.data_dim
     of_critic, of_generator = (
-        per_batch * sum(a * b for a, b in pairwise((run.latent.dim, *network.hidden, 1)))
-        for network in (model.critic, model.generator)
+        per_batch * sum(a * b for a, b in pairwise((first, *network.hidden, last)))
+        for first, network, last in (
+            (ends[0], model.critic, 1),
+            (run.latent.dim, model.generator, ends[1]),
+        )
     )
     step = training.critic_steps * (10 * of_critic + of_generator)
     return training.num_steps * (step + 2 * of_critic + 3 * of_generator)

@@ -32,6 +32,8 @@ from torch import Tensor
 
 from quantum_latents.models import (
     GANSpec,
+    GraphGANSpec,
+    GraphModelSpec,
     MLPSpec,
     ModelSpec,
     MolGANSpec,
@@ -89,10 +91,10 @@ def _kernel(name: str, model: ModelSpec, *parts: Any) -> Any:
 
         return NumbaKernel(model, *parts)
     if name == "torch":
-        from quantum_latents.training.kernels.torch import MolGANTorchKernel, TorchKernel
+        from quantum_latents.training.kernels.torch import GraphTorchKernel, TorchKernel
 
-        if isinstance(model, MolGANSpec):
-            return MolGANTorchKernel(model, *parts)
+        if isinstance(model, GraphModelSpec):
+            return GraphTorchKernel(model, *parts)
         return TorchKernel(*parts)
     raise ValueError(f"kernel is 'numba' or 'torch', not {name!r}")
 
@@ -181,7 +183,7 @@ class GANStack:
     def _draw(self, block: int) -> tuple[Tensor, ...]:
         """Return x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z) and e (T, S, c B, 1), T steps.
 
-        For a MolGAN also Gumbel noise (T, S, (c + 1) B, d_x), or none of it (T, S, 0, d_x).
+        For graphs also Gumbel noise (T, S, (c + 1) B, d_x), or none of it (T, S, 0, d_x).
         """
         spec = self.training
         num_real = spec.critic_steps * spec.batch_size
@@ -196,7 +198,7 @@ class GANStack:
             mix = member.stream.child("penalty").generator(block)
             mix = torch.from_numpy(mix.random(size=(BLOCK_STEPS, num_real, 1)))
             mixes.append(mix.to(self.device, spec.dtype))
-            if isinstance(self.model, MolGANSpec):
+            if isinstance(self.model, GraphModelSpec):
                 num_noisy = 0 if self.model.relaxation == "softmax" else num_latent
                 shape = BLOCK_STEPS, num_noisy, data.shape[1]
                 noise = member.stream.child("relaxation").generator(block).gumbel(size=shape)
@@ -260,7 +262,7 @@ class GANStack:
             num_rows: rows generated at a time.
 
         Returns:
-            S tensors (M, d_x) on the CPU, in model units; of a MolGAN logits, without noise.
+            S tensors (M, d_x) on the CPU, in model units; of graphs logits, without noise.
         """
         z = torch.stack([latent.to(self.device, self.training.dtype) for latent in latents])
         parts = [self.generator(part, self.weights()).cpu() for part in z.split(num_rows, dim=1)]
@@ -323,9 +325,13 @@ def compile_steps(model: ModelSpec, training: WGANSpec) -> None:
     network = MLPSpec(hidden=(1,), activation="relu", negative_slope=0.0, initialisation="pytorch")
     smallest: ModelSpec = GANSpec(generator=network, critic=network)
     data = torch.zeros(1, 1)
-    if isinstance(model, MolGANSpec):
-        critic = RelationalCriticSpec(convolutions=(1,), aggregation=1, dense=(1,))
-        smallest = MolGANSpec(generator=network, critic=critic, num_atoms=2, num_node_classes=2)
+    if isinstance(model, GraphModelSpec):
+        graphs: dict[str, Any] = {"generator": network, "num_atoms": 2, "num_node_classes": 2}
+        if isinstance(model, MolGANSpec):
+            critic = RelationalCriticSpec(convolutions=(1,), aggregation=1, dense=(1,))
+            smallest = MolGANSpec(critic=critic, **graphs)
+        else:
+            smallest = GraphGANSpec(critic=network, **graphs)
         data = torch.zeros(1, smallest.data_dim, dtype=torch.uint8)
     member = StackMember(data, _Zeros(), root_stream(0, "compile"))
     GANStack([member], smallest, tiny).train_block()

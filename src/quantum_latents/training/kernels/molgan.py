@@ -17,13 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
 
 from quantum_latents.models.kernels import elementwise, mlp, product, relational
-from quantum_latents.models.kernels.elementwise import exp
 from quantum_latents.models.kernels.mlp import (
     activations,
     cotangents,
@@ -47,121 +46,23 @@ from quantum_latents.models.kernels.relational import (
 )
 from quantum_latents.models.molgan import StackedRelationalCritic
 from quantum_latents.models.nn import StackedMLP
-from quantum_latents.molecules import BOND_CLASSES
 from quantum_latents.simd import vectors
 from quantum_latents.simd.cache import fingerprint
-from quantum_latents.training.kernels import optimisers
+from quantum_latents.training.kernels import optimisers, relaxation
 from quantum_latents.training.kernels.optimisers import Optimiser, update, update_layer
+from quantum_latents.training.kernels.relaxation import (
+    GraphSettings,
+    Molecules,
+    relax,
+    relax_cotangents,
+)
 
-__all__ = ["MOST_SHARES", "MolGANSettings", "Molecules", "Team", "shares_of"]
+__all__ = ["MOST_SHARES", "Team", "shares_of"]
 
 MOST_SHARES = 4
 """Of a batch; part of every result, because a sum depends on its order."""
 
 _FIRST = np.intp
-
-
-class MolGANSettings(NamedTuple):
-    """The settings of a step.
-
-    Attributes:
-        batch_size, critic_steps, gradient_penalty: B, c and lambda.
-        temperature: of the relaxation.
-        is_hard: whether the critic sees one-hot rows (straight-through).
-    """
-
-    batch_size: int
-    critic_steps: int
-    gradient_penalty: float
-    temperature: float
-    is_hard: bool
-
-
-class Molecules(NamedTuple):
-    """Memory of one run in training.
-
-    Attributes:
-        soft: ((c + 1) B, K P + F n), relaxed probabilities.
-        seen: the same, what the critic sees; `soft` itself unless it is hard.
-        real, mixed: (B, K P + F n), of one critic step.
-        by_seen: (B, K P + F n), gradient of the generator's loss.
-    """
-
-    soft: np.ndarray
-    seen: np.ndarray
-    real: np.ndarray
-    mixed: np.ndarray
-    by_seen: np.ndarray
-
-
-@numba.njit(error_model="numpy")
-def _num_atoms(width, num_nodes):
-    """Return n, from K n (n - 1) / 2 + F n numbers."""
-    n = 1
-    while BOND_CLASSES * (n * (n - 1) // 2) + num_nodes * n < width:
-        n += 1
-    return n
-
-
-@numba.njit(error_model="numpy")
-def _relax(memory, first, logits, noise, settings, num_nodes):
-    """Write what `relax` defines, of the rows from `first` on; `noise` may have no rows."""
-    width = logits.shape[1]
-    soft, seen = memory.soft[first:], memory.seen[first:]
-    cut, is_hard = width - num_nodes * _num_atoms(width, num_nodes), settings.is_hard
-    per_temperature = soft.dtype.type(1 / settings.temperature)
-    for row in range(logits.shape[0]):
-        start = 0
-        while start < width:
-            stop = start + (BOND_CLASSES if start < cut else num_nodes)
-            best = start
-            for i in range(start, stop):
-                score = logits[row, i]
-                if len(noise):
-                    score += noise[first + row, i]
-                soft[row, i] = score * per_temperature
-                if soft[row, i] > soft[row, best]:
-                    best = i
-            top = soft[row, best]
-            for i in range(start, stop):
-                soft[row, i] -= top
-            start = stop
-        for i in range(width):
-            soft[row, i] = exp(soft[row, i])
-        start = 0
-        while start < width:
-            stop = start + (BOND_CLASSES if start < cut else num_nodes)
-            total = soft[row, start]
-            for i in range(start + 1, stop):
-                total += soft[row, i]
-            best = start
-            for i in range(start, stop):
-                soft[row, i] /= total
-                if soft[row, i] > soft[row, best]:
-                    best = i
-            if is_hard:
-                for i in range(start, stop):
-                    seen[row, i] = i == best
-            start = stop
-
-
-@numba.njit(error_model="numpy")
-def _relax_cotangents(by_logits, by_seen, soft, settings, num_nodes):
-    """Write the cotangents of the logits, y (v - y . v) / temperature in each group."""
-    width = soft.shape[1]
-    cut = width - num_nodes * _num_atoms(width, num_nodes)
-    per_temperature = soft.dtype.type(1 / settings.temperature)
-    for row in range(soft.shape[0]):
-        start = 0
-        while start < width:
-            stop = start + (BOND_CLASSES if start < cut else num_nodes)
-            mean = soft[row, start] * by_seen[row, start]
-            for i in range(start + 1, stop):
-                mean += soft[row, i] * by_seen[row, i]
-            for i in range(start, stop):
-                y, v = soft[row, i], by_seen[row, i]
-                by_logits[row, i] = y * (v - mean) * per_temperature
-            start = stop
 
 
 @numba.njit(error_model="numpy")
@@ -255,7 +156,7 @@ def _compiled(sources: str):
         activations(generator, run, start, stop, num_maps)
         logits = layer_rows(generator, generator.forward, num_maps, start, stop)
         if sources:
-            _relax(memory, start, logits, noise, settings, num_node_classes)
+            relax(memory, start, logits, noise, settings, num_node_classes)
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
     def sweep(
@@ -306,7 +207,7 @@ def _compiled(sources: str):
         first, end, num_maps = last + start, last + stop, len(generator.widths) - 1
         by_logits = layer_rows(generator, generator.back, num_maps, first, end)
         soft, by_seen = memory.soft[first:end], memory.by_seen[start:stop]
-        _relax_cotangents(by_logits, by_seen, soft, settings, num_node_classes)
+        relax_cotangents(by_logits, by_seen, soft, settings, num_node_classes)
         if sources:
             cotangents(generator, run, first, end, end)
 
@@ -325,7 +226,7 @@ def _compiled(sources: str):
 
 
 _generate, _sweep, _descend, _trace, _learn = _compiled(
-    fingerprint(vectors, product, mlp, elementwise, relational, optimisers)
+    fingerprint(vectors, product, mlp, elementwise, relational, optimisers, relaxation)
 )
 
 
@@ -354,7 +255,7 @@ class Team:
         self,
         critic: StackedRelationalCritic,
         generator: StackedMLP,
-        settings: MolGANSettings,
+        settings: GraphSettings,
         num_threads: int,
     ):
         batch, width = settings.batch_size, generator.widths[-1]

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from quantum_latents.models.gan import GANSpec
+from quantum_latents.models.graph_gan import GraphGANSpec
 from quantum_latents.models.kernels.mlp import perceptron
-from quantum_latents.models.molgan import MolGANSpec, StackedRelationalCritic
+from quantum_latents.models.molgan import GraphModelSpec, MolGANSpec, StackedRelationalCritic
 from quantum_latents.models.nn import StackedMLP
 from quantum_latents.training.kernels.optimisers import Optimiser
 from quantum_latents.training.settings import OptimiserSpec, WGANSpec
@@ -23,8 +24,8 @@ __all__ = ["NumbaKernel"]
 class NumbaKernel:
     """Makes steps of a stack of GANs on `torch.get_num_threads()` cores.
 
-    As many runs as there are cores train at a time. A MolGAN takes the cores that are left, too,
-    and its result does not depend on how many; a perceptron has one.
+    As many runs as there are cores train at a time. With a relational critic a run takes the cores
+    that are left, too, and its result does not depend on how many; with a perceptron it has one.
 
     Args:
         generator, critic: the networks, each with a gradient in place, on the CPU.
@@ -35,7 +36,7 @@ class NumbaKernel:
 
     def __init__(
         self,
-        model: GANSpec | MolGANSpec,
+        model: GANSpec | MolGANSpec | GraphGANSpec,
         generator: StackedMLP,
         critic: StackedMLP | StackedRelationalCritic,
         generator_optimiser: torch.optim.Optimizer,
@@ -53,6 +54,8 @@ class NumbaKernel:
             of_place = len(range(place, num_threads, num_places))
             if isinstance(model, MolGANSpec):
                 made = _molecules(model, generator, critic, training, of_place)
+            elif isinstance(model, GraphGANSpec):
+                made = _graphs(model, generator, critic, training)
             else:
                 made = _perceptrons(generator, critic, training)
             self._train_run.append(made)
@@ -62,7 +65,7 @@ class NumbaKernel:
 
         Args:
             draws: x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z), e (T, S, c B, 1), and for a
-                MolGAN its noise, see `GANStack`.
+                model of graphs its noise, see `GANStack`.
             done: generator steps made before.
             running: runs to train; the losses of the others are not numbers.
         """
@@ -112,16 +115,42 @@ def _molecules(
     model: MolGANSpec, generator: StackedMLP, critic: Any, training: WGANSpec, num_threads: int
 ) -> Callable[..., None]:
     """Return the steps of one run at a time, on `num_threads` cores."""
-    from quantum_latents.training.kernels.molgan import MolGANSettings, Team
+    from quantum_latents.training.kernels.molgan import Team
 
-    settings = MolGANSettings(
+    return Team(critic, generator, _graph_settings(model, training), num_threads).train_run
+
+
+def _graphs(
+    model: GraphGANSpec, generator: StackedMLP, critic: Any, training: WGANSpec
+) -> Callable[..., None]:
+    """Return the steps of one run at a time, on one core."""
+    from quantum_latents.training.kernels.graph_gan import train_run
+    from quantum_latents.training.kernels.relaxation import Molecules
+
+    settings = _graph_settings(model, training)
+    num_points = (training.critic_steps + 1) * training.batch_size
+    networks = perceptron(critic, 3 * training.batch_size), perceptron(generator, num_points)
+    soft = np.zeros((num_points, model.data_dim), networks[0].flat.dtype)
+    seen, none = np.zeros_like(soft) if settings.is_hard else soft, soft[:0]
+    memory = Molecules(soft, seen, none, none, none)
+
+    def train(critic_rule: Optimiser, generator_rule: Optimiser, *what: Any) -> None:
+        rules = critic_rule, generator_rule
+        train_run(*networks, memory, *rules, settings, model.num_node_classes, *what)
+
+    return train
+
+
+def _graph_settings(model: GraphModelSpec, training: WGANSpec) -> Any:
+    from quantum_latents.training.kernels.relaxation import GraphSettings
+
+    return GraphSettings(
         training.batch_size,
         training.critic_steps,
         float(training.gradient_penalty),
         float(model.temperature),
         model.relaxation == "straight_through",
     )
-    return Team(critic, generator, settings, num_threads).train_run
 
 
 def _rule(spec: OptimiserSpec, network: Any, optimiser: torch.optim.Optimizer) -> Optimiser:

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from quantum_latents.models.molgan import MolGANSpec, StackedRelationalCritic, relax
+from quantum_latents.models.molgan import GraphModelSpec, StackedRelationalCritic, relax
 from quantum_latents.models.nn import StackedMLP
 from quantum_latents.training.settings import WGANSpec
 
-__all__ = ["MolGANTorchKernel", "TorchKernel"]
+__all__ = ["GraphTorchKernel", "TorchKernel"]
 
 
 def _steps(
-    kernel: TorchKernel | MolGANTorchKernel, draws: tuple[Tensor, ...], done: int
+    kernel: TorchKernel | GraphTorchKernel, draws: tuple[Tensor, ...], done: int
 ) -> Iterator[tuple[Tensor, ...]]:
     """Yield each step's draws, with both optimisers at its learning rate."""
     rates = kernel.training.learning_rates(done, done + len(draws[0]))
@@ -122,8 +122,8 @@ class TorchKernel:
         self.generator.input_gradients(self.generator.flat.grad, back, z)
 
 
-class MolGANTorchKernel:
-    """Makes steps of a stack of MolGANs, with gradients traced by autograd.
+class GraphTorchKernel:
+    """Makes steps of a stack of GANs of graphs, with gradients traced by autograd.
 
     Args:
         model: names the relaxation.
@@ -134,9 +134,9 @@ class MolGANTorchKernel:
 
     def __init__(
         self,
-        model: MolGANSpec,
+        model: GraphModelSpec,
         generator: StackedMLP,
-        critic: StackedRelationalCritic,
+        critic: StackedRelationalCritic | StackedMLP,
         generator_optimiser: torch.optim.Optimizer,
         critic_optimiser: torch.optim.Optimizer,
         training: WGANSpec,
@@ -176,14 +176,7 @@ class MolGANTorchKernel:
 
     def _critic_step(self, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
         critic, weight = self.critic, self.training.gradient_penalty
-        adjacency, nodes = critic.graphs(torch.lerp(fake, real, mix))
-        adjacency.requires_grad_()
-        nodes.requires_grad_()
-        at_mixed = critic.scores(adjacency, nodes).sum()
-        slopes = torch.autograd.grad(at_mixed, (adjacency, nodes), create_graph=True)
-        diagonal = torch.eye(critic.num_atoms, dtype=torch.bool, device=real.device)
-        by_adjacency = slopes[0].masked_fill(diagonal, 0)  # a place has no bond with itself
-        squares = by_adjacency.square().sum((2, 3, 4)) + slopes[1].square().sum((2, 3))
+        squares = self._squared_slopes(torch.lerp(fake, real, mix))
         # The norm has no derivative at 0; take 0 there.
         norms = torch.where(squares > 0, squares, 1.0).sqrt() * (squares > 0)
         penalty = (norms - 1).square().mean(1)
@@ -191,6 +184,23 @@ class MolGANTorchKernel:
         loss = weight * penalty - wasserstein
         self._step(critic, self.critic_optimiser, loss.sum())
         return torch.stack([loss, wasserstein, penalty], dim=1).detach()
+
+    def _squared_slopes(self, mixed: Tensor) -> Tensor:
+        """Return the squared norms (S, B) of the critic's gradients at `mixed`, traced."""
+        critic = self.critic
+        if isinstance(critic, StackedMLP):
+            mixed.requires_grad_()
+            scores = critic(mixed).sum()
+            (slopes,) = torch.autograd.grad(scores, mixed, create_graph=True)
+            return slopes.square().sum(2)
+        adjacency, nodes = critic.graphs(mixed)
+        adjacency.requires_grad_()
+        nodes.requires_grad_()
+        at_mixed = critic.scores(adjacency, nodes).sum()
+        slopes = torch.autograd.grad(at_mixed, (adjacency, nodes), create_graph=True)
+        diagonal = torch.eye(critic.num_atoms, dtype=torch.bool, device=mixed.device)
+        by_adjacency = slopes[0].masked_fill(diagonal, 0)  # a place has no bond with itself
+        return by_adjacency.square().sum((2, 3, 4)) + slopes[1].square().sum((2, 3))
 
     @staticmethod
     def _step(

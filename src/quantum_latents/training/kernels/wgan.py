@@ -27,9 +27,9 @@ from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers
 from quantum_latents.training.kernels.optimisers import update
 
-__all__ = ["WGANSettings", "train_run"]
+__all__ = ["FIRST", "WGANSettings", "critic_gradient", "train_run", "write_seeds"]
 
-_FIRST = np.intp
+FIRST = np.intp
 """Makes row 0 an ordinary integer: numba would compile every sweep again for a literal 0."""
 
 
@@ -42,12 +42,12 @@ class WGANSettings(NamedTuple):
 
 
 @numba.njit(error_model="numpy")
-def _critic_gradient(critic, run, batch, weight, losses):
+def critic_gradient(critic, run, batch, weight, losses):
     """Write the gradient of L_f at the 3 B points; losses (3,) too, unless it is empty."""
     num_hidden = len(critic.widths) - 2
     with_losses = len(losses) > 0
-    activations(critic, run, _FIRST(0), 3 * batch, num_hidden + with_losses)
-    cotangents(critic, run, _FIRST(0), 3 * batch, 2 * batch)
+    activations(critic, run, FIRST(0), 3 * batch, num_hidden + with_losses)
+    cotangents(critic, run, FIRST(0), 3 * batch, 2 * batch)
     slopes = layer_rows(critic, critic.back, 0, 2 * batch, 3 * batch)
     points = layer_rows(critic, critic.forward, 0, 2 * batch, 3 * batch)
     penalty = 0.0
@@ -70,7 +70,15 @@ def _critic_gradient(critic, run, batch, weight, losses):
         losses[1] = wasserstein
         losses[2] = penalty
     tangents(critic, run, 2 * batch, 3 * batch)
-    weight_gradients(critic, run, _FIRST(0), 3 * batch, 2 * batch)
+    weight_gradients(critic, run, FIRST(0), 3 * batch, 2 * batch)
+
+
+@numba.njit(error_model="numpy")
+def write_seeds(critic, batch):
+    """Write the scores' cotangents, of real, generated and interpolated points."""
+    seed = layer_rows(critic, critic.back, len(critic.widths) - 1, 0, 3 * batch)
+    for row in range(batch):
+        seed[row, 0], seed[batch + row, 0], seed[2 * batch + row, 0] = -1 / batch, 1 / batch, 1
 
 
 @numba.njit(error_model="numpy")
@@ -79,9 +87,7 @@ def _train_run(
 ):
     reals, latents, mixes = draws
     batch, num_critic, weight = settings
-    seed = layer_rows(critic, critic.back, len(critic.widths) - 1, 0, 3 * batch)
-    for row in range(batch):
-        seed[row, 0], seed[batch + row, 0], seed[2 * batch + row, 0] = -1 / batch, 1 / batch, 1
+    write_seeds(critic, batch)
     points = layer_rows(critic, critic.forward, 0, 0, 3 * batch)
     num_points = (num_critic + 1) * batch
     num_maps = len(generator.widths) - 1
@@ -90,8 +96,8 @@ def _train_run(
     by_fake = layer_rows(generator, generator.back, num_maps, last, num_points)
     by_points = layer_rows(critic, critic.back, 0, 0, batch)
     for t in range(len(losses)):
-        place_latents(generator, run, _FIRST(0), latents[t, run])
-        activations(generator, run, _FIRST(0), num_points, num_maps)
+        place_latents(generator, run, FIRST(0), latents[t, run])
+        activations(generator, run, FIRST(0), num_points, num_maps)
         for k in range(num_critic):
             for row in range(batch):
                 at = k * batch + row
@@ -100,13 +106,13 @@ def _train_run(
                     points[row, i], points[batch + row, i] = x, y
                     points[2 * batch + row, i] = y + mixes[t, run, at, 0] * (x - y)
             wanted = 3 if k == num_critic - 1 else 0
-            _critic_gradient(critic, run, batch, weight, losses[t, :wanted])
+            critic_gradient(critic, run, batch, weight, losses[t, :wanted])
             update(critic_rule, critic, run, (done + t) * num_critic + k + 1, rates[t])
         for row in range(batch):
             for i in range(points.shape[1]):
                 points[row, i] = fake[last + row, i]
-        activations(critic, run, _FIRST(0), batch, len(critic.widths) - 2)
-        cotangents(critic, run, _FIRST(0), batch, _FIRST(0))
+        activations(critic, run, FIRST(0), batch, len(critic.widths) - 2)
+        cotangents(critic, run, FIRST(0), batch, FIRST(0))
         for row in range(batch):
             for i in range(points.shape[1]):
                 by_fake[row, i] = by_points[row, i]
