@@ -100,7 +100,7 @@ def test_compiled_sweeps_train_as_autograd_does(model):
     if isinstance(model, GraphGANSpec):
         # The last bias moves no loss: Adam makes steps of the rounding of its gradient, 0.
         critics = [flat[: -len(compiled.members)] for flat in critics]
-    torch.testing.assert_close(*critics, rtol=0, atol=1e-11)
+    torch.testing.assert_close(*critics, rtol=0, atol=1e-10)
     assert compiled.losses[-1, 0, 0] != compiled.losses[0, 0, 0]
 
 
