@@ -196,7 +196,7 @@ def test_a_cluster_without_a_gpu_is_refused_before_anything_is_written(
     one_ray, tmp_path, tiny_study, cache
 ):
     directory = tmp_path / "study"
-    with pytest.raises(ValueError, match=r"--device cuda: the Ray at auto has no GPU"):
+    with pytest.raises(ValueError, match=r"--device cuda: the Ray cluster at auto has no GPU"):
         run(tiny_study(16), directory, cache, ray="auto", device="cuda")
     assert not directory.exists()
 
