@@ -7,6 +7,7 @@ import queue
 import signal
 import socket
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def test_a_killed_worker_is_replaced_and_rows_are_those_of_this_machine(
     assert not list(cache.glob(".seen-*"))
 
 
-def test_a_time_budget_stops_with_checkpoints(one_ray, tmp_path, tiny_study, cache):
+def test_a_time_budget_leaves_no_worker_behind(one_ray, tmp_path, tiny_study, cache):
     directory = tmp_path / "study"
     assert not run(tiny_study(10**7), directory, cache, ray="auto", time_budget=4.0)
     assert not read_rows_or_none(directory)
@@ -152,8 +153,6 @@ def read_rows_or_none(directory):
 
 
 def workers_that_stay(patience=30.0):
-    import time
-
     deadline = time.monotonic() + patience
     while (found := workers()) and time.monotonic() < deadline:
         time.sleep(0.05)

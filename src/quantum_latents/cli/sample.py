@@ -129,8 +129,8 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
     )
     _check_room(command.out, command.num_samples * interferometer.num_modes)
     with contextlib.ExitStack() as held:
-        draw = _drawer(command, held)
-        bank = _drawn(command, recipe, draw)
+        draw, num_cores = _drawer(command, held)
+        bank = _drawn(command, recipe, draw, num_cores)
     if command.json:
         print(json.dumps(bank.manifest, indent=1))
     else:
@@ -140,25 +140,32 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _drawer(command: Sample, held: contextlib.ExitStack) -> ChunkDrawer | None:
-    """Return what draws the chunks, None for the threads of this process."""
+def _drawer(command: Sample, held: contextlib.ExitStack) -> tuple[ChunkDrawer | None, int | None]:
+    """Return what draws the chunks, and on how many cores; None for the threads of this process."""
     if command.ray is not None:
         from quantum_latents.execution.ray import RayDrawer, connected
 
-        return RayDrawer(held.enter_context(connected(command.ray)), command.workers)
+        cluster = held.enter_context(connected(command.ray))
+        cores = sum(cluster.cores)
+        return RayDrawer(cluster, command.workers), min(cores, command.workers or cores)
     if command.workers is not None:
         from quantum_latents.execution.sample import ProcessDrawer
 
-        return ProcessDrawer(command.workers)
-    return None
+        return ProcessDrawer(command.workers), None
+    return None, None
 
 
-def _drawn(command: Sample, recipe: BankRecipe, draw: ChunkDrawer | None) -> SampleBank:
+def _drawn(
+    command: Sample, recipe: BankRecipe, draw: ChunkDrawer | None, num_cores: int | None
+) -> SampleBank:
     """Draw the bank, or go on with it, and tell how far it is."""
     from quantum_latents.banks import build_bank
     from quantum_latents.samplers.boson import PATHS, compile_path
+    from quantum_latents.samplers.shots import available_cores
 
     seconds = recipe.estimated_seconds()
+    if num_cores is not None:
+        seconds *= available_cores() / num_cores
     if seconds > _LONGEST_UNASKED and not command.yes:
         raise ValueError(
             f"{command.num_samples:,} shots by {recipe.path} take about {duration(seconds)} here: "

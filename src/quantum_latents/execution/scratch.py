@@ -15,8 +15,13 @@ _HELD = ".held"
 
 
 @contextlib.contextmanager
-def scratch_folder(prefix: str) -> Iterator[Path]:
+def scratch_folder(prefix: str, longest: int | None = None) -> Iterator[Path]:
     """Make a folder for temporary files; remove it at the end, and those of processes that died.
+
+    Args:
+        prefix: of its name, for this use alone.
+        longest: characters of the place for temporary files beyond which /tmp is taken; None takes
+            any.
 
     >>> with scratch_folder("qlat-example-") as folder:
     ...     folder.is_dir()
@@ -24,11 +29,14 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
     >>> folder.exists()
     False
     """
-    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*/{_HELD}"):
+    place = Path(tempfile.gettempdir())
+    if longest is not None and len(str(place)) > longest:
+        place = Path("/tmp")
+    for left in place.glob(f"{prefix}*/{_HELD}"):
         with contextlib.suppress(OSError), open(left) as file:  # another user's, or in use
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left.parent, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
     try:
         with open(folder / _HELD, "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -38,6 +38,9 @@ _ANSWER_SECONDS = 90.0
 _OBJECT_STORE_BYTES = 256 * 2**20
 """Of a Ray of our own: samples and checkpoints on their way; more of them go through the disk."""
 
+_LONGEST_PLACE = 22
+"""Of the folder for temporary files: Ray's sockets lie 83 characters below, and may have 107."""
+
 _TRY = """
 import logging, sys, ray
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level=logging.CRITICAL)
@@ -148,7 +151,7 @@ def connected(address: str, *, device: str = "cpu", gpu_share: float = 1.0) -> I
                 )
         elif address == "local":
             held.callback(ray.shutdown)
-            _start(held.enter_context(scratch_folder("qlat-ray-")))
+            _start(held.enter_context(scratch_folder("qlat-ray-", _LONGEST_PLACE)))
         else:
             held.callback(ray.shutdown)
             _join(address)
@@ -197,6 +200,8 @@ def _import_for(address: str) -> None:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Of a Ray of our own: trains with the priority of the call, as worker processes do.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     name = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
     if address == "local" and name not in os.environ:
         os.environ[name] = "0"
