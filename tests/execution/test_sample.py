@@ -73,7 +73,7 @@ def test_a_killed_worker_is_said_and_no_chunk_is_drawn_twice(tmp_path):
         )
     assert not multiprocessing.active_children()
     assert 1 <= len(first) < NUM_CHUNKS
-    build_bank(recipe(), tmp_path / "bank", draw=counting(ProcessDrawer(2), second))
+    build_bank(recipe(), tmp_path / "bank", draw=counting(ProcessDrawer(1), second))
     assert sorted(first + second) == sorted(set(first + second))
     assert len(first + second) == NUM_CHUNKS
     build_bank(recipe(), tmp_path / "here", num_threads=1)
@@ -81,6 +81,7 @@ def test_a_killed_worker_is_said_and_no_chunk_is_drawn_twice(tmp_path):
         assert (tmp_path / "bank" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 def test_kill_9_of_the_parent_takes_its_workers_with_it(tmp_path):
     here = Path(__file__).parent

@@ -143,8 +143,9 @@ class RayExecutor:
             stack = self._waiting.popleft()
             actor = self._actor(stack)
             self._started[stack.index] = _Started(stack, actor, actor.hello.remote())
-            note = "waiting for workers of the Ray cluster"
-            self._messages.append(("note", stack, note))
+            if not self._lost[stack.index]:
+                note = "waiting for workers of the Ray cluster"
+                self._messages.append(("note", stack, note))
 
     def _actor(self, stack: StackPlan) -> Any:
         work = self._work
