@@ -29,13 +29,17 @@ from quantum_latents.random import stream
 from quantum_latents.recipes import table1
 from quantum_latents.results import deterministic_part, read_rows
 
+# Not importorskip: what Ray reads of the environment, it reads when it is imported.
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="the extra ray is not installed"
+)
+
 NUM_STEPS = 2_000
 
 
 @pytest.fixture(scope="module")
 def one_ray():
     """One Ray of our own with two cores for all tests here, as `--ray local` starts it."""
-    pytest.importorskip("ray", reason="the extra ray is not installed")
     from quantum_latents.execution.ray import cluster, connected
 
     with pytest.MonkeyPatch.context() as patch:
@@ -221,6 +225,13 @@ def test_a_bank_drawn_on_ray_is_the_bank_drawn_here(one_ray, tmp_path, small_chu
         assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 
 
+def test_a_ray_of_our_own_keeps_to_this_machine(one_ray):
+    import ray
+
+    assert ray.get_runtime_context().gcs_address.startswith("127.0.0.1:")
+    assert {node["NodeManagerAddress"] for node in ray.nodes()} == {"127.0.0.1"}
+
+
 def test_a_cluster_without_a_gpu_is_refused_before_anything_is_written(
     one_ray, tmp_path, tiny_study, cache
 ):
@@ -255,7 +266,6 @@ def test_a_process_stays_with_the_ray_it_has(one_ray, tmp_path, tiny_study, cach
     ],
 )
 def test_what_is_no_address_is_a_mistake(address, said, tmp_path, capsys):
-    pytest.importorskip("ray", reason="the extra ray is not installed")
     out = tmp_path / "study"
     call = ["run", "mixture", "--preset", "smoke", "--ray", address, "--out", str(out)]
     assert main(call) == 2
@@ -264,7 +274,6 @@ def test_what_is_no_address_is_a_mistake(address, said, tmp_path, capsys):
 
 
 def test_an_address_where_nothing_listens_is_a_mistake(tmp_path, capsys):
-    pytest.importorskip("ray", reason="the extra ray is not installed")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     call = f"sample --interferometer haar:4 --photons 2 --num-samples 10 --ray 127.0.0.1:{port}"
@@ -274,7 +283,6 @@ def test_an_address_where_nothing_listens_is_a_mistake(tmp_path, capsys):
 
 
 def test_what_listens_and_is_no_ray_is_given_up(monkeypatch):
-    pytest.importorskip("ray", reason="the extra ray is not installed")
     from quantum_latents.execution.ray import cluster
 
     monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 0.2)
@@ -286,7 +294,6 @@ def test_what_listens_and_is_no_ray_is_given_up(monkeypatch):
 
 
 def test_without_ray_the_line_that_installs_it_is_said(tmp_path, tiny_study, cache, monkeypatch):
-    pytest.importorskip("ray", reason="the extra ray is not installed")
     there = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "ray" else there(name)
@@ -306,7 +313,6 @@ def test_without_ray_the_line_that_installs_it_is_said(tmp_path, tiny_study, cac
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings, said, tmp_path, tiny_study, cache):
-    pytest.importorskip("ray", reason="the extra ray is not installed")
     with pytest.raises(ValueError, match=said):
         run(tiny_study(16), tmp_path / "study", cache, **settings)
     assert not (tmp_path / "study").exists()

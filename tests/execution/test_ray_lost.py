@@ -1,6 +1,7 @@
 """Whole machines lost: nodes of a Ray cluster, and the process that made the call."""
 
 import contextlib
+import importlib.util
 import os
 import queue
 import signal
@@ -19,6 +20,7 @@ from quantum_latents.results import deterministic_part, read_rows
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra ray"),
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc"),
 ]
 
@@ -29,6 +31,8 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # on the loopback interface alone
+os.environ["RAY_raylet_start_wait_time_s"] = "300"
+os.environ["RAY_agent_register_timeout_ms"] = "300000"
 from tiny_study import tiny_study
 from quantum_latents.execution import plan, run_study
 plan.available_cores = lambda: 1
@@ -122,7 +126,6 @@ def wait_until(condition, process=None):
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory, tiny_study):
-    pytest.importorskip("ray", reason="the extra ray is not installed")
     here = tmp_path_factory.mktemp("here")
     study, cache = tiny_study(), tmp_path_factory.mktemp("cache")
     plan = load_or_make_plan(here / "plan.json", study.runs, num_workers=2)

@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import ray
-from ray.exceptions import RayError, RayTaskError
 
 from quantum_latents.banks import BankRecipe
 from quantum_latents.execution.ray.cluster import Cluster
@@ -42,6 +40,9 @@ class RayDrawer:
         Raises:
             LostWorkerError: a chunk was lost too often.
         """
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
         task = ray.remote(drawn).options(
             num_cpus=1, max_retries=_MAX_RETRIES, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}}
         )

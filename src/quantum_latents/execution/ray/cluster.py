@@ -38,6 +38,14 @@ _ANSWER_SECONDS = 90.0
 _OBJECT_STORE_BYTES = 256 * 2**20
 """Of a Ray of our own: samples and checkpoints on their way; more of them go through the disk."""
 
+_OWN = {
+    "RAY_worker_niceness": "0",
+    "RAY_raylet_start_wait_time_s": "300",
+    "RAY_agent_register_timeout_ms": "300000",
+}
+"""Of a Ray of our own: it trains with the priority of the call, as worker processes do, and is
+given time to start where the machine is busy."""
+
 _LONGEST_PLACE = 22
 """Of the folder for temporary files: Ray's sockets lie 83 characters below, and may have 107."""
 
@@ -195,13 +203,13 @@ def _check_address(address: str) -> None:
 def _import_for(address: str) -> None:
     """Import Ray; one of our own then keeps to the loopback interface.
 
-    Ray listens on all interfaces, and whoever reaches it can run anything. The variable is the one
+    Ray listens on all interfaces, and whoever is let in can run anything. The variable is the one
     by which it is kept to this machine on other systems; it is read once, when Ray is imported.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # Of a Ray of our own: trains with the priority of the call, as worker processes do.
-    os.environ.setdefault("RAY_worker_niceness", "0")
+    for variable, value in _OWN.items() if address == "local" else ():
+        os.environ.setdefault(variable, value)
     name = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
     if address == "local" and name not in os.environ:
         os.environ[name] = "0"
