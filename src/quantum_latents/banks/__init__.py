@@ -1,6 +1,6 @@
 """Counts at rest: banks on disk, checked, memory-mapped, resumable; from files and to files."""
 
-from quantum_latents.banks.bank import SampleBank, build_bank, open_bank
+from quantum_latents.banks.bank import ChunkDrawer, SampleBank, build_bank, open_bank
 from quantum_latents.banks.bits import bits_of, import_bits
 from quantum_latents.banks.collected import collect_bank
 from quantum_latents.banks.files import export_bank, import_file, read_counts
@@ -13,6 +13,7 @@ __all__ = [
     "BankError",
     "BankRecipe",
     "BankValidation",
+    "ChunkDrawer",
     "SampleBank",
     "bits_of",
     "build_bank",

@@ -11,7 +11,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ from quantum_latents.samplers import (
 )
 from quantum_latents.samplers.cost import OPERATIONS_PER_SECOND
 
-__all__ = ["SampleBank", "build_bank", "open_bank"]
+__all__ = ["ChunkDrawer", "SampleBank", "build_bank", "open_bank"]
 
 _CHUNK_SECONDS = 5.0
 """What a kill may lose, in seconds of one core by the recipe's estimate. No count depends on it."""
@@ -56,6 +56,11 @@ _SELECTED_CHUNK_ROWS = 2048
 
 Progress = Callable[[int, int], None]
 """Called with (shots on disk, shots in all) after every chunk."""
+
+ChunkDrawer = Callable[
+    [BankRecipe, Sequence[tuple[int, int]]], Iterable[tuple[tuple[int, int], np.ndarray]]
+]
+"""Draws ranges (start, stop) of a recipe's shots; gives each with its counts, in any order."""
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +133,7 @@ def build_bank(
     *,
     num_threads: int | None = None,
     progress: Progress | None = None,
+    draw: ChunkDrawer | None = None,
 ) -> SampleBank:
     """Return the bank of a recipe in `directory`: built, resumed, or re-used as it is.
 
@@ -141,6 +147,8 @@ def build_bank(
             ``cache / recipe.digest``.
         num_threads: threads to draw with; None is one for each core.
         progress: called with (shots on disk, shots in all) after every chunk.
+        draw: draws the chunks that are missing, in many processes or on many machines; None draws
+            them here. The bank is the same.
 
     Raises:
         BankError: the folder holds another bank, a bank of a newer format, or other files.
@@ -167,7 +175,8 @@ def build_bank(
     if (folder / MANIFEST).exists() and _matching_manifest(folder, recipe)["complete"]:
         return open_bank(folder, num_threads=num_threads)
     _refuse_foreign_files(folder)
-    sampler = recipe.sampler()  # refuses what cannot be drawn before anything is written
+    # Refuses what cannot be drawn before anything is written.
+    draw = draw or _drawing_here(recipe.sampler(), num_threads)
     folder.mkdir(parents=True, exist_ok=True)
     with write_lock(folder):
         if (folder / MANIFEST).exists():
@@ -176,7 +185,7 @@ def build_bank(
             manifest = _new_manifest(recipe)
             write_manifest(folder, manifest)
         if not manifest["complete"]:
-            _draw_missing(folder, manifest, recipe, sampler, num_threads, progress)
+            _draw_missing(folder, manifest, recipe, draw, progress)
     return open_bank(folder, num_threads=num_threads)
 
 
@@ -272,12 +281,24 @@ def _ranges(manifest: Mapping[str, Any]) -> list[tuple[int, int]]:
     return chunk_ranges(manifest["num_samples"], manifest["chunk_rows"])
 
 
+def _drawing_here(
+    sampler: BosonSampler | DistinguishableSampler | NoisySampler, num_threads: int | None
+) -> ChunkDrawer:
+    def draw(
+        recipe: BankRecipe, ranges: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+        for start, stop in ranges:
+            rows = sampler.sample(stop - start, recipe.stream, start=start, num_threads=num_threads)
+            yield (start, stop), rows
+
+    return draw
+
+
 def _draw_missing(
     folder: Path,
     manifest: dict[str, Any],
     recipe: BankRecipe,
-    sampler: BosonSampler | DistinguishableSampler | NoisySampler,
-    num_threads: int | None,
+    draw: ChunkDrawer,
     progress: Progress | None,
 ) -> None:
     ranges = _ranges(manifest)
@@ -288,10 +309,9 @@ def _draw_missing(
     if finished:
         logger.info("bank %s: resuming at %d of %d chunks", folder, len(finished), len(ranges))
     done = sum(stop - start for i, (start, stop) in enumerate(ranges) if i in finished)
-    for chunk, (start, stop) in enumerate(ranges):
-        if chunk in finished:
-            continue
-        rows = sampler.sample(stop - start, recipe.stream, start=start, num_threads=num_threads)
+    chunk_of = {pair: chunk for chunk, pair in enumerate(ranges) if chunk not in finished}
+    for pair, rows in draw(recipe, tuple(chunk_of)):
+        chunk, (start, stop) = chunk_of[pair], pair
         write_rows(folder, start, rows)
         finished[chunk] = chunk_checksum(rows)
         append_to_ledger(folder, chunk, finished[chunk])

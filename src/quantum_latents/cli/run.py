@@ -112,7 +112,13 @@ class Run:
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
     workers: int | None = None
-    """Processes (one a core by default); frozen when the study starts."""
+    """Processes (one a core by default); frozen when the study starts. On Ray: stacks that train
+    at once (all that have a place)."""
+    ray: str | None = None
+    """Train on a Ray cluster: HOST:PORT or auto, from one of its nodes; or local, a Ray of this
+    machine alone."""
+    gpu_share: float = 1.0
+    """--ray with --device cuda: how much of a GPU each stack takes, such as 0.25."""
     rows_from: str | None = None
     """Directories of other studies, comma-separated: rows that they already have of this study's
     runs are taken over when it starts or is extended, and say so."""
@@ -203,6 +209,8 @@ def settings_of_call(command: Run, arguments: Sequence[str]) -> dict[str, Any]:
         "command": shlex.join(["qlat", *arguments]),
         "device": command.device,
         "num_workers": command.workers,
+        "ray": command.ray,
+        "gpu_share": command.gpu_share,
         "time_budget": None if command.time_budget is None else _seconds(command.time_budget),
         "extend": command.extend,
         "rows_from": _other_studies(command.rows_from),
@@ -215,12 +223,12 @@ def directory_of(command: Run) -> Path:
 
 
 def check_device(command: Run) -> None:
-    """Refuse a device that this machine has not.
+    """Refuse a device that this machine has not; what a Ray cluster has, Ray is asked.
 
     Raises:
         ValueError: as said.
     """
-    if command.device == "cuda":
+    if command.device == "cuda" and command.ray is None:
         import torch
 
         if not torch.cuda.is_available():

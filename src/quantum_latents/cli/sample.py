@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -16,6 +17,7 @@ from quantum_latents.cli.processors import sample_from_processor
 from quantum_latents.cli.progress import ShotsLine, duration
 
 if TYPE_CHECKING:
+    from quantum_latents.banks import BankRecipe, ChunkDrawer, SampleBank
     from quantum_latents.circuits import Interferometer
     from quantum_latents.samplers import Noise
 
@@ -63,6 +65,12 @@ class Sample:
     """enumeration, clifford-clifford or progressive; left out, the cheapest by estimate."""
     precision: Literal["float64", "float32"] = "float64"
     """Of Clifford-Clifford's permanents; float32 is about twice as fast."""
+    workers: int | None = None
+    """Processes that draw chunks; left out, the threads of one. On Ray: chunks that are drawn at
+    once (two a core). The bank is the same."""
+    ray: str | None = None
+    """Draw on a Ray cluster: HOST:PORT or auto, from one of its nodes; or local, a Ray of this
+    machine alone."""
     processor: str = "simulate"
     """simulate, orca (or orca:MACHINE), quandela:PLATFORM such as quandela:sim:altair, or
     scaleway:PLATFORM such as scaleway:QPU-ALTAIR-10PQ."""
@@ -86,10 +94,9 @@ class Sample:
 
 
 def _sample(command: Sample, arguments: Sequence[str]) -> int:
-    from quantum_latents.banks import BankRecipe, build_bank
+    from quantum_latents.banks import BankRecipe
     from quantum_latents.circuits import parse
     from quantum_latents.random import stream
-    from quantum_latents.samplers.boson import PATHS, compile_path
 
     if command.num_samples < 1:
         raise ValueError(f"--num-samples is at least 1, not {command.num_samples}")
@@ -97,7 +104,12 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
         command, parse(command.interferometer, stream(command.seed, "interferometer"))
     )
     occupation = occupation_of(command, interferometer.num_modes)
+    if command.workers is not None and command.workers < 1:
+        raise ValueError(f"--workers is at least 1, not {command.workers}")
     if command.processor != "simulate":
+        for name in ("workers", "ray"):
+            if getattr(command, name) is not None:
+                raise ValueError(f"--{name} is for simulated banks: a processor draws by itself")
         _check_room(command.out, 3 * command.num_samples * interferometer.num_modes)
         return sample_from_processor(command, interferometer, occupation)
     for name in ("url", "max_jobs", "shots_per_job", "extra_photons"):
@@ -116,7 +128,44 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
         precision=command.precision,
     )
     _check_room(command.out, command.num_samples * interferometer.num_modes)
+    with contextlib.ExitStack() as held:
+        draw, num_cores = _drawer(command, held)
+        bank = _drawn(command, recipe, draw, num_cores)
+    if command.json:
+        print(json.dumps(bank.manifest, indent=1))
+    else:
+        kept = "" if noise is None else f", {bank.counts.sum() / len(bank):.4g} counts a shot"
+        print(f"{len(bank)} shots of {sum(occupation)} photons in {bank.num_modes} modes{kept}")
+        print(f"bank: {command.out}")
+    return 0
+
+
+def _drawer(command: Sample, held: contextlib.ExitStack) -> tuple[ChunkDrawer | None, int | None]:
+    """Return what draws the chunks, and on how many cores; None for the threads of this process."""
+    if command.ray is not None:
+        from quantum_latents.execution.ray import RayDrawer, connected
+
+        cluster = held.enter_context(connected(command.ray))
+        cores = sum(cluster.cores)
+        return RayDrawer(cluster, command.workers), min(cores, command.workers or cores)
+    if command.workers is not None:
+        from quantum_latents.execution.sample import ProcessDrawer
+
+        return ProcessDrawer(command.workers), None
+    return None, None
+
+
+def _drawn(
+    command: Sample, recipe: BankRecipe, draw: ChunkDrawer | None, num_cores: int | None
+) -> SampleBank:
+    """Draw the bank, or go on with it, and tell how far it is."""
+    from quantum_latents.banks import build_bank
+    from quantum_latents.samplers.boson import PATHS, compile_path
+    from quantum_latents.samplers.shots import available_cores
+
     seconds = recipe.estimated_seconds()
+    if num_cores is not None:
+        seconds *= available_cores() / num_cores
     if seconds > _LONGEST_UNASKED and not command.yes:
         raise ValueError(
             f"{command.num_samples:,} shots by {recipe.path} take about {duration(seconds)} here: "
@@ -132,15 +181,9 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
             compile_path(recipe.path, command.precision)
         finally:
             announcement.cancel()
-    bank = build_bank(recipe, command.out, progress=show)
+    bank = build_bank(recipe, command.out, progress=show, draw=draw)
     show.close()
-    if command.json:
-        print(json.dumps(bank.manifest, indent=1))
-    else:
-        kept = "" if noise is None else f", {bank.counts.sum() / len(bank):.4g} counts a shot"
-        print(f"{len(bank)} shots of {sum(occupation)} photons in {bank.num_modes} modes{kept}")
-        print(f"bank: {command.out}")
-    return 0
+    return bank
 
 
 def _phased(command: Sample, interferometer: Interferometer) -> Interferometer:

@@ -86,7 +86,8 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
         spec: what to draw, or which file to read.
         stream: the run's stream for its data, such as ``stream(seed, "data")``. An array of the
             user's, digits and molecules do not depend on it: their split is fixed by the spec.
-        cache: the folder of banks and of sets of molecules; only what needs them uses it.
+        cache: the folder of banks, of sets of molecules and of copies of files; only what needs
+            them uses it.
 
     Raises:
         TypeError: `spec` is no spec of a data set.
@@ -121,7 +122,7 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
         case DigitsSpec():
             return load_digits(spec)
         case ArraySpec():
-            return load_array(spec)
+            return load_array(spec, cache)
         case MoleculesSpec():
             return load_molecules(spec, cache)
     raise TypeError(f"{spec!r} is no spec of a data set; use one of {DataSpec}")

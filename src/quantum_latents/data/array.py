@@ -21,7 +21,7 @@ from quantum_latents.data.sizes import check_integer
 from quantum_latents.data.split import split_rows
 from quantum_latents.data.tables import Table, file_and_key, file_sha256, read_table
 
-__all__ = ["MIN_ROWS", "ArraySpec", "array_spec", "load_array"]
+__all__ = ["MIN_ROWS", "ArraySpec", "array_spec", "cached_array", "load_array"]
 
 MIN_ROWS = 20
 """Fewer rows than this cannot be split into sets that say anything."""
@@ -95,8 +95,19 @@ def array_spec(path: str | Path, **settings: Any) -> ArraySpec:
     return ArraySpec(path=str(path), sha256=file_sha256(file), **settings)
 
 
-def load_array(spec: ArraySpec) -> DataSet:
+def cached_array(spec: ArraySpec, cache: Path) -> Path:
+    """Return where a copy of the file lies on a machine that does not see its path."""
+    file, _ = file_and_key(spec.path)
+    return cache / "arrays" / f"{spec.sha256}{file.suffix}"
+
+
+def load_array(spec: ArraySpec, cache: Path | None = None) -> DataSet:
     """Read, check, split and scale the file.
+
+    Args:
+        spec: names the file and its content.
+        cache: a folder whose copy of the file, see `cached_array`, is read where the file itself
+            is not there.
 
     A constant column is kept, with scale 1, and named in the notes; so is a column that repeats
     another. If all numbers are integers, `l1_to_integer` is among the metrics. Facts:
@@ -108,13 +119,16 @@ def load_array(spec: ArraySpec) -> DataSet:
             the held-out fraction; all rows equal; or numbers that float32 cannot hold.
         ImportError: pandas is needed and not installed.
     """
-    file, _ = file_and_key(spec.path)
+    file, key = file_and_key(spec.path)
+    path = spec.path
+    if cache is not None and not file.exists() and (copy := cached_array(spec, cache)).is_file():
+        file, path = copy, str(copy) if key is None else f"{copy}:{key}"
     if file_sha256(file) != spec.sha256:
         raise ValueError(
             f"{spec.path!r} has changed since its spec was made (its SHA-256 is not "
             f"{spec.sha256[:12]}...); make a new spec with array_spec({spec.path!r})"
         )
-    table = read_table(spec.path)
+    table = read_table(path)
     train, held_out, floor_reference = _split(spec, table.values)
 
     constant = np.ptp(train, axis=0) == 0

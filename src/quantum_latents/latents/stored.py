@@ -17,7 +17,7 @@ from quantum_latents.latents.sources import Card
 from quantum_latents.latents.specs import BankSpec, Scaling
 from quantum_latents.random import Stream
 
-__all__ = ["StoredSource", "bank_spec", "find_bank"]
+__all__ = ["StoredSource", "bank_spec", "find_bank", "note_bank"]
 
 
 class StoredSource:
@@ -86,11 +86,7 @@ def bank_spec(
         )
     checksum = bank.checksum
     path = Path(folder).absolute()
-    note = _note(cache, checksum)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    temporary = note.with_suffix(f".{os.getpid()}.part")
-    temporary.write_text(json.dumps({"folder": str(path)}))
-    os.replace(temporary, note)
+    note_bank(path, checksum, cache)
     return BankSpec(
         name=f"bank:{path.name}",
         dim=bank.num_modes,
@@ -99,6 +95,15 @@ def bank_spec(
         num_held_out=num_held_out,
         checksum=checksum,
     )
+
+
+def note_bank(folder: Path, checksum: str, cache: Path) -> None:
+    """Note in a cache where the bank of a content lies."""
+    note = _note(cache, checksum)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    temporary = note.with_suffix(f".{os.getpid()}.part")
+    temporary.write_text(json.dumps({"folder": str(folder)}))
+    os.replace(temporary, note)
 
 
 def find_bank(spec: BankSpec, cache: Path) -> SampleBank:
