@@ -39,6 +39,7 @@ from quantum_latents.execution.reuse import reused_runs, take_over
 from quantum_latents.execution.worker import work
 from quantum_latents.recipes import Study
 from quantum_latents.results import RowStore, next_number, sealed
+from quantum_latents.training import check_requirements
 
 __all__ = ["Progress", "StudyError", "run_study"]
 
@@ -104,7 +105,8 @@ def run_study(
     Raises:
         ValueError: the directory holds another study or anyone's rows, is in use, or is a file;
             or fewer than one worker.
-        ImportError: data need a library that is not installed; nothing has been written then.
+        ImportError: data or training need a library that is not installed; nothing has been
+            written then.
         StudyError: a stack failed.
         KeyboardInterrupt: after a clean stop with checkpoints.
     """
@@ -114,6 +116,8 @@ def run_study(
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
     for data in {run.data for run in study.runs}:
         check_installed(data)
+    for training in {run.training for run in study.runs}:
+        check_requirements(training)
     directory.mkdir(parents=True, exist_ok=True)
     with lock_directory(directory):
         commit = commit_of_source()

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import torch
 
+from quantum_latents.models.flow import FlowSpec
 from quantum_latents.models.gan import GANSpec
 from quantum_latents.models.molgan import MolGANSpec, StackedRelationalCritic
 from quantum_latents.models.nn import StackedMLP
 
-__all__ = ["ModelSpec", "build_critic", "build_generator"]
+__all__ = ["GANModelSpec", "ModelSpec", "build_critic", "build_generator"]
 
-ModelSpec = GANSpec | MolGANSpec
+GANModelSpec = GANSpec | MolGANSpec
+"""A model of a generator and a critic."""
+
+ModelSpec = GANModelSpec | FlowSpec
 """Any model's spec."""
 
 
 def build_generator(
-    spec: ModelSpec,
+    spec: GANModelSpec,
     latent_dim: int,
     data_dim: int,
     *,
@@ -33,7 +37,7 @@ def build_generator(
 
 
 def build_critic(
-    spec: ModelSpec,
+    spec: GANModelSpec,
     data_dim: int,
     *,
     stack: int,
@@ -58,7 +62,7 @@ def build_critic(
     return StackedMLP(spec.critic, data_dim, 1, stack=stack, dtype=dtype, device=device)
 
 
-def _check_width(spec: ModelSpec, data_dim: int) -> None:
+def _check_width(spec: GANModelSpec, data_dim: int) -> None:
     if isinstance(spec, MolGANSpec) and data_dim != spec.data_dim:
         raise ValueError(
             f"molecules of {spec.num_atoms} places and {spec.num_node_classes} node classes have "

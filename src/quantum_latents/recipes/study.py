@@ -13,7 +13,7 @@ from quantum_latents.latents import (
     LearnedPriorSpec,
     PhotonicSpec,
 )
-from quantum_latents.models import ModelSpec
+from quantum_latents.models import GANModelSpec
 from quantum_latents.training import RunSpec
 
 __all__ = [
@@ -219,7 +219,7 @@ def four_latents(
     return tuple(made[name] for name in names)
 
 
-def model_on(latent: LatentSpec, model: ModelSpec) -> ModelSpec:
+def model_on(latent: LatentSpec, model: GANModelSpec) -> GANModelSpec:
     """Return the model that is trained on a latent: with means and scales on a learned prior.
 
     Everything else of it is the same on every latent.
