@@ -232,10 +232,12 @@ def check_device(command: Run) -> None:
 
 def announce(study: Study, directory: Path, command: Run) -> None:
     """Print what is about to run."""
+    from quantum_latents.recipes import steps_of
+
     if command.json:
         return
     num_runs, num_steps = len(study.runs), study.runs[0].training.num_steps
-    print(f"{study.title}: {num_runs} runs of {num_steps} generator steps in {directory}")
+    print(f"{study.title}: {num_runs} runs of {num_steps} {steps_of(study)} in {directory}")
     for line in study.notes:
         print(f"  {line}")
 

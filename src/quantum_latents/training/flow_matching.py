@@ -42,7 +42,7 @@ from quantum_latents.random import Stream
 from quantum_latents.random.torch import torch_generator
 from quantum_latents.training.coupling import check_transport_installed, transported
 from quantum_latents.training.flow_settings import FlowMatchingSpec
-from quantum_latents.training.paths import end_of, point_on
+from quantum_latents.training.paths import GAUSSIAN_PATHS, end_of, point_on
 from quantum_latents.training.wgan import BLOCK_STEPS, StackMember
 
 __all__ = ["FlowStack", "check_flow_requirements", "embedding_of"]
@@ -111,7 +111,8 @@ class FlowStack:
         kernel: what makes the steps.
 
     Raises:
-        ValueError: widths differ between runs, or between latents and data without an embedding.
+        ValueError: widths differ between runs, or between latents and data without an embedding;
+            or the path assumes a Gaussian source and this one is narrower than the data.
     """
 
     loss_names: ClassVar[tuple[str, ...]] = ("loss",)
@@ -130,6 +131,11 @@ class FlowStack:
         ((data_dim, latent_dim),) = shapes
         self.members, self.model, self.training = tuple(members), model, training
         self.device = torch.device(device)
+        if training.path in GAUSSIAN_PATHS and latent_dim < data_dim:
+            raise ValueError(
+                f"path {training.path!r} assumes a standard Gaussian source, and this one has "
+                f"{latent_dim} of {data_dim} dimensions: use path='straight'"
+            )
         self._spaces = [embedding_of(model, latent_dim, data_dim, m.stream) for m in members]
         moved = {id(m.data): m.data.to(device, training.dtype) for m in members}
         self._data = [moved[id(m.data)] for m in members]
