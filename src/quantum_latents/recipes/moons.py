@@ -224,10 +224,12 @@ def _flow(
     if flow.jitter is not None and flow.dequantisation in (None, "none"):
         raise ValueError(f"jitter={flow.jitter} needs a dequantisation: uniform or gaussian")
     jitter = {"uniform": 1.0, "gaussian": 0.25}.get(flow.dequantisation or "none", 0.0)
-    if latent_dim == data_dim:
-        embedding = flow.embedding or "none"
-    else:
-        embedding = flow.embedding or "orthonormal"
+    if latent_dim == data_dim and flow.embedding is not None:
+        raise ValueError(
+            f"latents are as wide as the data, {data_dim}: nothing is embedded, so leave "
+            f"embedding={flow.embedding!r} out"
+        )
+    embedding = "none" if latent_dim == data_dim else flow.embedding or "orthonormal"
     model = FlowSpec(
         velocity=VelocitySpec(
             hidden=size.hidden, activation="selu", num_frequencies=0, initialisation="pytorch"
@@ -256,7 +258,7 @@ def _flow(
     chosen = {name: _ASKED for name, value in settings.items() if value is not None}
     if flow.dequantisation not in (None, "none"):
         chosen["model.jitter"] = _ASKED if flow.jitter is not None else "ours: of whole numbers"
-    if latent_dim == data_dim and flow.embedding is None:
+    if latent_dim == data_dim:
         chosen["model.embedding"] = "by definition: latent and data are equally wide"
     return model, training, chosen
 
