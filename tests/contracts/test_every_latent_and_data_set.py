@@ -27,6 +27,7 @@ from quantum_latents.data import (
     array_spec,
     load,
 )
+from quantum_latents.data.width import width_of
 from quantum_latents.evaluation import evaluate
 from quantum_latents.latents import (
     PRIORS,
@@ -48,10 +49,11 @@ from quantum_latents.latents import (
     bank_spec,
 )
 from quantum_latents.metrics import METRICS
-from quantum_latents.models import GANSpec, MLPSpec
+from quantum_latents.models import FlowSpec, GANSpec, MLPSpec, SolverSpec, VelocitySpec
 from quantum_latents.random import stream
 from quantum_latents.training import (
     EvaluationSpec,
+    FlowMatchingSpec,
     OptimiserSpec,
     RunSpec,
     WGANSpec,
@@ -299,4 +301,47 @@ def test_every_latent_trains_on_every_data_set_in_one_stack(
         assert np.isfinite(outcome.samples).all()
         json.dumps(evaluate(outcome.samples, data, 0), allow_nan=False)
     # Trained on other latents, and on nothing else that differs.
+    assert len({outcome.samples.tobytes() for outcome in outcomes}) == len(outcomes)
+
+
+def flow_of(data_spec, latent_spec) -> RunSpec:
+    is_embedded = width_of(data_spec) != latent_spec.dim
+    return RunSpec(
+        data=data_spec,
+        latent=latent_spec,
+        model=FlowSpec(
+            velocity=VelocitySpec(
+                hidden=(8,), activation="silu", num_frequencies=0, initialisation="pytorch"
+            ),
+            embedding="orthonormal" if is_embedded else "none",
+            dequantisation="none",
+            jitter=0.0,
+            solver=SolverSpec(name="euler", num_evaluations=2),
+        ),
+        training=FlowMatchingSpec(
+            num_steps=3,
+            batch_size=4,
+            path="straight",
+            coupling="independent",
+            sigma_min=0.0,
+            optimiser=OptimiserSpec(name="adam", learning_rate=1e-3, betas=(0.9, 0.999)),
+        ),
+        evaluation=EvaluationSpec(num_samples=NUM_HELD_OUT),
+        seed=0,
+    )
+
+
+def test_a_flow_takes_every_latent_to_every_data_set(data_spec, latent_specs, cache, tmp_path):
+    latents = dict(latent_specs)
+    with pytest.raises(ValueError, match="a learned prior's means and scales"):
+        flow_of(data_spec, latents.pop("learned_prior"))
+    runs = [flow_of(data_spec, latent) for latent in latents.values()]
+    assert RunSpec.from_json(json.loads(json.dumps(runs[0].to_json()))) == runs[0]
+    outcomes = train_stack(runs, cache=cache, checkpoint=tmp_path / "stack.safetensors")
+    assert outcomes is not None
+    for outcome in outcomes:
+        assert outcome.samples is not None
+        assert outcome.samples.shape == (NUM_HELD_OUT, width_of(data_spec))
+        assert np.isfinite(outcome.samples).all()
+        assert outcome.sampling == {"solver": "euler", "function_evaluations": 2}
     assert len({outcome.samples.tobytes() for outcome in outcomes}) == len(outcomes)

@@ -29,8 +29,9 @@ from quantum_latents.bench.plain_wgan import plain_mlp, plain_wgan
 from quantum_latents.latents import Latent, build_latent
 from quantum_latents.latents.sources import GaussianSource
 from quantum_latents.models import (
+    FlowSpec,
+    GANModelSpec,
     MLPSpec,
-    ModelSpec,
     MolGANSpec,
     RelationalCriticSpec,
 )
@@ -77,7 +78,7 @@ class Task:
         member: data, latent and stream of the run of a seed.
     """
 
-    model: ModelSpec
+    model: GANModelSpec
     training: WGANSpec
     member: Callable[[int], StackMember]
 
@@ -104,6 +105,8 @@ def task_of(network: str, cache: Path) -> Task:
         latent = build_latent(run.latent, seed, cache)
         return StackMember(data, latent, stream(seed, "bench", "training"))
 
+    assert not isinstance(run.model, FlowSpec)
+    assert isinstance(run.training, WGANSpec)
     return Task(run.model, run.training, member)
 
 
@@ -121,7 +124,7 @@ def _molgan_member(seed: int) -> StackMember:
     return StackMember(_molecules(), latent, stream(seed, "bench", "training"))
 
 
-def flops_of(model: ModelSpec, training: WGANSpec, latent_dim: int, width: int) -> int:
+def flops_of(model: GANModelSpec, training: WGANSpec, latent_dim: int, width: int) -> int:
     """Return the operations of an iteration by hand count; `width` is that of the data."""
     sizes = {"batch_size": training.batch_size, "critic_steps": training.critic_steps}
     if isinstance(model, MolGANSpec):
@@ -186,7 +189,7 @@ def _stacked(task: Task, members: list[StackMember]) -> Callable[[], int]:
 
 
 def plain_networks(
-    model: ModelSpec, latent_dim: int, width: int
+    model: GANModelSpec, latent_dim: int, width: int
 ) -> tuple[torch.nn.Module, torch.nn.Module]:
     """Return the plain generator and critic of a model; `width` is that of the data."""
     if isinstance(model, MolGANSpec):

@@ -6,12 +6,13 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from quantum_latents.cli.flow import FlowOptions, check_flow_options, moons_study
 from quantum_latents.cli.progress import Line, StudyLine
 from quantum_latents.cli.rows import made_table
 from quantum_latents.cli.words import names_in, near_miss
@@ -34,6 +35,7 @@ RECIPES = {
     "bank-sizes": "re-use: what a bank of so many rows costs each latent, against fresh draws",
     "survey": "across data sets that are not the quantum latent's own: does it help there?",
     "corollary": "Corollary 1: who reaches data that a quantum latent made? GAN-induced distances",
+    "moons": "Appendix G of the paper: flow matching on two moons from four latents, or any",
     "compare": "your own data (--data FILE), four latents",
     "tune": "another recipe (--recipe table1) with every latent tuned equally before the test",
 }
@@ -57,7 +59,7 @@ class Run:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """table1, table2, hyperparameters, mixture, depth, challengers, interference, loss,
-    bank-sizes, survey, corollary, compare or tune."""
+    bank-sizes, survey, corollary, moons, compare or tune."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -65,12 +67,13 @@ class Run:
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None
     """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default); also
-    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers, survey and
-    corollary take any classical rival or prior too, such as pairwise or student_t."""
+    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers, survey, corollary
+    and moons take any classical rival or prior too, such as pairwise or student_t."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
     interference, loss, bank-sizes, survey: any of quantum, bernoulli, gbs, thermal, iqp, ising,
-    mixture, moons, checkerboard, binary_digits, grey_digits, comma-separated.
+    mixture, moons, checkerboard, binary_digits, grey_digits, comma-separated. moons: any of
+    moons, checkerboard, mixture.
     Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
@@ -103,6 +106,7 @@ class Run:
     smoke, 5 at quick, 12 at paper)."""
     tuning_seeds: int | None = None
     """tune: seeds of every trial, from 1000 (1 at smoke, 2 at quick, 3 at paper)."""
+    flow: Annotated[FlowOptions, tyro.conf.arg(name="")] = field(default_factory=FlowOptions)
     certifiable: bool = False
     """table1, challengers, compare: generators whose layers widen to the end, so that
     every one of them has an inverse (Theorem 1)."""
@@ -237,10 +241,12 @@ def check_device(command: Run) -> None:
 
 def announce(study: Study, directory: Path, command: Run) -> None:
     """Print what is about to run."""
+    from quantum_latents.recipes import steps_of
+
     if command.json:
         return
     num_runs, num_steps = len(study.runs), study.runs[0].training.num_steps
-    print(f"{study.title}: {num_runs} runs of {num_steps} generator steps in {directory}")
+    print(f"{study.title}: {num_runs} runs of {num_steps} {steps_of(study)} in {directory}")
     for line in study.notes:
         print(f"  {line}")
 
@@ -275,6 +281,7 @@ def study_of(command: Run) -> Study:
         "challengers": recipes.LADDER,
         "survey": recipes.SURVEY_LATENTS,
         "corollary": recipes.COROLLARY_LATENTS,
+        "moons": recipes.LATENTS,
     }
     known = recipes.CHALLENGERS if command.recipe in usual_of else recipes.LATENTS
     usual = usual_of.get(command.recipe, known)
@@ -290,6 +297,7 @@ def study_of(command: Run) -> Study:
             raise ValueError(
                 f"--{name} belongs to {' and '.join(wanted_by)}; {command.recipe} does not take it"
             )
+    check_flow_options(command.recipe, command.flow)
     dims = _lengths(command.latent_dim)
     dim, *more = dims
     if command.recipe not in _MOLECULAR and more:
@@ -298,7 +306,7 @@ def study_of(command: Run) -> Study:
         settings |= {"bank_folders": banks, "cache": default_cache()}
         settings["bank_size"] = _bank_size(command.bank) if command.bank else None
     if command.recipe in (
-        *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey"),
+        *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey", "moons"),
     ):
         settings["latent_dim"] = dim
     if command.recipe == "compare":
@@ -332,6 +340,8 @@ def study_of(command: Run) -> Study:
             doses=_doses(command.doses) or usual_doses,
             data_sets=chosen,
         )
+    elif command.recipe == "moons":
+        study = moons_study(command.preset, command.flow, _data_sets(command), settings)
     elif command.recipe == "bank-sizes":
         study = _bank_sizes(command, settings)
     elif command.recipe in _MOLECULAR:
@@ -359,7 +369,7 @@ def study_of(command: Run) -> Study:
 _BELONGS_TO = {
     "latent_dim": (
         *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey"),
-        "corollary",
+        *("corollary", "moons"),
         *("table2", "hyperparameters"),
     ),
     "interferometer": ("table2", "hyperparameters"),

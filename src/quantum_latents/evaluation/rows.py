@@ -17,7 +17,7 @@ from quantum_latents.evaluation.stored import write_pictures
 from quantum_latents.metrics import compute, floor, lookup
 from quantum_latents.random import stream
 from quantum_latents.results import ROW_SCHEMA
-from quantum_latents.training import Outcome
+from quantum_latents.training import Outcome, RunSpec, WGANSpec
 
 __all__ = ["evaluate", "make_row", "remake_row"]
 
@@ -87,7 +87,7 @@ def make_row(
         directory: the study's, where pictures of molecules are written; None writes none.
     """
     samples, diverged_at = outcome.samples, outcome.diverged_at
-    detail = "" if diverged_at is None else f"diverged at generator step {diverged_at}"
+    detail = "" if diverged_at is None else f"diverged at {_step_of(outcome.spec)} {diverged_at}"
     if samples is not None and not np.isfinite(samples).all():
         samples, detail = None, "generated samples are not finite"
     metrics, preview = {}, None
@@ -108,9 +108,15 @@ def make_row(
         "preview": preview,
         "notes": list(data.notes),
         **({} if outcome.fit is None else {"fit": outcome.fit}),
+        **({} if outcome.sampling is None else {"sampling": outcome.sampling}),
         "stack": dict(stack),
         "provenance": dict(provenance),
     }
+
+
+def _step_of(spec: RunSpec) -> str:
+    """Return what a run's steps are called."""
+    return "generator step" if isinstance(spec.training, WGANSpec) else "step"
 
 
 def remake_row(

@@ -24,7 +24,13 @@ from quantum_latents.theory import (
     reduce_to_counts,
     state,
 )
-from quantum_latents.training import RunSpec, TrainedGenerator, latent_of_run, load_generator
+from quantum_latents.training import (
+    RunSpec,
+    TrainedFlow,
+    TrainedGenerator,
+    latent_of_run,
+    load_generator,
+)
 
 __all__ = ["RunCertificate", "certify_runs", "runs_of"]
 
@@ -119,6 +125,11 @@ def certify_runs(
         on_progress(f"run {place} of {len(folders)}: {folder.name}")
         try:
             generator = load_generator(folder)
+            if isinstance(generator, TrainedFlow):
+                raise ValueError(
+                    f"run {generator.spec.digest} is a flow: certificates are of piecewise linear "
+                    "generators, whose layers can be undone one by one"
+                )
         except ValueError as error:
             if len(folders) == 1:
                 raise

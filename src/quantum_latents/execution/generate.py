@@ -116,11 +116,10 @@ def generate_file(
         latent, whence = spec.latent, "shots, as training drew them, of the"
     else:
         latent, whence = replace(spec.latent, bank_size=None), "fresh draws of the"
-    z = latent_of_run(latent, spec.seed, cache or default_cache()).sample(
-        num_samples, stream(seed, "generate")
-    )
+    draws = stream(seed, "generate")
+    z = latent_of_run(latent, spec.seed, cache or default_cache()).sample(num_samples, draws)
     on_progress(f"generating {num_samples:,} samples")
-    samples = generator.generate(z)
+    samples = generator.generate(z, draws.child("dequantisation"))
     on_progress(f"writing {out}")
     num_written, num_valid = write_samples(out, samples, generator.layout)
     return Generated(

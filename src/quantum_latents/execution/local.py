@@ -33,6 +33,7 @@ from quantum_latents.execution.processes import interrupts_noted
 from quantum_latents.execution.reuse import reused_runs, take_over
 from quantum_latents.recipes import Study
 from quantum_latents.results import RowStore, next_number, sealed
+from quantum_latents.training import check_requirements
 
 __all__ = ["Progress", "StudyError", "run_study"]
 
@@ -100,8 +101,8 @@ def run_study(
     Raises:
         ValueError: the directory holds another study or anyone's rows, is in use, or is a file;
             or fewer than one worker; or a Ray cluster that does not answer or has no GPU.
-        ImportError: data need a library that is not installed, or Ray is not; nothing has been
-            written then.
+        ImportError: data or training need a library that is not installed, or Ray is not; nothing
+            has been written then.
         StudyError: a stack failed.
         KeyboardInterrupt: after a clean stop with checkpoints.
     """
@@ -113,6 +114,8 @@ def run_study(
         check_installed(data)
     if ray is None and gpu_share != 1:
         raise ValueError(f"a share of a GPU ({gpu_share}) is for stacks on a Ray cluster")
+    for training in {run.training for run in study.runs}:
+        check_requirements(training)
     with contextlib.ExitStack() as held:
         cluster = None
         if ray is not None:

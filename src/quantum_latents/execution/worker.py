@@ -73,7 +73,7 @@ def train_planned(
     import torch
 
     from quantum_latents.evaluation import make_row, write_run
-    from quantum_latents.training import compile_steps, data_of, is_fitted, train_stack
+    from quantum_latents.training import data_of, is_fitted, prepare_steps, train_stack
 
     torch.set_num_threads(stack.num_threads)
     runs = [RunSpec.from_json(specs[digest]) for digest in stack.runs]
@@ -89,7 +89,7 @@ def train_planned(
         note = ("note", stack, "compiling, once for each installation (up to a minute)")
         announce = threading.Timer(2.0, messages.put, [note])
         announce.start()
-        compile_steps(runs[0].model, runs[0].training)
+        prepare_steps(runs[0].model, runs[0].training)
         announce.cancel()
     if not all(is_fitted(run.latent, run.seed, cache) for run in runs):
         messages.put(("note", stack, "fitting learned latents"))

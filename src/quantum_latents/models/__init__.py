@@ -1,6 +1,15 @@
-"""Generators and critics: stacked networks that see only a tensor z and draw no noise."""
+"""Generators, critics and velocities: stacked networks that see only tensors and draw no noise."""
 
-from quantum_latents.models.build import ModelSpec, build_critic, build_generator
+from quantum_latents.models.build import GANModelSpec, ModelSpec, build_critic, build_generator
+from quantum_latents.models.flow import (
+    Embedding,
+    FlowSpec,
+    SolverSpec,
+    StackedVelocity,
+    VelocitySpec,
+    dequantised,
+)
+from quantum_latents.models.flow_solver import check_solver_installed, solve
 from quantum_latents.models.gan import GANSpec
 from quantum_latents.models.graph_gan import GraphGANSpec
 from quantum_latents.models.molgan import (
@@ -13,6 +22,9 @@ from quantum_latents.models.nn import MLPSpec, StackedMLP
 from quantum_latents.models.spectral import project_
 
 __all__ = [
+    "Embedding",
+    "FlowSpec",
+    "GANModelSpec",
     "GANSpec",
     "GraphGANSpec",
     "GraphModelSpec",
@@ -20,9 +32,15 @@ __all__ = [
     "ModelSpec",
     "MolGANSpec",
     "RelationalCriticSpec",
+    "SolverSpec",
     "StackedMLP",
     "StackedRelationalCritic",
+    "StackedVelocity",
+    "VelocitySpec",
     "build_critic",
     "build_generator",
+    "check_solver_installed",
+    "dequantised",
     "project_",
+    "solve",
 ]

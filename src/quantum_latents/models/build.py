@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import torch
 
+from quantum_latents.models.flow import FlowSpec
 from quantum_latents.models.gan import GANSpec
 from quantum_latents.models.graph_gan import GraphGANSpec
 from quantum_latents.models.molgan import GraphModelSpec, MolGANSpec, StackedRelationalCritic
 from quantum_latents.models.nn import StackedMLP
 
-__all__ = ["ModelSpec", "build_critic", "build_generator"]
+__all__ = ["GANModelSpec", "ModelSpec", "build_critic", "build_generator"]
 
-ModelSpec = GANSpec | MolGANSpec | GraphGANSpec
+GANModelSpec = GANSpec | MolGANSpec | GraphGANSpec
+"""A model of a generator and a critic."""
+
+ModelSpec = GANModelSpec | FlowSpec
 """Any model's spec."""
 
 
 def build_generator(
-    spec: ModelSpec,
+    spec: GANModelSpec,
     latent_dim: int,
     data_dim: int,
     *,
@@ -34,7 +38,7 @@ def build_generator(
 
 
 def build_critic(
-    spec: ModelSpec,
+    spec: GANModelSpec,
     data_dim: int,
     *,
     stack: int,
@@ -59,7 +63,7 @@ def build_critic(
     return StackedMLP(spec.critic, data_dim, 1, stack=stack, dtype=dtype, device=device)
 
 
-def _check_width(spec: ModelSpec, data_dim: int) -> None:
+def _check_width(spec: GANModelSpec, data_dim: int) -> None:
     if isinstance(spec, GraphModelSpec) and data_dim != spec.data_dim:
         raise ValueError(
             f"molecules of {spec.num_atoms} places and {spec.num_node_classes} node classes have "

@@ -12,6 +12,7 @@ from quantum_latents.recipes.hyperparameters import hyperparameters
 from quantum_latents.recipes.interference import DOSES, TRANSMISSIONS, interference, loss
 from quantum_latents.recipes.mixture import mixture
 from quantum_latents.recipes.molecules import INTERFEROMETERS, SETUPS
+from quantum_latents.recipes.moons import MOONS_DATA, FlowSettings, moons
 from quantum_latents.recipes.presets import PRESETS
 from quantum_latents.recipes.study import (
     LATENTS,
@@ -21,6 +22,7 @@ from quantum_latents.recipes.study import (
     Restarts,
     Study,
     settings_of,
+    steps_of,
     with_bank_size,
     with_milestones,
     with_num_steps,
@@ -40,6 +42,7 @@ __all__ = [
     "INTERFEROMETERS",
     "LADDER",
     "LATENTS",
+    "MOONS_DATA",
     "NON_CIRCULAR",
     "PRESETS",
     "SETUPS",
@@ -47,6 +50,7 @@ __all__ = [
     "TABLE1_DATA",
     "TRANSMISSIONS",
     "Axis",
+    "FlowSettings",
     "NamedData",
     "PaperFigure",
     "PaperFigures",
@@ -62,8 +66,10 @@ __all__ = [
     "interference",
     "loss",
     "mixture",
+    "moons",
     "settings_of",
     "split_latents",
+    "steps_of",
     "survey",
     "table1",
     "table2",

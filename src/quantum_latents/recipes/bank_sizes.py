@@ -36,7 +36,7 @@ from quantum_latents.recipes.study import (
     reference_of,
     with_num_steps,
 )
-from quantum_latents.training import RunSpec
+from quantum_latents.training import RunSpec, WGANSpec
 
 __all__ = ["BANK_SIZES", "bank_sizes", "draws_of"]
 
@@ -166,6 +166,7 @@ def draws_of(run: RunSpec) -> int:
     38400
     """
     training = run.training
+    assert isinstance(training, WGANSpec)
     return training.num_steps * training.batch_size * (training.critic_steps + 1)
 
 

@@ -51,9 +51,11 @@ def with_certifiable_generators(study: Study) -> Study:
     Raises:
         ValueError: molecules, which end in an argmax, or samples of fewer numbers than z.
     """
-    runs = tuple(replace(run, model=_certifiable(run)) for run in study.runs)
-    widths = sorted({run.model.generator.hidden for run in runs})
-    usual = sorted({run.model.generator.hidden for run in study.runs})
+    models = [_certifiable(run) for run in study.runs]
+    runs = tuple(replace(run, model=m) for run, m in zip(study.runs, models, strict=True))
+    widths = sorted({model.generator.hidden for model in models})
+    before = [run.model for run in study.runs if isinstance(run.model, GANSpec)]
+    usual = sorted({model.generator.hidden for model in before})
     note = (
         f"Certifiable generators: hidden widths {_listed(widths)} instead of {_listed(usual)}, "
         f"LeakyReLU of slope {_SLOPE}, orthogonal weights: every layer has an inverse (Theorem 1)."

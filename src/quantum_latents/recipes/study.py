@@ -13,8 +13,8 @@ from quantum_latents.latents import (
     LearnedPriorSpec,
     PhotonicSpec,
 )
-from quantum_latents.models import ModelSpec
-from quantum_latents.training import RunSpec
+from quantum_latents.models import GANModelSpec
+from quantum_latents.training import RunSpec, WGANSpec
 
 __all__ = [
     "LATENTS",
@@ -28,6 +28,7 @@ __all__ = [
     "model_on",
     "reference_of",
     "settings_of",
+    "steps_of",
     "with_bank_size",
     "with_milestones",
     "with_num_steps",
@@ -219,7 +220,7 @@ def four_latents(
     return tuple(made[name] for name in names)
 
 
-def model_on(latent: LatentSpec, model: ModelSpec) -> ModelSpec:
+def model_on(latent: LatentSpec, model: GANModelSpec) -> GANModelSpec:
     """Return the model that is trained on a latent: with means and scales on a learned prior.
 
     Everything else of it is the same on every latent.
@@ -319,6 +320,16 @@ def with_milestones(study: Study, milestones: tuple[float, ...]) -> Study:
     return replace(study, runs=runs, sources=sources)
 
 
+def steps_of(study: Study) -> str:
+    """Return what the training steps of a study are called.
+
+    >>> from quantum_latents.recipes import mixture, moons
+    >>> steps_of(mixture("smoke")), steps_of(moons("smoke"))
+    ('generator steps', 'steps')
+    """
+    return "generator steps" if isinstance(study.runs[0].training, WGANSpec) else "steps"
+
+
 def with_num_steps(study: Study, num_steps: int) -> Study:
     """Return the study at another training budget, which its notes then state."""
     before = study.runs[0].training.num_steps
@@ -327,6 +338,6 @@ def with_num_steps(study: Study, num_steps: int) -> Study:
     runs = tuple(
         replace(run, training=replace(run.training, num_steps=num_steps)) for run in study.runs
     )
-    note = f"Budget: {num_steps} generator steps instead of this preset's {before}."
+    note = f"Budget: {num_steps} {steps_of(study)} instead of this preset's {before}."
     sources = {**study.sources, "training.num_steps": "asked for on the command line"}
     return replace(study, runs=runs, notes=(*study.notes, note), sources=sources)

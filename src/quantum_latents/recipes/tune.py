@@ -226,6 +226,11 @@ def tune(
             f"{study.name} is of molecules, whose statistics are made for the held-out ones: "
             "there are no validation rows to tune on"
         )
+    own = study.runs[0].training
+    if not isinstance(own, WGANSpec):
+        raise ValueError(
+            f"{study.name} trains no GANs, and what is tuned is a GAN's training: run it untuned"
+        )
     if len({run.training for run in study.runs}) > 1:
         raise ValueError(f"{study.name} varies the training itself: there is nothing to tune")
     for data in dict.fromkeys(run.data for run in study.runs):
@@ -238,7 +243,7 @@ def tune(
     check_existence(sorted(rivals, key=lambda spec: spec.name), num_seeds, first=FIRST_TUNING_SEED)
     return TunedStudy(
         study=study,
-        trials=trials_of(study.runs[0].training, num_trials),
+        trials=trials_of(own, num_trials),
         by=_chooses(study),
         seeds=tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + num_seeds)),
     )

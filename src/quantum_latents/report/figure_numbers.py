@@ -101,7 +101,7 @@ def budget_numbers(curve: BudgetCurve) -> Numbers:
         for latent, gaps in curve.gaps.items()
         for step, gap in zip(curve.steps, gaps, strict=True)
     ]
-    return Numbers(("latent", "generator steps", "gap", *_ENDS, "seeds"), lines)
+    return Numbers(("latent", "training steps", "gap", *_ENDS, "seeds"), lines)
 
 
 def curves_numbers(
@@ -113,7 +113,7 @@ def curves_numbers(
         for latent, (steps, means, deviations, num_runs) in curves.items()
         for step, mean, deviation in zip(steps, means, deviations, strict=True)
     ]
-    return Numbers(("latent", "generator step", "mean", "standard deviation", "runs"), lines)
+    return Numbers(("latent", "training step", "mean", "standard deviation", "runs"), lines)
 
 
 def axis_numbers(curve: AxisCurve, axis: str) -> Numbers:

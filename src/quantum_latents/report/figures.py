@@ -373,7 +373,7 @@ def response_figure(
 def budget_figure(
     curve: BudgetCurve, *, title: str, label: str, looks: Mapping[str, Style], count: bool = False
 ) -> str:
-    """Draw the gap of each latent to the reference against the generator steps.
+    """Draw the gap of each latent to the reference against the training steps.
 
     Args:
         curve: from `results.budget_curve`.
@@ -403,7 +403,7 @@ def budget_figure(
         axes.set_xscale("log")
         axes.set_xticks(curve.steps, [f"{step:,}" for step in curve.steps])
         axes.minorticks_off()
-        axes.set_xlabel("generator steps")
+        axes.set_xlabel("training steps")
         axes.set_ylabel(label)
         axes.grid(axis="y")
         if count:
@@ -466,7 +466,7 @@ def curves_figure(
                     **own,
                 )
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.set_xlabel("generator step")
+        axes.set_xlabel("training step")
         axes.set_ylabel(label)
         axes.grid(axis="y")
         axes.set_title(title)

@@ -91,6 +91,7 @@ _CURVES = {
     "wasserstein": "Wasserstein estimate",
     "critic_loss": "critic loss",
     "gradient_penalty": "gradient penalty",
+    "loss": "flow matching loss",
 }
 
 
@@ -225,6 +226,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
         "floor_note": FLOOR_FOOTNOTE,
         "needed_note": NEEDED_FOOTNOTE,
         "curves": _curves(rows, numbers, style, gallery),
+        "sampling": numbers.sampling,
         "certificates": certificate_cards(read_certificates(directory)),
         "previews": previews(rows, numbers, style, directory, gallery),
         "diverged": [row for row in written if row["status"] == "diverged"],

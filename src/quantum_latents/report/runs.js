@@ -99,7 +99,7 @@
         const file = [own.study, name, group.latent, group.data, `seed-${group.seed[place]}`].map((part) => part.replace(/[^\w.]+/g, "-")).join("-");
         const figure = make("figure", { "data-figure": file });
         figure.append(chart(steps, values, `${label}, ${group.latent}, seed ${group.seed[place]}`, label));
-        equip(figure, () => ({ header: ["generator step", label], lines: steps.map((step, at) => [step, values[at]]) }));
+        equip(figure, () => ({ header: ["training step", label], lines: steps.map((step, at) => [step, values[at]]) }));
         return figure;
       });
       return make("div", { class: "figures small" }, ...drawn);

@@ -25,6 +25,7 @@ from quantum_latents.report.needed import (
     Needed,
     needed_seeds,
 )
+from quantum_latents.report.sampling import sampling_note
 from quantum_latents.report.tuning import Tuned, tuned_of
 from quantum_latents.results import (
     MIN_DOSES,
@@ -406,6 +407,7 @@ class Table:
         standing: whether the study stands as it was frozen; None if that was not asked.
         tuning: how its latents were tuned; None where they were not.
         overviews: one a primary metric of a study of several data sets.
+        sampling: how samples were made, where that is not one pass of a network; "" elsewhere.
     """
 
     study: str
@@ -428,6 +430,7 @@ class Table:
         return [f"{self.standing.headline}:", *(f"  {one.sentence}" for one in found)]
 
     overviews: tuple[Overview, ...] = ()
+    sampling: str = ""
 
     @property
     def progress(self) -> str:
@@ -460,6 +463,7 @@ class Table:
             notes.append(self.tuning.footnote)
         if self.overviews:
             notes.append(OVERVIEW_FOOTNOTE)
+        notes += [self.sampling] if self.sampling else []
         return " ".join(notes)
 
     def tuning_grids(self) -> list[Grid]:
@@ -672,6 +676,7 @@ def table(
         standing=standing,
         tuning=tuned_of(study),
         overviews=found,
+        sampling=sampling_note(rows),
     )
 
 
@@ -694,7 +699,7 @@ _PUBLISHED_FOOTNOTE = (
     "Published: {source}; other code and other seeds, so that nothing is paired and nothing tested."
 )
 BUDGET_FOOTNOTE = (
-    "Against budget: latent − reference after so many generator steps of one training, with the 95 "
+    "Against budget: latent − reference after so many steps of one training, with the 95 "
     "% interval where there are seeds enough. The same runs at different times, so the columns are "
     "not independent, no verdict is drawn from them, and a shorter training, whose learning rate "
     "may fall earlier, could end elsewhere."

@@ -2,9 +2,12 @@
 
 from quantum_latents.training.autoregressive import fit_latent, is_fitted, latent_of_run
 from quantum_latents.training.cost import flop_of
-from quantum_latents.training.generator import TrainedGenerator, load_generator
+from quantum_latents.training.flow_matching import FlowStack
+from quantum_latents.training.flow_settings import FlowMatchingSpec
+from quantum_latents.training.generator import TrainedFlow, TrainedGenerator, load_generator
+from quantum_latents.training.kinds import Stack, build_stack, check_requirements, prepare_steps
 from quantum_latents.training.settings import OptimiserSpec, WGANSpec
-from quantum_latents.training.spec import EvaluationSpec, RunSpec
+from quantum_latents.training.spec import EvaluationSpec, RunSpec, TrainingSpec
 from quantum_latents.training.stack import (
     Outcome,
     check_stackable,
@@ -16,13 +19,20 @@ from quantum_latents.training.wgan import GANStack, StackMember, compile_steps
 
 __all__ = [
     "EvaluationSpec",
+    "FlowMatchingSpec",
+    "FlowStack",
     "GANStack",
     "OptimiserSpec",
     "Outcome",
     "RunSpec",
+    "Stack",
     "StackMember",
+    "TrainedFlow",
     "TrainedGenerator",
+    "TrainingSpec",
     "WGANSpec",
+    "build_stack",
+    "check_requirements",
     "check_stackable",
     "compile_steps",
     "data_of",
@@ -32,5 +42,6 @@ __all__ = [
     "latent_of_run",
     "load_generator",
     "milestone_steps",
+    "prepare_steps",
     "train_stack",
 ]

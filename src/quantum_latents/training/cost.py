@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from quantum_latents.models import GraphGANSpec, MolGANSpec
+from quantum_latents.data.width import width_of
+from quantum_latents.models import FlowSpec, GraphGANSpec, MolGANSpec
 from quantum_latents.models.molgan import layers_of
+from quantum_latents.training.settings import WGANSpec
 from quantum_latents.training.spec import RunSpec
 
 __all__ = ["flop_of"]
@@ -24,8 +26,14 @@ def flop_of(run: RunSpec) -> float:
 
     A relational critic: a critic step has 12 sweeps of it (6 for the means, 6 for the penalty,
     whose second derivatives are not 0) and 1 of the generator, a generator step 2 and 3.
+
+    Flows: a step has 3 sweeps of the velocity; generating, which is counted once, one for every
+    evaluation of a solver of equal steps. Optimal transport is no matrix product.
     """
     training, model = run.training, run.model
+    if isinstance(model, FlowSpec):
+        return _of_flow(run, model)
+    assert isinstance(training, WGANSpec)
     per_batch = 2.0 * training.batch_size
     if isinstance(model, MolGANSpec):
         critic = 0.0
@@ -49,3 +57,12 @@ def flop_of(run: RunSpec) -> float:
     )
     step = training.critic_steps * (10 * of_critic + of_generator)
     return training.num_steps * (step + 2 * of_critic + 3 * of_generator)
+
+
+def _of_flow(run: RunSpec, model: FlowSpec) -> float:
+    dim = max(run.latent.dim, width_of(run.data))
+    widths = (dim + 1 + 2 * model.velocity.num_frequencies, *model.velocity.hidden, dim)
+    per_row = 2.0 * sum(a * b for a, b in pairwise(widths))
+    trained = 3 * run.training.num_steps * run.training.batch_size
+    generated = model.solver.num_evaluations * run.evaluation.num_samples
+    return per_row * (trained + generated)

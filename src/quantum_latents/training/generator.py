@@ -1,7 +1,7 @@
 """A trained generator, out of its file alone.
 
 Notation: z (N, d_z) are latents, x (N, d_x) what is made of them. ``generator.safetensors`` holds
-the weights by the names of `StackedMLP.views`, the run's whole spec as metadata, and, where
+the weights by the names of `Stack.weights_of`, the run's whole spec as metadata, and, where
 model units are not data units, `data_offset` and `data_scale` (d_x,) of the affine map between
 them (`quantum_latents.data.dataset`).
 """
@@ -17,11 +17,17 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from quantum_latents.models import FlowSpec, StackedVelocity, dequantised, solve
 from quantum_latents.models.nn import StackedMLP
 from quantum_latents.molecules import GraphLayout
+from quantum_latents.random import Stream
+from quantum_latents.random import stream as root_stream
+from quantum_latents.training.flow_matching import embedding_of
+from quantum_latents.training.flow_settings import FlowMatchingSpec
+from quantum_latents.training.paths import end_of
 from quantum_latents.training.spec import RunSpec
 
-__all__ = ["OFFSET", "SCALE", "TrainedGenerator", "load_generator"]
+__all__ = ["OFFSET", "SCALE", "TrainedFlow", "TrainedGenerator", "load_generator"]
 
 OFFSET, SCALE = "data_offset", "data_scale"
 """Names of the affine map's tensors in the file."""
@@ -48,18 +54,17 @@ class TrainedGenerator:
         self.module, self.offset, self.scale = module, offset, scale
 
     @torch.no_grad()
-    def generate(self, z: Tensor | np.ndarray) -> np.ndarray:
+    def generate(self, z: Tensor | np.ndarray, noise: Stream | None = None) -> np.ndarray:
         """Return float32 (N, d_x) in data units, of latents (N, d_z); of graphs uint8 codes.
+
+        Args:
+            z: the latents.
+            noise: not used: a generator has no other randomness than z.
 
         Raises:
             ValueError: z has another width than the generator was trained with.
         """
-        latents = torch.as_tensor(z, dtype=torch.float32)
-        if latents.ndim != 2 or latents.shape[1] != self.spec.latent.dim:
-            raise ValueError(
-                f"this generator takes z of shape (N, {self.spec.latent.dim}), "
-                f"not {tuple(latents.shape)}"
-            )
+        latents = _checked(z, self.spec)
         parts = [self.module(part[None])[0].double().numpy() for part in latents.split(_BATCH)]
         made = np.concatenate(parts)
         if self.layout is not None:
@@ -67,8 +72,62 @@ class TrainedGenerator:
         return (made * self.scale + self.offset).astype(np.float32)
 
 
-def load_generator(folder: str | os.PathLike[str]) -> TrainedGenerator:
-    """Return the generator of a run's folder, such as ``DIR/runs/<digest>``.
+class TrainedFlow:
+    """A flow with everything needed to use it.
+
+    Attributes:
+        spec: of the run that trained it.
+        layout: None: a flow makes vectors.
+        module: the velocity, a stack of one, in model units.
+        offset, scale: float64 (d_x,), from model units to data units.
+    """
+
+    layout: GraphLayout | None = None
+
+    def __init__(
+        self, spec: RunSpec, module: StackedVelocity, offset: np.ndarray, scale: np.ndarray
+    ) -> None:
+        assert isinstance(spec.model, FlowSpec)
+        assert isinstance(spec.training, FlowMatchingSpec)
+        self.spec, self._model, self._end = spec, spec.model, end_of(spec.training.path)
+        self.module, self.offset, self.scale = module, offset, scale
+        self._space = embedding_of(
+            spec.model, spec.latent.dim, len(offset), root_stream(spec.seed, "training")
+        )
+
+    @torch.no_grad()
+    def generate(self, z: Tensor | np.ndarray, noise: Stream | None = None) -> np.ndarray:
+        """Return float32 (N, d_x) in data units, of latents (N, d_z).
+
+        Args:
+            z: the latents, without dequantisation.
+            noise: what the noise of a dequantisation is drawn from; not used without one.
+
+        Raises:
+            ValueError: z has another width than the flow was trained with, or noise is missing.
+        """
+        latents = _checked(z, self.spec)
+        drawn = None if noise is None else noise.generator()
+        points = self._space.latents(dequantised(latents, self._model, drawn))
+        parts = []
+        # An adaptive solver takes the same steps for all points of a batch.
+        for part in points.split(_BATCH):
+            solved = solve(self.module, part[None], self._model.solver, self._end)
+            parts.append(self._space.sample(solved.x[0]).double().numpy())
+        return (np.concatenate(parts) * self.scale + self.offset).astype(np.float32)
+
+
+def _checked(z: Tensor | np.ndarray, spec: RunSpec) -> Tensor:
+    latents = torch.as_tensor(z, dtype=torch.float32)
+    if latents.ndim != 2 or latents.shape[1] != spec.latent.dim:
+        raise ValueError(
+            f"this generator takes z of shape (N, {spec.latent.dim}), not {tuple(latents.shape)}"
+        )
+    return latents
+
+
+def load_generator(folder: str | os.PathLike[str]) -> TrainedGenerator | TrainedFlow:
+    """Return what a run trained, from its folder, such as ``DIR/runs/<digest>``.
 
     Raises:
         FileNotFoundError: the folder holds no generator.
@@ -90,14 +149,12 @@ def load_generator(folder: str | os.PathLike[str]) -> TrainedGenerator:
         raise ValueError(
             f"run {spec.digest} diverged: its weights were set to zero, and it generates nothing"
         )
+    if isinstance(spec.model, FlowSpec):
+        return _flow(path, spec, weights, offset, scale)
     last = len(spec.model.generator.hidden) + 1
     width = weights[f"bias{last}"].shape[-1] if f"bias{last}" in weights else 1
     module = StackedMLP(spec.model.generator, spec.latent.dim, width, stack=1)
-    views = module.views(module.flat.detach())
-    if {n: view[0].shape for n, view in views.items()} != {n: w.shape for n, w in weights.items()}:
-        raise ValueError(f"{path} is damaged: its weights do not fit its own spec")
-    for name, view in views.items():
-        view[0].copy_(weights[name])
+    _fill(path, module, weights)
     if offset is None or scale is None:
         if getattr(spec.data, "scaling", "raw") != "raw":
             raise ValueError(
@@ -106,6 +163,34 @@ def load_generator(folder: str | os.PathLike[str]) -> TrainedGenerator:
             )
         return TrainedGenerator(spec, module, np.zeros(width), np.ones(width))
     return TrainedGenerator(spec, module, offset.numpy(), scale.numpy())
+
+
+def _flow(
+    path: Path,
+    spec: RunSpec,
+    weights: dict[str, Tensor],
+    offset: Tensor | None,
+    scale: Tensor | None,
+) -> TrainedFlow:
+    assert isinstance(spec.model, FlowSpec)
+    if offset is None or scale is None:
+        raise ValueError(
+            f"{path} is damaged: a flow keeps its map to data units, and it is missing"
+        )
+    dim = max(spec.latent.dim, len(offset))
+    dtype = next(iter(weights.values())).dtype
+    module = StackedVelocity(spec.model.velocity, dim, stack=1, dtype=dtype)
+    _fill(path, module, weights)
+    return TrainedFlow(spec, module.float(), offset.numpy(), scale.numpy())
+
+
+def _fill(path: Path, module: StackedMLP | StackedVelocity, weights: dict[str, Tensor]) -> None:
+    """Put the weights of a file into a stack of one, or say that they are not its."""
+    views = module.views(module.flat.detach())
+    if {n: view[0].shape for n, view in views.items()} != {n: w.shape for n, w in weights.items()}:
+        raise ValueError(f"{path} is damaged: its weights do not fit its own spec")
+    for name, view in views.items():
+        view[0].copy_(weights[name])
 
 
 def _layout_of(spec: RunSpec) -> GraphLayout | None:

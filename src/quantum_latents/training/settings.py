@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["OptimiserSpec", "WGANSpec"]
+__all__ = ["OptimiserSpec", "WGANSpec", "falling_rates"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +132,11 @@ class WGANSpec:
         >>> spec.learning_rates(0, 4)
         array([0.2, 0.2, 0.2, 0.1])
         """
-        left = self.num_steps - np.arange(start, stop, dtype=np.float64)
-        falling = max(self.decay * self.num_steps, 1.0)
-        return self.optimiser.learning_rate * np.minimum(1.0, left / falling)
+        return falling_rates(self.optimiser.learning_rate, self.num_steps, self.decay, start, stop)
+
+
+def falling_rates(rate: float, num_steps: int, decay: float, start: int, stop: int) -> np.ndarray:
+    """Return the learning rates of the steps [start, stop), float64, see `WGANSpec.decay`."""
+    left = num_steps - np.arange(start, stop, dtype=np.float64)
+    falling = max(decay * num_steps, 1.0)
+    return rate * np.minimum(1.0, left / falling)

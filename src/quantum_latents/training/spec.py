@@ -20,10 +20,20 @@ from typing import Any, Literal
 
 from quantum_latents.data import DataSpec, PushforwardSpec
 from quantum_latents.latents import LatentSpec, LearnedPriorSpec
-from quantum_latents.models import ModelSpec
+from quantum_latents.models import FlowSpec, GANModelSpec, GANSpec, ModelSpec, MolGANSpec
+from quantum_latents.training.flow_settings import FlowMatchingSpec, check_flow_run
 from quantum_latents.training.settings import WGANSpec
 
-__all__ = ["EvaluationSpec", "RunSpec"]
+__all__ = ["EvaluationSpec", "RunSpec", "TrainingSpec"]
+
+TrainingSpec = WGANSpec | FlowMatchingSpec
+"""Any kind of training; a GAN's, the only one once, says nothing of its kind in JSON."""
+
+_MODELS: dict[type, tuple[type, ...]] = {
+    WGANSpec: (GANSpec, MolGANSpec),
+    FlowMatchingSpec: (FlowSpec,),
+}
+"""What each kind of training can train."""
 
 _FORMAT = 1
 
@@ -69,7 +79,7 @@ class RunSpec:
     Attributes:
         data: what to learn.
         latent: where z comes from.
-        model: generator and critic.
+        model: generator and critic, or a flow.
         training: how, and for how long.
         evaluation: what is kept.
         seed: names every random number of the run. Data, initial weights and batch order
@@ -82,7 +92,7 @@ class RunSpec:
     data: DataSpec
     latent: LatentSpec
     model: ModelSpec
-    training: WGANSpec
+    training: TrainingSpec
     evaluation: EvaluationSpec
     seed: int
     # Left out of a run's name at their defaults: runs named before keep their names.
@@ -96,29 +106,43 @@ class RunSpec:
             raise ValueError(f"a restart is an integer >= 0, not {self.restart!r}")
         if self.start not in ("random", "target"):
             raise ValueError(f"start is 'random' or 'target', not {self.start!r}")
-        learns = isinstance(self.latent, LearnedPriorSpec)
-        if learns != self.model.generator.trainable_input_affine:
+        if not isinstance(self.model, known := _MODELS[type(self.training)]):
+            names = " or a ".join(kind.__name__ for kind in known)
             raise ValueError(
-                f"latent {self.latent.name!r} needs a generator with "
-                f"trainable_input_affine={learns}: the scales and shifts of a learned prior are "
-                "its generator's, and no other latent has any"
+                f"{type(self.training).__name__} trains a {names}, "
+                f"not a {type(self.model).__name__}"
             )
-        if self.start == "target":
-            self._check_target()
+        if isinstance(self.model, FlowSpec):
+            assert isinstance(self.training, FlowMatchingSpec)
+            check_flow_run(self.data, self.latent, self.model, self.training, self.start)
+        else:
+            self._check_generator(self.model)
         if self.latent.num_held_out < self.evaluation.num_samples:
             raise ValueError(
                 f"evaluation.num_samples={self.evaluation.num_samples} needs as many held-out "
                 f"latents, not latent.num_held_out={self.latent.num_held_out}"
             )
 
-    def _check_target(self) -> None:
+    def _check_generator(self, model: GANModelSpec) -> None:
+        """Refuse a generator that does not fit the latent or the start."""
+        learns = isinstance(self.latent, LearnedPriorSpec)
+        if learns != model.generator.trainable_input_affine:
+            raise ValueError(
+                f"latent {self.latent.name!r} needs a generator with "
+                f"trainable_input_affine={learns}: the scales and shifts of a learned prior are "
+                "its generator's, and no other latent has any"
+            )
+        if self.start == "target":
+            self._check_target(model)
+
+    def _check_target(self, model: GANModelSpec) -> None:
         """Refuse to start from the target's own generator where the model cannot be it."""
         if not isinstance(self.data, PushforwardSpec):
             raise ValueError(
                 f"start='target' needs data that a known generator made, not {self.data.name!r}: "
                 "use start='random'"
             )
-        ours, theirs = self.model.generator, self.data
+        ours, theirs = model.generator, self.data
         if ours.trainable_input_affine:
             raise ValueError(
                 "start='target' needs the target's own generator, which has no "

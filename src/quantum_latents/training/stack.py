@@ -18,8 +18,9 @@ from quantum_latents.latents import LearnedSpec
 from quantum_latents.random import stream
 from quantum_latents.training.autoregressive import fit_latent, latent_of_run
 from quantum_latents.training.checkpoint import read_checkpoint, write_checkpoint
+from quantum_latents.training.kinds import build_stack
 from quantum_latents.training.spec import RunSpec
-from quantum_latents.training.wgan import BLOCK_STEPS, GANStack, StackMember
+from quantum_latents.training.wgan import BLOCK_STEPS, StackMember
 
 __all__ = ["Outcome", "check_stackable", "data_of", "milestone_steps", "train_stack"]
 
@@ -36,12 +37,14 @@ class Outcome:
         spec: the run.
         samples: generated from held-out latents, float32 (num_samples, d_x) in data units;
             None if the run diverged.
-        weights: the generator's parameters by name, as `StackedMLP.views` names them.
-        diverged_at: the generator step at which it was stopped, or None.
+        weights: the parameters of what generates by name, as `Stack.weights_of` names them.
+        diverged_at: the step at which it was stopped, or None.
         curves: training losses, averaged over at most 100 windows of steps.
         milestones: the samples after so many steps, as `samples`; none if the run diverged.
         fit: what a learned latent learned (`FitReport`), as JSON values; None of any other.
-        kernel: what made the steps, see `GANStack`.
+        sampling: how the samples were made, where that is not one pass of a network: of a flow the
+            `solver` and its `function_evaluations`.
+        kernel: what made the steps, see `Stack`.
         seconds: wall-clock of the stack's training in this process, since the last resume.
         offset, scale: float64 (d_x,), from model units to data units; None if they are the same.
     """
@@ -57,10 +60,11 @@ class Outcome:
     scale: np.ndarray | None = None
     milestones: dict[int, np.ndarray] = field(default_factory=dict)
     fit: dict[str, Any] | None = None
+    sampling: dict[str, Any] | None = None
 
 
 def milestone_steps(spec: RunSpec) -> tuple[int, ...]:
-    """Return the generator steps after which a run's milestones are taken, ascending.
+    """Return the steps after which a run's milestones are taken, ascending.
 
     Each is the end of the block of `BLOCK_STEPS` steps nearest to its share of the training, at
     least one block and before the end; shares that meet there are taken once. A share of 0 is
@@ -113,7 +117,7 @@ def train_stack(
         checkpoint: file of the stack's state, rewritten while training.
         device: where to train.
         seconds_between_checkpoints: wall-clock between two writes of the checkpoint.
-        on_progress: called with the number of generator steps done.
+        on_progress: called with the number of steps done.
         should_stop: asked between blocks of steps; True stops cleanly with a checkpoint.
 
     Returns:
@@ -143,7 +147,7 @@ def train_stack(
         )
         for spec in specs
     ]
-    stack = GANStack(members, specs[0].model, specs[0].training, device)
+    stack = build_stack(members, specs[0].model, specs[0].training, device)
     facts = {"runs": [spec.digest for spec in specs]}
     held_out = [
         latents[spec.latent, spec.seed].held_out(spec.evaluation.num_samples) for spec in specs
@@ -177,7 +181,6 @@ def train_stack(
             last_written = time.monotonic()
     on_progress(stack.step)
     generated = stack.generate(held_out)
-    views = stack.generator.views(stack.weights())
     outcomes = []
     for run, spec in enumerate(specs):
         data = sets[spec.data, spec.seed]
@@ -191,9 +194,9 @@ def train_stack(
             Outcome(
                 spec=spec,
                 samples=samples,
-                weights={name: view[run].cpu().clone() for name, view in views.items()},
+                weights={name: w.cpu().clone() for name, w in stack.weights_of(run).items()},
                 diverged_at=diverged_at,
-                curves=_curves(stack.losses[:, run]),
+                curves=_curves(stack.losses[:, run], stack.loss_names),
                 kernel=stack.kernel,
                 seconds=time.monotonic() - started,
                 offset=None if data.layout is not None else data.offset,
@@ -207,6 +210,7 @@ def train_stack(
                     else {}
                 ),
                 fit=_fit_of(spec, cache),
+                sampling=None if diverged_at is not None else stack.sampling_of(run),
             )
         )
     return outcomes
@@ -243,12 +247,12 @@ def _check_enough_held_out(spec: RunSpec, data: DataSet) -> None:
         )
 
 
-def _curves(losses: Tensor) -> dict[str, list[float | None]]:
-    """Average (num_steps, 3) losses over windows of steps; None where a window is not finite."""
+def _curves(losses: Tensor, names: Sequence[str]) -> dict[str, list[float | None]]:
+    """Average losses (num_steps, num_names) over windows of steps; None where one is not finite."""
     num_windows = min(_MAX_CURVE_POINTS, len(losses))
     edges = np.linspace(0, len(losses), num_windows + 1).astype(int)
     curves: dict[str, list[float | None]] = {"step": [float(edge) for edge in edges[1:]]}
     means = np.array([losses[a:b].mean(0).numpy() for a, b in pairwise(edges)])
-    for column, name in enumerate(("critic_loss", "wasserstein", "gradient_penalty")):
+    for column, name in enumerate(names):
         curves[name] = [float(v) if np.isfinite(v) else None for v in means[:, column]]
     return curves

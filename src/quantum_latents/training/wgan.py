@@ -24,18 +24,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from quantum_latents.models import (
+    GANModelSpec,
     GANSpec,
     GraphGANSpec,
     GraphModelSpec,
     MLPSpec,
-    ModelSpec,
     MolGANSpec,
     RelationalCriticSpec,
     build_critic,
@@ -84,7 +84,7 @@ class StackMember:
         return self.stream.child("init", network, *again)
 
 
-def _kernel(name: str, model: ModelSpec, *parts: Any) -> Any:
+def _kernel(name: str, model: GANModelSpec, *parts: Any) -> Any:
     """Return a kernel over the networks; only what is used is loaded."""
     if name == "numba":
         from quantum_latents.training.kernels.numba import NumbaKernel
@@ -120,10 +120,12 @@ class GANStack:
         averaged: the generators' averaged weights, flat like theirs; None without averaging.
     """
 
+    loss_names: ClassVar[tuple[str, ...]] = ("critic_loss", "wasserstein", "gradient_penalty")
+
     def __init__(
         self,
         members: Sequence[StackMember],
-        model: ModelSpec,
+        model: GANModelSpec,
         training: WGANSpec,
         device: torch.device | str = "cpu",
         kernel: Literal["numba", "torch"] | None = None,
@@ -136,7 +138,7 @@ class GANStack:
         self.model = model
         stack, dtype = len(members), training.dtype
         on_cpu = self.device.type == "cpu"
-        self.kernel = kernel or ("numba" if on_cpu else "torch")
+        self.kernel: str = kernel or ("numba" if on_cpu else "torch")
         if self.kernel == "numba" and not on_cpu:
             raise ValueError(f"kernel='numba' trains on the CPU, not on {self.device}: use 'torch'")
         self.generator = build_generator(
@@ -249,6 +251,13 @@ class GANStack:
             for view in self.generator.views(self.averaged).values():
                 view[run] = 0
 
+    def weights_of(self, run: int) -> dict[str, Tensor]:
+        """Return a generator's weights that `generate` uses, each (rows, columns), by name."""
+        return {name: view[run] for name, view in self.generator.views(self.weights()).items()}
+
+    def sampling_of(self, run: int) -> None:
+        """Return nothing: a generator is evaluated once."""
+
     def weights(self) -> Tensor:
         """Return the generators' weights that `generate` uses, flat like `generator.flat`."""
         return self.generator.flat.detach() if self.averaged is None else self.averaged
@@ -316,14 +325,14 @@ class _Zeros:
         return torch.zeros(num_samples, 1)
 
 
-def compile_steps(model: ModelSpec, training: WGANSpec) -> None:
+def compile_steps(model: GANModelSpec, training: WGANSpec) -> None:
     """Compile what training on a CPU needs, or load it: once for an installation and precision.
 
     It trains a network of one neuron; the compiled code depends on no size.
     """
     tiny = replace(training, num_steps=1, batch_size=1, critic_steps=1)
     network = MLPSpec(hidden=(1,), activation="relu", negative_slope=0.0, initialisation="pytorch")
-    smallest: ModelSpec = GANSpec(generator=network, critic=network)
+    smallest: GANModelSpec = GANSpec(generator=network, critic=network)
     data = torch.zeros(1, 1)
     if isinstance(model, GraphModelSpec):
         graphs: dict[str, Any] = {"generator": network, "num_atoms": 2, "num_node_classes": 2}
