@@ -322,7 +322,7 @@ _NOTES = {
     "placed": (
         "Set-up 'placed': a perceptron (512, 512) as critic, which sees what stands where, and "
         "molecules whose rings come first; 2 critic steps; else as in set-up 'tuned' (orthogonal "
-        "weights with gain 3, averaged, standardised latents, batch 64, learning rate 5e-4 that falls to "
-        "0), the same for every latent. The critic is not the paper's relational one.",
+        "weights with gain 3, averaged; standardised latents, batch 64, learning rate 5e-4 that "
+        "falls to 0), the same for every latent. The critic is not the paper's relational one.",
     ),
 }
