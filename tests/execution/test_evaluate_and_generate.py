@@ -20,10 +20,11 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, tiny_study, cache):
+def finished(tmp_path_factory, tiny_study, cache, trains_here):
     directory = tmp_path_factory.mktemp("finished") / "study"
     study = tiny_study(num_steps=64)
-    assert run_study(study, directory, command="qlat run tiny", num_workers=1, cache=cache)
+    with trains_here():
+        assert run_study(study, directory, command="qlat run tiny", num_workers=1, cache=cache)
     return directory
 
 

@@ -1,0 +1,48 @@
+"""What the tests of several rooms share."""
+
+import contextlib
+import queue
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+
+class Here:
+    """What a study asks of `multiprocessing`, with workers that are calls in this process."""
+
+    Queue, Event = queue.Queue, threading.Event
+
+    class Process:
+        pid, exitcode = None, 0
+
+        def __init__(self, target, args, daemon):
+            self._work = lambda: target(*args)
+
+        def start(self):
+            self._work()
+
+        def is_alive(self):
+            return False
+
+
+@pytest.fixture(scope="session")
+def trains_here():
+    """A context in which studies train in the test's own process.
+
+    A worker takes seconds to import what this process has long since imported. What is true of
+    workers as processes is tested in `execution/test_local.py` and `cli/test_main.py`.
+    """
+    import torch
+
+    @contextlib.contextmanager
+    def here():
+        num_threads = torch.get_num_threads()
+        with pytest.MonkeyPatch.context() as patch:
+            spawned = SimpleNamespace(get_context=lambda kind: Here)
+            patch.setattr("quantum_latents.execution.local.multiprocessing", spawned)
+            patch.setattr("quantum_latents.execution.worker.die_with_parent", lambda: None)
+            yield
+        torch.set_num_threads(num_threads)
+
+    return here
