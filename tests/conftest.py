@@ -1,11 +1,26 @@
 """What the tests of several rooms share."""
 
 import contextlib
+import os
 import queue
 import threading
 from types import SimpleNamespace
 
 import pytest
+
+# One thread each, or those of several tests wait for each other. Set before numpy is loaded, in
+# this process and those it starts.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One worker more than cores: now and then, each waits for a server, a clock or a process."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return 1 + (len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1)
 
 
 class Here:

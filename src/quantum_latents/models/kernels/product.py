@@ -21,7 +21,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import overload
 
-from quantum_latents.simd import VECTOR_BYTES, Vectors, by_address, intrinsic
+from quantum_latents.simd import VECTOR_BYTES, Vectors, by_address, intrinsic, subroutine
 
 __all__ = ["add_product", "panel_size"]
 
@@ -162,7 +162,7 @@ def _transpose_block(typing_context, panel, at, b, k, j):
     return signature, generate
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _pack(panel, b, k, j, depth, width, tile):
     """Write B[k : k + depth, j : j + width] to the panel, zero where the tile is wider."""
     lanes = tile // 2
@@ -183,7 +183,7 @@ def _pack(panel, b, k, j, depth, width, tile):
             panel[d * tile + w] = b[k + d, j + w] if w < width else 0
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _gather(block, a, i, k, height, depth, tile):
     """Copy A[i : i + height, k : k + depth], columns contiguous, to the rows of `block`."""
     transposed = a.T
@@ -195,7 +195,7 @@ def _gather(block, a, i, k, height, depth, tile):
             block[d * _BLOCK_ROWS + h] = a[i + h, k + d]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _add_rows(c, i, j, a, h, k, num_rows, panel, depth):
     """Add to `num_rows` rows of C from (i, j) on, in tiles as equally high as can be."""
     num_tiles = -(-num_rows // _TILE_ROWS)
@@ -206,7 +206,7 @@ def _add_rows(c, i, j, a, h, k, num_rows, panel, depth):
         start = stop
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _add_narrow(c, a, b, panel, edge, tile):
     """Add A B to C with fewer columns than a vector, as C^T += B^T A^T."""
     num_rows, num_columns = c.shape

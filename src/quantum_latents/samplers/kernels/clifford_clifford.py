@@ -17,13 +17,13 @@ from quantum_latents.samplers.kernels import minors as minors_module
 from quantum_latents.samplers.kernels import numba as plain
 from quantum_latents.samplers.kernels.minors import MOST_LANE_BYTES, add_minors
 from quantum_latents.samplers.kernels.numba import fill_uniforms
-from quantum_latents.simd import multiply_add, vectors
+from quantum_latents.simd import multiply_add, subroutine, vectors
 from quantum_latents.simd.cache import fingerprint
 
 __all__ = ["clifford_clifford_shots"]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _weights(columns, order, minors, k, amplitude, weights):
     """Write ``|sum_l A[i, alpha_l] p_l|**2`` for every mode; return their sum."""
     num_modes = weights.size
@@ -44,7 +44,7 @@ def _weights(columns, order, minors, k, amplitude, weights):
     return total
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _draw_mode(weights, target):
     running, last = 0.0, 0
     for i in range(weights.size):

@@ -48,7 +48,7 @@ from quantum_latents.models.kernels.relational import (
 from quantum_latents.models.molgan import StackedRelationalCritic
 from quantum_latents.models.nn import StackedMLP
 from quantum_latents.molecules import BOND_CLASSES
-from quantum_latents.simd import address, vectors
+from quantum_latents.simd import calls, subroutine, vectors
 from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers
 from quantum_latents.training.kernels.optimisers import Optimiser, update, update_layer
@@ -94,7 +94,7 @@ class Molecules(NamedTuple):
     by_seen: np.ndarray
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _num_atoms(width, num_nodes):
     """Return n, from K n (n - 1) / 2 + F n numbers."""
     n = 1
@@ -103,7 +103,7 @@ def _num_atoms(width, num_nodes):
     return n
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _relax(memory, first, logits, noise, settings, num_nodes):
     """Write what `relax` defines, of the rows from `first` on; `noise` may have no rows."""
     width = logits.shape[1]
@@ -145,7 +145,7 @@ def _relax(memory, first, logits, noise, settings, num_nodes):
             start = stop
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _relax_cotangents(by_logits, by_seen, soft, settings, num_nodes):
     """Write the cotangents of the logits, y (v - y . v) / temperature in each group."""
     width = soft.shape[1]
@@ -164,7 +164,7 @@ def _relax_cotangents(by_logits, by_seen, soft, settings, num_nodes):
             start = stop
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _squares(x):
     total = 0.0
     for value in x.flat:
@@ -172,7 +172,7 @@ def _squares(x):
     return total
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _scale(target, factor, source):
     """Write factor source; both are contiguous."""
     a, b = target.reshape(target.size), source.reshape(source.size)
@@ -180,7 +180,7 @@ def _scale(target, factor, source):
         a[i] = factor * b[i]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _directions(critic, count, batch, weight):
     """Write the tangent sweep's start from the slopes; return the penalty's share of the mean."""
     n = critic.adjacency.shape[2]
@@ -317,7 +317,7 @@ def _compiled(sources: str):
 
 
 _generate, _sweep, _descend, _trace, _learn = _compiled(
-    fingerprint(vectors, address, product, mlp, elementwise, relational, optimisers)
+    fingerprint(vectors, calls, product, mlp, elementwise, relational, optimisers)
 )
 
 

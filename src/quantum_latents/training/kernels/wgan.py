@@ -22,7 +22,7 @@ from quantum_latents.models.kernels.mlp import (
     tangents,
     weight_gradients,
 )
-from quantum_latents.simd import address, vectors
+from quantum_latents.simd import calls, subroutine, vectors
 from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers
 from quantum_latents.training.kernels.optimisers import update
@@ -41,7 +41,7 @@ class WGANSettings(NamedTuple):
     gradient_penalty: float
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _critic_gradient(critic, run, batch, weight, losses):
     """Write the gradient of L_f at the 3 B points; losses (3,) too, unless it is empty."""
     num_hidden = len(critic.widths) - 2
@@ -137,4 +137,4 @@ def _cached(sources: str):
     return train_run
 
 
-train_run = _cached(fingerprint(vectors, address, product, mlp, optimisers))
+train_run = _cached(fingerprint(vectors, calls, product, mlp, optimisers))

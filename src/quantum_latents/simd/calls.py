@@ -1,4 +1,4 @@
-"""Compiled functions that kernels call at their address.
+"""How a kernel calls the functions it is made of: as a part of it, or at their address.
 
 numba copies every function that a kernel calls into the kernel, and into whatever the kernel
 calls on the way, and optimises each copy anew. For a large function that nobody would inline,
@@ -10,12 +10,20 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numba
 from llvmlite import binding
 from numba.core import cgutils, types
 
 from quantum_latents.simd.vectors import intrinsic
 
-__all__ = ["by_address"]
+__all__ = ["by_address", "subroutine"]
+
+subroutine: Any = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Decorates a function that only kernels call, with numpy's rules for divisions by zero.
+
+It has no entry from Python. To unpack the arguments there, if these are views of a network,
+takes longer to compile than most functions, and every kernel above it would compile it again.
+"""
 
 
 def by_address(function: Any, name: str) -> Any:
