@@ -17,10 +17,11 @@ from __future__ import annotations
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from quantum_latents.bench.summary import markdown, read_measurement
-from quantum_latents.report import table
+from quantum_latents.report import Table, table
 from quantum_latents.report.certificates import certificates_markdown, growth_markdown
 from quantum_latents.report.leaderboard import OVERVIEW_FOOTNOTE, overviews
 from quantum_latents.results import read_certificates, read_rows, read_study
@@ -44,16 +45,19 @@ _CELL = re.compile(r"(<!-- cell: (\S+) (\S+) (\S+) (\S+) -->).*?(<!-- end -->)")
 def rendered(page: str, root: Path = _ROOT) -> str:
     """Return the text of a page with all its tables made from rows anew."""
 
+    @cache  # many cells come from one table
+    def table_of(folder: Path) -> Table:
+        return table(read_rows(folder), read_study(folder))
+
     def replace(match: re.Match[str]) -> str:
         folder = root / match[2]
         study = read_study(folder)
-        made = table(read_rows(folder), study)
-        text = made.brief(study["primary_metrics"]).markdown()
+        text = table_of(folder).brief(study["primary_metrics"]).markdown()
         command = f"Command: `{study['command']}`\n"
         return f"{match[1]}\n{text}\n{command}\n{match[3]}"
 
     def replace_cell(match: re.Match[str]) -> str:
-        made = table(read_rows(root / match[2]), read_study(root / match[2]))
+        made = table_of(root / match[2])
         (section,) = (section for section in made.sections if section.data == match[3])
         return f"{match[1]}{section.cells[match[4]][match[5]]}{match[6]}"
 

@@ -239,12 +239,13 @@ def test_compare_from_a_file_to_a_page(tmp_path, capsys):
     assert not (tmp_path / "a.npy").exists()
 
 
-def test_a_depth_study_from_the_call_to_the_page(tmp_path, capsys):
+def test_a_depth_study_from_the_call_to_the_page(tmp_path, capsys, trains_here):
     call = [
         *("run depth --preset smoke --seeds 1 --num-steps 16 --depths 2,1 --bank 100".split()),
         *("--latents quantum,gaussian --latent-dim 10 --workers 1 --out deep --json".split()),
     ]
-    assert main(call) == 0
+    with trains_here():
+        assert main(call) == 0
     (along,) = json.loads(capsys.readouterr().out)["along"]
     assert along["curves"]["share_between"]["places"] == [1, 2]
     assert set(along["arrivals"]) == {"quantum", "gaussian"}

@@ -21,7 +21,7 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, tiny_study, cache):
+def finished(tmp_path_factory, tiny_study, cache, trains_here):
     """Quantum and Bernoulli latents; a generator that widens to the end, and one that does not."""
     study = tiny_study(num_steps=16)
     runs = []
@@ -39,7 +39,8 @@ def finished(tmp_path_factory, tiny_study, cache):
         runs.append(replace(run, data=data, model=model))
     directory = tmp_path_factory.mktemp("finished") / "study"
     small = replace(study, runs=tuple(runs))
-    assert run_study(small, directory, command="qlat run tiny", num_workers=1, cache=cache)
+    with trains_here():
+        assert run_study(small, directory, command="qlat run tiny", num_workers=1, cache=cache)
     return directory
 
 

@@ -238,16 +238,20 @@ def test_lost_workers_and_budgets_the_rows_are_the_same(
     assert result_of(directory) == result_of(undisturbed)
 
 
-def test_a_failing_stack_is_named_and_the_others_rows_are_kept(tmp_path, tiny_study, cache):
+def test_a_failing_stack_is_named_and_the_others_rows_are_kept(
+    tmp_path, tiny_study, cache, trains_here
+):
     """A checkpoint of other runs lies where the second stack's should be."""
     directory = tmp_path / "study"
     directory.mkdir()
     (directory / "stack-0001.safetensors").write_bytes(b"not a checkpoint")
-    with pytest.raises(StudyError, match=r"stack 1 failed: .*stack-0001.safetensors is damaged"):
+    damaged = r"stack 1 failed: .*stack-0001.safetensors is damaged"
+    with trains_here(), pytest.raises(StudyError, match=damaged):
         run(tiny_study(num_steps=16), directory, cache)
     assert len(read_rows(directory)) == 2
     (directory / "stack-0001.safetensors").unlink()
-    assert run(tiny_study(num_steps=16), directory, cache)
+    with trains_here():
+        assert run(tiny_study(num_steps=16), directory, cache)
     assert len(read_rows(directory)) == 4
 
 

@@ -24,9 +24,9 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory, cache):
+def directory(tmp_path_factory, cache, trains_here):
     directory = tmp_path_factory.mktemp("molecular") / "study"
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, trains_here():
         patched.setenv("QLAT_CACHE", str(cache))
         assert main([*CALL, "--data", str(BY_HAND), "--out", str(directory)]) == 0
     return directory

@@ -19,6 +19,12 @@ def run(study, directory, cache, **settings):
     return run_study(study, directory, command="qlat", num_workers=1, cache=cache, **settings)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def here(trains_here):
+    with trains_here():
+        yield
+
+
 @pytest.fixture(scope="module")
 def half(tmp_path_factory, tiny_study, cache):
     """A finished study of two of the four runs."""

@@ -69,12 +69,13 @@ def test_what_cannot_be_compared_is_refused(settings, error, words):
         bank_sizes("smoke", **settings)
 
 
-def test_from_the_call_to_the_page(tmp_path, capsys, monkeypatch):
+def test_from_the_call_to_the_page(tmp_path, capsys, monkeypatch, trains_here):
     monkeypatch.setenv("QLAT_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "study"
     call = ["run", "bank-sizes", "--preset", "smoke", "--bank", "60", "--num-steps", "32"]
     call += ["--latents", "quantum,gaussian", "--out", str(folder), "--workers", "1"]
-    assert main(call) == 0
+    with trains_here():
+        assert main(call) == 0
     capsys.readouterr()
     rows, study = read_rows(folder), read_study(folder)
     assert len(rows) == 8

@@ -75,12 +75,13 @@ def test_the_length_of_z_follows_what_is_asked(recipe, tmp_path):
     assert not any("long instead of" in note for note in usual.notes)
 
 
-def test_the_call_of_a_researcher_with_a_bank(bank, tmp_path, monkeypatch, capsys):
+def test_the_call_of_a_researcher_with_a_bank(bank, tmp_path, monkeypatch, capsys, trains_here):
     monkeypatch.setenv("QLAT_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     call = ["run", "table1", "--latents", "bank:pt2,quantum,gaussian", "--data", "bernoulli"]
     call += ["--preset", "smoke", "--seeds", "1", "--num-steps", "3", "--bank", "2000"]
-    assert main([*call, "--workers", "1", "--out", "study"]) == 0
+    with trains_here():
+        assert main([*call, "--workers", "1", "--out", "study"]) == 0
     assert "bank:pt2" in capsys.readouterr().out
     rows = read_rows(tmp_path / "study")
     latents = {row["spec"]["latent"]["name"]: row["spec"]["latent"] for row in rows}

@@ -90,11 +90,13 @@ def test_mistakes_are_named(settings, said):
         corollary("full")
 
 
-def test_from_the_command_to_the_table(tmp_path, monkeypatch, capsys):
+def test_from_the_command_to_the_table(tmp_path, monkeypatch, capsys, trains_here):
     monkeypatch.setenv("QLAT_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "study"
     call = "run corollary --preset smoke --seeds 1 --latents quantum,gaussian --restarts 1"
-    assert main([*call.split(), "--num-steps", "16", "--workers", "1", "--out", str(folder)]) == 0
+    call += f" --num-steps 16 --workers 1 --out {folder}"
+    with trains_here():
+        assert main(call.split()) == 0
     text = capsys.readouterr().out
     for said in ("pushforward, all starts", "pushforward, random starts alone", "Above the floor"):
         assert said in text

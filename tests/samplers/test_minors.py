@@ -1,5 +1,7 @@
 """The minors of a chain-rule step against permanents by definition and by thewalrus."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from thewalrus import perm
@@ -61,13 +63,19 @@ def error(actual: np.ndarray, expected: list[complex]) -> float:
     return float(np.abs(actual - np.array(expected)).max() / np.abs(expected).max())
 
 
-@pytest.mark.parametrize("multiplicity", MULTIPLICITIES, ids=str)
-@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
-def test_minors_are_permanents_by_definition(multiplicity, dtype, tolerance):
+@cache
+def by_definition(multiplicity: tuple[int, ...]) -> tuple[np.ndarray, list[complex]]:
+    """Return random rows and the k permanents that belong to them."""
     k = sum(multiplicity) + 1
     matrix = random_rows(len(multiplicity), k)
     repeated = np.repeat(matrix, multiplicity, axis=0)
-    expected = [reference.permanent(np.delete(repeated, j, axis=1)) for j in range(k)]
+    return matrix, [reference.permanent(np.delete(repeated, j, axis=1)) for j in range(k)]
+
+
+@pytest.mark.parametrize("multiplicity", MULTIPLICITIES, ids=str)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_minors_are_permanents_by_definition(multiplicity, dtype, tolerance):
+    matrix, expected = by_definition(multiplicity)
     assert error(minors_of(matrix, multiplicity, dtype), expected) < tolerance
 
 

@@ -1,5 +1,6 @@
-"""Vector registers in numba kernels."""
+"""Vector registers in numba kernels, and how kernels call functions."""
 
+from quantum_latents.simd.calls import by_address, subroutine
 from quantum_latents.simd.vectors import (
     VECTOR_BYTES,
     Vectors,
@@ -8,4 +9,12 @@ from quantum_latents.simd.vectors import (
     trailing_zeros,
 )
 
-__all__ = ["VECTOR_BYTES", "Vectors", "intrinsic", "multiply_add", "trailing_zeros"]
+__all__ = [
+    "VECTOR_BYTES",
+    "Vectors",
+    "by_address",
+    "intrinsic",
+    "multiply_add",
+    "subroutine",
+    "trailing_zeros",
+]

@@ -15,7 +15,7 @@ import numpy as np
 from quantum_latents.random import numba as philox
 from quantum_latents.samplers.kernels import numba as plain
 from quantum_latents.samplers.kernels.numba import fill_uniforms
-from quantum_latents.simd import multiply_add, vectors
+from quantum_latents.simd import multiply_add, subroutine, vectors
 from quantum_latents.simd.cache import fingerprint
 
 __all__ = ["CountNetwork", "log_probabilities", "write_law", "write_shots"]
@@ -32,7 +32,7 @@ class CountNetwork(NamedTuple):
     totals: np.ndarray
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _conditional(network, hidden, mode, left, law):
     """Write P(s_k = c | s_<k), c = 0..left, of the hidden sum a to `law`."""
     for c in range(left + 1):
@@ -54,7 +54,7 @@ def _conditional(network, hidden, mode, left, law):
         law[c] /= total
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _write_shots(network, num_photons, key, start, counts):
     num_modes = counts.shape[1]
     hidden, law = np.empty(network.bias.size), np.empty(num_photons + 1)
@@ -80,7 +80,7 @@ def _write_shots(network, num_photons, key, start, counts):
         counts[row, num_modes - 1] = np.uint8(left)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _log_probabilities(network, num_photons, counts, found):
     num_modes = counts.shape[1]
     hidden, law = np.empty(network.bias.size), np.empty(num_photons + 1)
@@ -99,7 +99,7 @@ def _log_probabilities(network, num_photons, counts, found):
         found[row] = total if counts[row].sum() == num_photons else -np.inf
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _write_law(network, num_photons, binomial, law, mean, second):
     num_modes = len(mean)
     hidden = np.empty((num_modes, network.bias.size))

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from quantum_latents.models.kernels.product import add_product, panel_size
 from quantum_latents.models.nn import StackedMLP
-from quantum_latents.simd import multiply_add
+from quantum_latents.simd import multiply_add, subroutine
 
 __all__ = [
     "Perceptron",
@@ -90,14 +89,14 @@ def perceptron(mlp: StackedMLP, capacity: int) -> Perceptron:
     )
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def parameters_of(net, flat, run, layer, kind):
     """Return one block of one run in `flat`, as a vector; empty where there is none."""
     start, size = net.blocks[layer, kind]
     return flat[start + run * size : start + (run + 1) * size]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _weight(net, flat, run, layer, kind):
     """Return a weight or an injection as (rows, columns); no columns where there is none."""
     block = parameters_of(net, flat, run, layer, kind)
@@ -105,7 +104,7 @@ def _weight(net, flat, run, layer, kind):
     return block.reshape(rows, len(block) // rows)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def layer_rows(net, buffer, layer, start, stop):
     """Return the rows [start, stop) of one layer's part of a buffer."""
     width = net.widths[layer]
@@ -113,7 +112,7 @@ def layer_rows(net, buffer, layer, start, stop):
     return buffer[offset + start * width : offset + stop * width].reshape(stop - start, width)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def place_latents(net, run, start, z):
     """Write a_0 of the rows from `start` on: z (rows, d_0), or sigma z + mu of it."""
     a = layer_rows(net, net.forward, 0, start, start + len(z))
@@ -126,7 +125,7 @@ def place_latents(net, run, start, z):
             a[row, i] = multiply_add(scale[i], a[row, i], shift[i])
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def activations(net, run, start, stop, num_layers):
     """Write a_1 to a_{num_layers} of the rows, from a_0; the last of all L + 1 has no phi."""
     below, above = net.slopes
@@ -148,7 +147,7 @@ def activations(net, run, start, stop, num_layers):
                     a[row, i] *= above if a[row, i] > 0 else below
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def cotangents(net, run, start, stop, input_start):
     """Write v_L to v_1 of the rows, from v_{L+1}; v_0 of the rows from `input_start` on.
 
@@ -185,7 +184,7 @@ def cotangents(net, run, start, stop, input_start):
                 add_product(by, v, injection, net.product)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def tangents(net, run, start, stop):
     """Replace a_1 to a_L of the rows by t_1 to t_L, from t_0 in a_0's place."""
     below, above = net.slopes
@@ -200,7 +199,7 @@ def tangents(net, run, start, stop):
                 a[row, i] = t[row, i] * (above if a[row, i] > 0 else below)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def layer_gradients(net, run, layer, start, stop, bias_stop):
     """Write what `weight_gradients` does, of the map from a_layer to the next alone."""
     v = layer_rows(net, net.back, layer + 1, start, stop)
@@ -219,7 +218,7 @@ def layer_gradients(net, run, layer, start, stop, bias_stop):
             by_bias[i] += v[row, i]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def input_gradients(net, run, start, stop, z):
     """Write the gradient by scale and shift, if there are any, of v_0 and z (stop - start, d_0)."""
     by_scale = parameters_of(net, net.gradient, run, 0, 3)
@@ -233,7 +232,7 @@ def input_gradients(net, run, start, stop, z):
             by_scale[i] = multiply_add(v[row, i], z[row, i], by_scale[i])
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def weight_gradients(net, run, start, stop, bias_stop):
     """Write the gradient v_l r_{l-1}^T of the rows; those before `bias_stop` act on biases."""
     for layer in range(len(net.widths) - 1):

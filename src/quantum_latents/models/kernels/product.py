@@ -19,8 +19,9 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
+from numba.extending import overload
 
-from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic
+from quantum_latents.simd import VECTOR_BYTES, Vectors, by_address, intrinsic, subroutine
 
 __all__ = ["add_product", "panel_size"]
 
@@ -161,7 +162,7 @@ def _transpose_block(typing_context, panel, at, b, k, j):
     return signature, generate
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _pack(panel, b, k, j, depth, width, tile):
     """Write B[k : k + depth, j : j + width] to the panel, zero where the tile is wider."""
     lanes = tile // 2
@@ -182,7 +183,7 @@ def _pack(panel, b, k, j, depth, width, tile):
             panel[d * tile + w] = b[k + d, j + w] if w < width else 0
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _gather(block, a, i, k, height, depth, tile):
     """Copy A[i : i + height, k : k + depth], columns contiguous, to the rows of `block`."""
     transposed = a.T
@@ -194,7 +195,7 @@ def _gather(block, a, i, k, height, depth, tile):
             block[d * _BLOCK_ROWS + h] = a[i + h, k + d]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _add_rows(c, i, j, a, h, k, num_rows, panel, depth):
     """Add to `num_rows` rows of C from (i, j) on, in tiles as equally high as can be."""
     num_tiles = -(-num_rows // _TILE_ROWS)
@@ -205,7 +206,7 @@ def _add_rows(c, i, j, a, h, k, num_rows, panel, depth):
         start = stop
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _add_narrow(c, a, b, panel, edge, tile):
     """Add A B to C with fewer columns than a vector, as C^T += B^T A^T."""
     num_rows, num_columns = c.shape
@@ -232,22 +233,7 @@ _SIGNATURES = [
 
 
 @numba.njit(_SIGNATURES, nogil=True, cache=True, error_model="numpy")
-def add_product(c, a, b, workspace):
-    """Add A B to C.
-
-    Args:
-        c: (M, N), changed in place; rows are contiguous.
-        a: (M, K).
-        b: (K, N); fastest if its rows or its columns are contiguous.
-        workspace: (panel_size(itemsize),), overwritten.
-
-    >>> import numpy as np
-    >>> c, a, b = np.ones((2, 3)), np.ones((2, 4)), np.full((4, 3), 2.0)
-    >>> add_product(c, a, b, np.empty(panel_size(8)))
-    >>> c
-    array([[9., 9., 9.],
-           [9., 9., 9.]])
-    """
+def _add_product(c, a, b, workspace):
     num_rows, num_columns = c.shape
     zero = np.intp(0)  # a literal 0 would be compiled for by itself
     tile = _TILE_BYTES // c.itemsize
@@ -279,3 +265,30 @@ def add_product(c, a, b, workspace):
                 for r in range(height):
                     for w in range(width):
                         c[i + r, j + w] += edge[r, w]
+
+
+_compiled_once = by_address(_add_product, "add_product")
+
+
+def add_product(c, a, b, workspace):
+    """Add A B to C.
+
+    Args:
+        c: (M, N), changed in place; rows are contiguous.
+        a: (M, K).
+        b: (K, N); fastest if its rows or its columns are contiguous.
+        workspace: (panel_size(itemsize),), overwritten.
+
+    >>> import numpy as np
+    >>> c, a, b = np.ones((2, 3)), np.ones((2, 4)), np.full((4, 3), 2.0)
+    >>> add_product(c, a, b, np.empty(panel_size(8)))
+    >>> c
+    array([[9., 9., 9.],
+           [9., 9., 9.]])
+    """
+    _add_product(c, a, b, workspace)
+
+
+@overload(add_product)
+def _overload_add_product(c, a, b, workspace):
+    return lambda c, a, b, workspace: _compiled_once(c, a, b, workspace)

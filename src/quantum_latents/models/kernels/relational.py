@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from quantum_latents.models.kernels.elementwise import tanh
@@ -33,6 +32,7 @@ from quantum_latents.models.kernels.mlp import parameters_of
 from quantum_latents.models.kernels.product import add_product, panel_size
 from quantum_latents.models.molgan import StackedRelationalCritic, pairs_of
 from quantum_latents.molecules import BOND_CLASSES
+from quantum_latents.simd import subroutine
 
 __all__ = [
     "SLOT_MOLECULES",
@@ -146,13 +146,13 @@ def relational_critic(critic: StackedRelationalCritic) -> RelationalCritic:
     )
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _rows(buffer, at, width, start, stop):
     """Return rows [start, stop) of an array of so many columns that starts at `at`."""
     return buffer[at + start * width : at + stop * width].reshape(stop - start, width)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _weight(net, flat, run, layer):
     """Return a weight as (rows, columns), inputs by outputs."""
     block = parameters_of(net, flat, run, layer, 0)
@@ -160,14 +160,14 @@ def _weight(net, flat, run, layer):
     return block.reshape(rows, len(block) // rows)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _zero(rows):
     for row in range(rows.shape[0]):
         for i in range(rows.shape[1]):
             rows[row, i] = 0
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _fill(rows, bias):
     """Write the bias to the first columns of every row."""
     for row in range(rows.shape[0]):
@@ -175,7 +175,7 @@ def _fill(rows, bias):
             rows[row, i] = bias[i]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _copy(target, at, source, width):
     """Write the first `width` columns of the source to the target's columns from `at` on."""
     for row in range(source.shape[0]):
@@ -183,14 +183,14 @@ def _copy(target, at, source, width):
             target[row, at + i] = source[row, i]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _apply_tanh(rows, width):
     for row in range(rows.shape[0]):
         for i in range(width):
             rows[row, i] = tanh(rows[row, i])
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _gather(target, width, adjacency, source, transposed, workspace):
     """Add to target_i the sum over r, j of A_r[i, j] source_j[block r], for one molecule.
 
@@ -208,7 +208,7 @@ def _gather(target, width, adjacency, source, transposed, workspace):
         add_product(target[:, :width], mixing, block, workspace)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _scatter(target, width, adjacency, source, transposed, workspace):
     """Add to target_i[block r] the sum over j of A_r[i, j] source_j, for one molecule.
 
@@ -226,7 +226,7 @@ def _scatter(target, width, adjacency, source, transposed, workspace):
         add_product(block, mixing, source, workspace)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def place_molecules(net, x, start, count, slot):
     """Write the rows [start, start + count) of molecules x (B, K P + F n) to a slot."""
     n, num_nodes = net.adjacency.shape[2], net.num_nodes
@@ -247,7 +247,7 @@ def place_molecules(net, x, start, count, slot):
                 nodes[b * n + i, k] = row[cut + num_nodes * i + k]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _nodes_into(net, layer, start, stop):
     """Write X beside the hidden part of U_l, in the rows [start, stop)."""
     if net.kinds[layer] == _PLAIN:
@@ -257,7 +257,7 @@ def _nodes_into(net, layer, start, stop):
     _copy(u, net.inputs[layer] - net.num_nodes, nodes, net.num_nodes)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def values(net, run, count, first, last):
     """Sweep 1: values of the molecules [first, last), counted over all slots of `count`."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
@@ -321,7 +321,7 @@ def values(net, run, count, first, last):
             _nodes_into(net, layer + 1, start, stop)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def adjoints(net, run, count, first, seeds):
     """Sweep 2: adjoints p of the molecules [first, 4 m), from seeds[slot] at the score.
 
@@ -387,7 +387,7 @@ def adjoints(net, run, count, first, seeds):
                         net.node_slopes[b, i, k] += row[hidden + k]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
     """Write p_u of a convolution from p_z, both of the molecules from `first` on."""
     n, last, width = net.adjacency.shape[2], 4 * count, net.outputs[layer]
@@ -429,7 +429,7 @@ def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
         add_product(p_u, p_middle, weight.T, net.product)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def tangents(net, run, count):
     """Sweep 3: tangents of slot 3, from A's and X's directions there; values are slot 0's."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
@@ -502,7 +502,7 @@ def tangents(net, run, count):
             _nodes_into(net, layer + 1, start, stop)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _bend(q_z, q_h, p_h, h, h_dot):
     """Write q_z = (1 - h^2) q_h - 2 h h' p_h, row by row."""
     one, two = q_z.dtype.type(1), q_z.dtype.type(2)
@@ -513,7 +513,7 @@ def _bend(q_z, q_h, p_h, h, h_dot):
             q_z[row, i] = (one - value * value) * q_h[row, i] - bent
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def second_adjoints(net, run, count):
     """Sweep 4: adjoints q of slot 0, after the other three."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
@@ -587,7 +587,7 @@ def second_adjoints(net, run, count):
                 )
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def weight_gradients(net, run, count, seeds):
     """Add the gradient of the block's loss by all parameters, after the four sweeps."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
@@ -617,7 +617,7 @@ def weight_gradients(net, run, count, seeds):
         add_product(by_weight, left.T, right, net.product)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def input_gradients(net, start, count, gradient):
     """Write the gradient by x (rows start to start + count) from the slopes of slot 3."""
     n, num_nodes = net.adjacency.shape[2], net.num_nodes

@@ -17,13 +17,13 @@ from quantum_latents.samplers.kernels import minors as minors_module
 from quantum_latents.samplers.kernels import numba as plain
 from quantum_latents.samplers.kernels.minors import MOST_LANE_BYTES, add_minors
 from quantum_latents.samplers.kernels.numba import fill_uniforms
-from quantum_latents.simd import multiply_add, vectors
+from quantum_latents.simd import multiply_add, subroutine, vectors
 from quantum_latents.simd.cache import fingerprint
 
 __all__ = ["clifford_clifford_shots"]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _weights(columns, order, minors, k, amplitude, weights):
     """Write ``|sum_l A[i, alpha_l] p_l|**2`` for every mode; return their sum."""
     num_modes = weights.size
@@ -44,7 +44,7 @@ def _weights(columns, order, minors, k, amplitude, weights):
     return total
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _draw_mode(weights, target):
     running, last = 0.0, 0
     for i in range(weights.size):
@@ -54,71 +54,6 @@ def _draw_mode(weights, target):
             if target < running:
                 return i
     return last
-
-
-@numba.njit(error_model="numpy")
-def _shots(columns, entries, photons, key, start, counts):
-    most_photons, _, num_modes = columns.shape
-    lanes = MOST_LANE_BYTES // entries.itemsize
-    uniforms = np.empty(2 * most_photons)
-    order = np.empty(most_photons, np.int64)
-    row_of_mode = np.empty(num_modes, np.int64)
-    multiplicity = np.empty(most_photons, np.int64)
-    digits = np.empty((5, most_photons + 1), np.int64)
-    minors = np.empty((most_photons, 2))
-    amplitude = np.empty(2 * num_modes)
-    weights = np.empty(num_modes)
-    rows = np.empty((most_photons, most_photons, 2), entries.dtype)
-    total = np.empty((most_photons, 2), entries.dtype)
-    numbers = np.empty(most_photons + 2 + 3 * lanes, entries.dtype)
-    work = np.empty((4, 2 * most_photons * lanes), entries.dtype)
-    lane_digits = np.empty((8, lanes), np.int64)
-
-    for shot in range(counts.shape[0]):
-        fill_uniforms(key, start + shot, uniforms)
-        counts[shot] = 0
-        present = photons[shot if photons.shape[0] > 1 else 0]
-        num_photons = 0
-        while num_photons < most_photons and present[num_photons] >= 0:
-            order[num_photons] = present[num_photons]
-            num_photons += 1
-        for i in range(num_photons - 1, 0, -1):  # Fisher and Yates
-            j = int(uniforms[most_photons + i] * (i + 1))
-            order[i], order[j] = order[j], order[i]
-        row_of_mode[:] = -1
-        total[:] = 0
-        num_rows = 0
-        for k in range(1, num_photons + 1):
-            if k == 1:
-                minors[0, 0], minors[0, 1] = 1.0, 0.0
-            else:
-                add_minors(
-                    work,
-                    rows,
-                    total,
-                    multiplicity,
-                    num_rows,
-                    k,
-                    digits,
-                    numbers,
-                    lane_digits,
-                    minors,
-                )
-            whole = _weights(columns, order, minors, k, amplitude, weights)
-            mode = _draw_mode(weights, uniforms[k - 1] * whole)
-            counts[shot, mode] += np.uint8(1)
-            if row_of_mode[mode] < 0:
-                row_of_mode[mode] = num_rows
-                multiplicity[num_rows] = 0
-                for j in range(num_photons):
-                    rows[num_rows, j, 0] = entries[order[j], mode, 0]
-                    rows[num_rows, j, 1] = entries[order[j], mode, 1]
-                num_rows += 1
-            r = row_of_mode[mode]
-            multiplicity[r] += 1
-            for j in range(num_photons):
-                total[j, 0] += rows[r, j, 0]
-                total[j, 1] += rows[r, j, 1]
 
 
 def _cached(sources: str):
@@ -141,8 +76,69 @@ def _cached(sources: str):
             start: the first shot.
             counts: uint8 (num_shots, m), written.
         """
-        if sources:
-            _shots(columns, entries, photons, key, start, counts)
+        if not sources:  # never: the key of the compiled code
+            return
+        most_photons, _, num_modes = columns.shape
+        lanes = MOST_LANE_BYTES // entries.itemsize
+        uniforms = np.empty(2 * most_photons)
+        order = np.empty(most_photons, np.int64)
+        row_of_mode = np.empty(num_modes, np.int64)
+        multiplicity = np.empty(most_photons, np.int64)
+        digits = np.empty((5, most_photons + 1), np.int64)
+        minors = np.empty((most_photons, 2))
+        amplitude = np.empty(2 * num_modes)
+        weights = np.empty(num_modes)
+        rows = np.empty((most_photons, most_photons, 2), entries.dtype)
+        total = np.empty((most_photons, 2), entries.dtype)
+        numbers = np.empty(most_photons + 2 + 3 * lanes, entries.dtype)
+        work = np.empty((4, 2 * most_photons * lanes), entries.dtype)
+        lane_digits = np.empty((8, lanes), np.int64)
+
+        for shot in range(counts.shape[0]):
+            fill_uniforms(key, start + shot, uniforms)
+            counts[shot] = 0
+            present = photons[shot if photons.shape[0] > 1 else 0]
+            num_photons = 0
+            while num_photons < most_photons and present[num_photons] >= 0:
+                order[num_photons] = present[num_photons]
+                num_photons += 1
+            for i in range(num_photons - 1, 0, -1):  # Fisher and Yates
+                j = int(uniforms[most_photons + i] * (i + 1))
+                order[i], order[j] = order[j], order[i]
+            row_of_mode[:] = -1
+            total[:] = 0
+            num_rows = 0
+            for k in range(1, num_photons + 1):
+                if k == 1:
+                    minors[0, 0], minors[0, 1] = 1.0, 0.0
+                else:
+                    add_minors(
+                        work,
+                        rows,
+                        total,
+                        multiplicity,
+                        num_rows,
+                        k,
+                        digits,
+                        numbers,
+                        lane_digits,
+                        minors,
+                    )
+                whole = _weights(columns, order, minors, k, amplitude, weights)
+                mode = _draw_mode(weights, uniforms[k - 1] * whole)
+                counts[shot, mode] += np.uint8(1)
+                if row_of_mode[mode] < 0:
+                    row_of_mode[mode] = num_rows
+                    multiplicity[num_rows] = 0
+                    for j in range(num_photons):
+                        rows[num_rows, j, 0] = entries[order[j], mode, 0]
+                        rows[num_rows, j, 1] = entries[order[j], mode, 1]
+                    num_rows += 1
+                r = row_of_mode[mode]
+                multiplicity[r] += 1
+                for j in range(num_photons):
+                    total[j, 0] += rows[r, j, 0]
+                    total[j, 1] += rows[r, j, 1]
 
     return clifford_clifford_shots
 

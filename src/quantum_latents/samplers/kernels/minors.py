@@ -31,7 +31,7 @@ from llvmlite import ir
 from numba.core import types
 
 from quantum_latents.samplers.occupation import MAX_BOSON_PHOTONS
-from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic, trailing_zeros
+from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic, subroutine, trailing_zeros
 
 __all__ = ["MOST_LANE_BYTES", "add_minors"]
 
@@ -261,7 +261,7 @@ def _pattern_adder(num_groups: int):
     return add_patterns
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _lay_out(multiplicity, num_rows, row, limit):
     """Write the digits of a pattern, rows by rising multiplicity; return their number.
 
@@ -305,7 +305,7 @@ def _summation(num_groups: int):
                 factors[e] = -2 * (lane_digits[d, e] if d < first else value[d])
             add_row(work, k, rows, row[d], factors)
 
-    @numba.njit(error_model="numpy")
+    @subroutine
     def summation(work, rows, total, k, num_digits, digits, numbers, lane_digits):
         value, limit, row, focus, direction = (
             digits[0],

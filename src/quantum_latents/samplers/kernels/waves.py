@@ -17,7 +17,7 @@ from quantum_latents.random import numba as philox
 from quantum_latents.random.numba import uniform_pair
 from quantum_latents.samplers.kernels import numba as plain
 from quantum_latents.samplers.kernels.numba import fill_uniforms, search
-from quantum_latents.simd import multiply_add, vectors
+from quantum_latents.simd import multiply_add, subroutine, vectors
 from quantum_latents.simd.cache import fingerprint
 
 __all__ = ["fermion_shots", "mean_field_shots", "thermal_shots"]
@@ -26,7 +26,7 @@ _NEGLIGIBLE = 2.0**-60
 """A term of a Poisson law that no longer changes the running sum of a double."""
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _intensities(columns, f, real, imaginary, intensities):
     """Write the intensities (m,) of a wave f (r, 2), with two buffers (m,)."""
     real[:] = 0.0
@@ -42,7 +42,7 @@ def _intensities(columns, f, real, imaginary, intensities):
         intensities[i] = multiply_add(real[i], real[i], imaginary[i] * imaginary[i])
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _mean_field(columns, num_particles, key, start, counts):
     num_inputs, _, num_modes = columns.shape
     f = np.empty((num_inputs, 2))
@@ -60,7 +60,7 @@ def _mean_field(columns, num_particles, key, start, counts):
             counts[row, search(cumulative, uniforms[num_inputs + k])] += np.uint8(1)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _fermions(columns, key, start, counts):
     num_particles, _, num_modes = columns.shape
     uniforms = np.empty(num_particles)
@@ -99,7 +99,7 @@ def _fermions(columns, key, start, counts):
                 weights[i] = max(0.0, weights[i] - intensities[i])
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _poisson(mean, uniform):
     """Number whose running sum first exceeds the uniform number; sums of a double end early."""
     number = 0
@@ -111,7 +111,7 @@ def _poisson(mean, uniform):
     return number
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _thermal(columns, key, start, counts):
     num_inputs, _, num_modes = columns.shape
     f = np.empty((num_inputs, 2))

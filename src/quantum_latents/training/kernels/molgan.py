@@ -46,7 +46,7 @@ from quantum_latents.models.kernels.relational import (
 )
 from quantum_latents.models.molgan import StackedRelationalCritic
 from quantum_latents.models.nn import StackedMLP
-from quantum_latents.simd import vectors
+from quantum_latents.simd import calls, subroutine, vectors
 from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers, relaxation
 from quantum_latents.training.kernels.optimisers import Optimiser, update, update_layer
@@ -65,7 +65,7 @@ MOST_SHARES = 4
 _FIRST = np.intp
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _squares(x):
     total = 0.0
     for value in x.flat:
@@ -73,7 +73,7 @@ def _squares(x):
     return total
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _scale(target, factor, source):
     """Write factor source; both are contiguous."""
     a, b = target.reshape(target.size), source.reshape(source.size)
@@ -81,7 +81,7 @@ def _scale(target, factor, source):
         a[i] = factor * b[i]
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _directions(critic, count, batch, weight):
     """Write the tangent sweep's start from the slopes; return the penalty's share of the mean."""
     n = critic.adjacency.shape[2]
@@ -98,51 +98,6 @@ def _directions(critic, count, batch, weight):
         nodes = critic.values[nodes_at + b * size : nodes_at + (b + 1) * size]
         _scale(nodes, pull, node_slopes)
     return penalty
-
-
-@numba.njit(error_model="numpy")
-def _sweep_molecules(
-    critic, memory, run, first, start, stop, batch, seeds, weight, for_generator, losses
-):
-    """Make all sweeps over the molecules [start, stop) of a batch, a few at a time.
-
-    Args:
-        critic: `RelationalCritic`.
-        memory: `Molecules`.
-        run: place of the run in the stack.
-        first: row of `memory.seen` where the batch's generated molecules start.
-        start: first molecule of the share.
-        stop: behind its last.
-        batch: B.
-        seeds: of the slots.
-        weight: lambda.
-        for_generator: write only the gradient by the generated molecules.
-        losses: (3,), added to.
-    """
-    fake = memory.seen[first : first + batch]
-    for begin in range(start, stop, critic.capacity):
-        count = min(critic.capacity, stop - begin)
-        of_mixed = fake if for_generator else memory.mixed
-        place_molecules(critic, of_mixed, begin, count, _FIRST(0))
-        if not for_generator:
-            place_molecules(critic, memory.real, begin, count, _FIRST(1))
-            place_molecules(critic, fake, begin, count, _FIRST(2))
-        values(critic, run, count, _FIRST(0), count if for_generator else 3 * count)
-        adjoints(critic, run, count, 3 * count if for_generator else count, seeds)
-        if for_generator:
-            input_gradients(critic, begin, count, memory.by_seen)
-            continue
-        penalty = _directions(critic, count, batch, weight)
-        scores = critic.values[critic.output_at[len(critic.kinds) - 1] + count :]
-        wasserstein = 0.0
-        for b in range(count):
-            wasserstein += scores[b] / batch - scores[count + b] / batch
-        losses[0] += weight * penalty - wasserstein
-        losses[1] += wasserstein
-        losses[2] += penalty
-        tangents(critic, run, count)
-        second_adjoints(critic, run, count)
-        weight_gradients(critic, run, count, seeds)
 
 
 def _compiled(sources: str):
@@ -162,7 +117,25 @@ def _compiled(sources: str):
     def sweep(
         critic, memory, settings, run, first, start, stop, real, mix, for_generator, losses
     ):  # fmt: skip
-        """Write a share's gradient by the parameters, or by its generated molecules."""
+        """Write a share's gradient by the parameters, or by its generated molecules.
+
+        It makes all sweeps over the molecules [start, stop) of a batch, a few at a time.
+
+        Args:
+            critic: `RelationalCritic`.
+            memory: `Molecules`.
+            settings: `MolGANSettings`.
+            run: place of the run in the stack.
+            first: row of `memory.seen` where the batch's generated molecules start.
+            start: first molecule of the share.
+            stop: behind its last.
+            real: of the batch.
+            mix: of the batch.
+            for_generator: write only the gradient by the generated molecules.
+            losses: (3,), added to.
+        """
+        if not sources:  # never: the key of the compiled code
+            return
         batch = settings.batch_size
         seeds = np.zeros(4, dtype=critic.flat.dtype)
         if for_generator:
@@ -181,11 +154,30 @@ def _compiled(sources: str):
                     for i in range(len(g)):
                         g[i] = 0
         weight = settings.gradient_penalty
-        if sources:
-            _sweep_molecules(
-                critic, memory, run, first, start, stop, batch, seeds, weight, for_generator,
-                losses,
-            )  # fmt: skip
+        fake = memory.seen[first : first + batch]
+        for begin in range(start, stop, critic.capacity):
+            count = min(critic.capacity, stop - begin)
+            of_mixed = fake if for_generator else memory.mixed
+            place_molecules(critic, of_mixed, begin, count, _FIRST(0))
+            if not for_generator:
+                place_molecules(critic, memory.real, begin, count, _FIRST(1))
+                place_molecules(critic, fake, begin, count, _FIRST(2))
+            values(critic, run, count, _FIRST(0), count if for_generator else 3 * count)
+            adjoints(critic, run, count, 3 * count if for_generator else count, seeds)
+            if for_generator:
+                input_gradients(critic, begin, count, memory.by_seen)
+                continue
+            penalty = _directions(critic, count, batch, weight)
+            scores = critic.values[critic.output_at[len(critic.kinds) - 1] + count :]
+            wasserstein = 0.0
+            for b in range(count):
+                wasserstein += scores[b] / batch - scores[count + b] / batch
+            losses[0] += weight * penalty - wasserstein
+            losses[1] += wasserstein
+            losses[2] += penalty
+            tangents(critic, run, count)
+            second_adjoints(critic, run, count)
+            weight_gradients(critic, run, count, seeds)
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
     def descend(critic, gradients, run, rule, count, rate):
@@ -226,7 +218,7 @@ def _compiled(sources: str):
 
 
 _generate, _sweep, _descend, _trace, _learn = _compiled(
-    fingerprint(vectors, product, mlp, elementwise, relational, optimisers, relaxation)
+    fingerprint(vectors, calls, product, mlp, elementwise, relational, optimisers, relaxation)
 )
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from quantum_latents.models.kernels.mlp import parameters_of
+from quantum_latents.simd import subroutine
 
 __all__ = ["Optimiser", "update", "update_layer"]
 
@@ -37,7 +37,7 @@ class Optimiser(NamedTuple):
     second: np.ndarray
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _adam(w, g, m, u, constants):
     rate, keep_m, add_m, keep_u, add_u, scale, epsilon = constants
     for i in range(len(w)):
@@ -46,7 +46,7 @@ def _adam(w, g, m, u, constants):
         w[i] -= rate * m[i] / (np.sqrt(u[i]) * scale + epsilon)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _rmsprop(w, g, u, constants):
     rate, _, _, keep_u, add_u, _, epsilon = constants
     for i in range(len(w)):
@@ -54,7 +54,7 @@ def _rmsprop(w, g, u, constants):
         w[i] -= rate * g[i] / (np.sqrt(u[i]) + epsilon)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def update_layer(optimiser, net, run, layer, count, learning_rate):
     """Make update number `count` (from 1) of one layer of a run from its gradient."""
     b1, b2 = optimiser.b1, optimiser.b2
@@ -78,7 +78,7 @@ def update_layer(optimiser, net, run, layer, count, learning_rate):
             _rmsprop(w, g, u, constants)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def update(optimiser, net, run, count, learning_rate):
     """Make update number `count` (from 1) of one run's parameters from its gradient."""
     for layer in range(net.blocks.shape[0]):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from quantum_latents.models.kernels.elementwise import exp
 from quantum_latents.molecules import BOND_CLASSES
+from quantum_latents.simd import subroutine
 
 __all__ = ["GraphSettings", "Molecules", "relax", "relax_cotangents"]
 
@@ -50,7 +50,7 @@ class Molecules(NamedTuple):
     by_seen: np.ndarray
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def _num_atoms(width, num_nodes):
     """Return n, from K n (n - 1) / 2 + F n numbers."""
     n = 1
@@ -59,7 +59,7 @@ def _num_atoms(width, num_nodes):
     return n
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def relax(memory, first, logits, noise, settings, num_nodes):
     """Write what `relax` defines, of the rows from `first` on; `noise` may have no rows."""
     width = logits.shape[1]
@@ -101,7 +101,7 @@ def relax(memory, first, logits, noise, settings, num_nodes):
             start = stop
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def relax_cotangents(by_logits, by_seen, soft, settings, num_nodes):
     """Write the cotangents of the logits, y (v - y . v) / temperature in each group."""
     width = soft.shape[1]

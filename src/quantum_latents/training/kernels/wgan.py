@@ -22,7 +22,7 @@ from quantum_latents.models.kernels.mlp import (
     tangents,
     weight_gradients,
 )
-from quantum_latents.simd import vectors
+from quantum_latents.simd import calls, subroutine, vectors
 from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers
 from quantum_latents.training.kernels.optimisers import update
@@ -41,7 +41,7 @@ class WGANSettings(NamedTuple):
     gradient_penalty: float
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def critic_gradient(critic, run, batch, weight, losses):
     """Write the gradient of L_f at the 3 B points; losses (3,) too, unless it is empty."""
     num_hidden = len(critic.widths) - 2
@@ -73,53 +73,12 @@ def critic_gradient(critic, run, batch, weight, losses):
     weight_gradients(critic, run, FIRST(0), 3 * batch, 2 * batch)
 
 
-@numba.njit(error_model="numpy")
+@subroutine
 def write_seeds(critic, batch):
     """Write the scores' cotangents, of real, generated and interpolated points."""
     seed = layer_rows(critic, critic.back, len(critic.widths) - 1, 0, 3 * batch)
     for row in range(batch):
         seed[row, 0], seed[batch + row, 0], seed[2 * batch + row, 0] = -1 / batch, 1 / batch, 1
-
-
-@numba.njit(error_model="numpy")
-def _train_run(
-    critic, generator, critic_rule, generator_rule, settings, run, done, rates, draws, losses
-):
-    reals, latents, mixes = draws
-    batch, num_critic, weight = settings
-    write_seeds(critic, batch)
-    points = layer_rows(critic, critic.forward, 0, 0, 3 * batch)
-    num_points = (num_critic + 1) * batch
-    num_maps = len(generator.widths) - 1
-    fake = layer_rows(generator, generator.forward, num_maps, 0, num_points)
-    last = num_critic * batch
-    by_fake = layer_rows(generator, generator.back, num_maps, last, num_points)
-    by_points = layer_rows(critic, critic.back, 0, 0, batch)
-    for t in range(len(losses)):
-        place_latents(generator, run, FIRST(0), latents[t, run])
-        activations(generator, run, FIRST(0), num_points, num_maps)
-        for k in range(num_critic):
-            for row in range(batch):
-                at = k * batch + row
-                for i in range(points.shape[1]):
-                    x, y = reals[t, run, at, i], fake[at, i]
-                    points[row, i], points[batch + row, i] = x, y
-                    points[2 * batch + row, i] = y + mixes[t, run, at, 0] * (x - y)
-            wanted = 3 if k == num_critic - 1 else 0
-            critic_gradient(critic, run, batch, weight, losses[t, :wanted])
-            update(critic_rule, critic, run, (done + t) * num_critic + k + 1, rates[t])
-        for row in range(batch):
-            for i in range(points.shape[1]):
-                points[row, i] = fake[last + row, i]
-        activations(critic, run, FIRST(0), batch, len(critic.widths) - 2)
-        cotangents(critic, run, FIRST(0), batch, FIRST(0))
-        for row in range(batch):
-            for i in range(points.shape[1]):
-                by_fake[row, i] = by_points[row, i]
-        cotangents(generator, run, last, num_points, num_points)
-        weight_gradients(generator, run, last, num_points, num_points)
-        input_gradients(generator, run, last, num_points, latents[t, run, last:])
-        update(generator_rule, generator, run, done + t + 1, rates[t])
 
 
 def _cached(sources: str):
@@ -143,21 +102,45 @@ def _cached(sources: str):
             draws: x (T, S, c B, d_x), z (T, S, (c + 1) B, d_z), e (T, S, c B, 1).
             losses: (T, 3) float64, written: those of `GANStack.losses`.
         """
-        if sources:
-            _train_run(
-                critic,
-                generator,
-                critic_rule,
-                generator_rule,
-                settings,
-                run,
-                done,
-                rates,
-                draws,
-                losses,
-            )
+        if not sources:  # never: the key of the compiled code
+            return
+        reals, latents, mixes = draws
+        batch, num_critic, weight = settings
+        write_seeds(critic, batch)
+        points = layer_rows(critic, critic.forward, 0, 0, 3 * batch)
+        num_points = (num_critic + 1) * batch
+        num_maps = len(generator.widths) - 1
+        fake = layer_rows(generator, generator.forward, num_maps, 0, num_points)
+        last = num_critic * batch
+        by_fake = layer_rows(generator, generator.back, num_maps, last, num_points)
+        by_points = layer_rows(critic, critic.back, 0, 0, batch)
+        for t in range(len(losses)):
+            place_latents(generator, run, FIRST(0), latents[t, run])
+            activations(generator, run, FIRST(0), num_points, num_maps)
+            for k in range(num_critic):
+                for row in range(batch):
+                    at = k * batch + row
+                    for i in range(points.shape[1]):
+                        x, y = reals[t, run, at, i], fake[at, i]
+                        points[row, i], points[batch + row, i] = x, y
+                        points[2 * batch + row, i] = y + mixes[t, run, at, 0] * (x - y)
+                wanted = 3 if k == num_critic - 1 else 0
+                critic_gradient(critic, run, batch, weight, losses[t, :wanted])
+                update(critic_rule, critic, run, (done + t) * num_critic + k + 1, rates[t])
+            for row in range(batch):
+                for i in range(points.shape[1]):
+                    points[row, i] = fake[last + row, i]
+            activations(critic, run, FIRST(0), batch, len(critic.widths) - 2)
+            cotangents(critic, run, FIRST(0), batch, FIRST(0))
+            for row in range(batch):
+                for i in range(points.shape[1]):
+                    by_fake[row, i] = by_points[row, i]
+            cotangents(generator, run, last, num_points, num_points)
+            weight_gradients(generator, run, last, num_points, num_points)
+            input_gradients(generator, run, last, num_points, latents[t, run, last:])
+            update(generator_rule, generator, run, done + t + 1, rates[t])
 
     return train_run
 
 
-train_run = _cached(fingerprint(vectors, product, mlp, optimisers))
+train_run = _cached(fingerprint(vectors, calls, product, mlp, optimisers))
