@@ -9,6 +9,7 @@ appended stay, checkpoints stay, and the same call goes on.
     DIR/runs.json    the specs
     DIR/plan.json    which runs train together, frozen
     DIR/rows.jsonl   the truth
+    DIR/trained.jsonl  runs that wait for their metrics, where this machine cannot compute them
     DIR/runs/        generated samples and generators, a folder a run
     DIR/stack-*      checkpoints of stacks in training
 """
@@ -26,6 +27,7 @@ from typing import Any
 
 from quantum_latents.data import check_installed
 from quantum_latents.execution.directory import description_of, lock_directory
+from quantum_latents.execution.finished import FinishedRuns
 from quantum_latents.execution.freeze import freeze_study
 from quantum_latents.execution.machine import commit_of_source, default_cache
 from quantum_latents.execution.plan import Plan, load_or_make_plan, planned_runs
@@ -38,7 +40,6 @@ from quantum_latents.execution.processes import (
 from quantum_latents.execution.reuse import reused_runs, take_over
 from quantum_latents.execution.worker import work
 from quantum_latents.recipes import Study
-from quantum_latents.results import RowStore, next_number, sealed
 
 __all__ = ["Progress", "StudyError", "run_study"]
 
@@ -52,7 +53,8 @@ class Progress:
     """How far a study is.
 
     Attributes:
-        num_runs, num_finished: runs in all, and with a row.
+        num_runs, num_finished: runs in all, and trained.
+        num_waiting: of the trained ones those that wait for their metrics (`qlat evaluate`).
         num_steps, num_steps_done: generator steps of all runs, and done.
         seconds: since this call started.
         steps_per_second: generator steps of single runs a second, since this call started.
@@ -66,6 +68,7 @@ class Progress:
     seconds: float = 0.0
     steps_per_second: float = 0.0
     note: str = ""
+    num_waiting: int = 0
 
 
 def run_study(
@@ -80,9 +83,13 @@ def run_study(
     cache: Path | None = None,
     seconds_between_checkpoints: float = 60.0,
     rows_from: Sequence[Path] = (),
+    evaluate_later: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> bool:
-    """Run a study, or go on with it, until every run has its row.
+    """Run a study, or go on with it, until every run is trained.
+
+    Where a library that metrics need is not installed, a run's samples are stored and its metrics
+    are left to `evaluate_study`, here or elsewhere.
 
     Args:
         study: what to run.
@@ -96,10 +103,11 @@ def run_study(
         seconds_between_checkpoints: the most that a kill can cost, per stack.
         rows_from: directories of other studies; rows that they have of this study's runs when it
             starts, or of those it is extended by, are taken over, and these are not trained again.
+        evaluate_later: leave all metrics to `evaluate_study`.
         on_progress: called about once a second.
 
     Returns:
-        True if every run has its row, False if the time budget ended first.
+        True if every run is trained, False if the time budget ended first.
 
     Raises:
         ValueError: the directory holds another study or anyone's rows, is in use, or is a file;
@@ -132,7 +140,17 @@ def run_study(
             directory / "plan.json", own, device=device, num_workers=num_workers
         )
         cache = cache or default_cache()
-        parent = _Parent(study, directory, plan, cache, seconds_between_checkpoints, commit, spec)
+        finished = FinishedRuns(directory, spec)
+        parent = _Parent(
+            study,
+            directory,
+            plan,
+            cache,
+            seconds_between_checkpoints,
+            commit,
+            finished,
+            evaluate_later,
+        )
         return parent.run(time_budget, on_progress)
 
 
@@ -147,21 +165,19 @@ class _Parent:
         cache: Path,
         seconds_between_checkpoints: float,
         commit: str,
-        spec: str,
+        finished: FinishedRuns,
+        evaluate_later: bool,
     ) -> None:
         self.study, self.directory, self.cache = study, directory, cache
-        self.spec = spec
+        self.finished, self.evaluate_later = finished, evaluate_later
         self.seconds_between_checkpoints, self.commit = seconds_between_checkpoints, commit
-        self.store = RowStore(directory)
-        rows = self.store.read()
-        self.finished = finished = {row["run"] for row in rows}
-        self.next_number = next_number(rows)
-        self.pending = [s for s in plan.stacks if not finished.issuperset(s.runs)]
+        self.pending = [s for s in plan.stacks if not finished.runs.issuperset(s.runs)]
         self.num_workers = min(plan.num_workers, len(self.pending))
         steps = study.runs[0].training.num_steps
         self.progress = Progress(
             num_runs=len(study.runs),
-            num_finished=len(finished),
+            num_finished=len(finished.runs),
+            num_waiting=len(finished.waiting),
             num_steps=steps * sum(len(stack.runs) for stack in plan.stacks),
         )
         self.stack_size = {stack.index: len(stack.runs) for stack in plan.stacks}
@@ -187,6 +203,7 @@ class _Parent:
             str(self.cache),
             self.seconds_between_checkpoints,
             self.commit,
+            self.evaluate_later,
         )
         workers = [
             context.Process(target=work, args=(tasks, messages, stop, *arguments), daemon=True)
@@ -226,7 +243,7 @@ class _Parent:
         if failure is not None:
             raise failure
         if self.progress.num_finished < self.progress.num_runs and not stopped:
-            raise StudyError("the workers ended before every run had its row: run it again")
+            raise StudyError("the workers ended before every run was trained: run it again")
         return self.progress.num_finished == self.progress.num_runs
 
     def _receive(self, messages: Any) -> None:
@@ -240,9 +257,10 @@ class _Parent:
             if kind == "rows":
                 self.progress.note = ""
                 for row in content:
-                    self._append(row)
+                    self.finished.append(row)
                 (self.directory / stack.checkpoint_name).unlink(missing_ok=True)
-                self.progress.num_finished = len(self.finished)
+                self.progress.num_finished = len(self.finished.runs)
+                self.progress.num_waiting = len(self.finished.waiting)
             elif kind == "note":
                 self.progress.note = content
             elif kind == "step":
@@ -251,13 +269,6 @@ class _Parent:
                 self.first_steps.setdefault(stack.index, content)
             else:
                 raise StudyError(content)
-
-    def _append(self, row: dict[str, Any]) -> None:
-        if row["run"] in self.finished:
-            return  # of a stack that was killed between two rows and trained again
-        self.store.append(sealed(row, self.spec, self.next_number) if self.spec else row)
-        self.finished.add(row["run"])
-        self.next_number += 1
 
     def _report(self, started: float, on_progress: Callable[[Progress], None]) -> None:
         sizes = self.stack_size

@@ -29,6 +29,7 @@ def work(
     cache: str,
     seconds_between_checkpoints: float,
     commit: str,
+    evaluate_later: bool = False,
 ) -> None:
     """Train stacks until none is left; runs in a process of its own."""
     threading.Thread(target=die_with_parent, daemon=True).start()
@@ -50,6 +51,7 @@ def work(
                 Path(cache),
                 seconds_between_checkpoints,
                 commit,
+                evaluate_later,
             )
         except Exception as error:
             detail = "".join(traceback.format_exception(error))
@@ -69,10 +71,11 @@ def train_planned(
     cache: Path,
     seconds_between_checkpoints: float,
     commit: str,
+    evaluate_later: bool = False,
 ) -> list[dict[str, Any]] | None:
     import torch
 
-    from quantum_latents.evaluation import make_row, write_run
+    from quantum_latents.evaluation import check_libraries, make_row, write_run
     from quantum_latents.training import compile_steps, data_of, is_fitted, train_stack
 
     torch.set_num_threads(stack.num_threads)
@@ -106,7 +109,14 @@ def train_planned(
         return None
     rows: list[dict[str, Any]] = []
     data, data_key = None, None  # latents and restarts of a seed follow each other and share it
-    messages.put(("note", stack, "computing metrics"))
+    is_measured = not evaluate_later
+    if is_measured:
+        try:
+            check_libraries(runs[0].evaluation.num_samples, data_of(runs[0], cache))
+            messages.put(("note", stack, "computing metrics"))
+        except ImportError as error:
+            is_measured = False
+            messages.put(("note", stack, f"metrics are left to qlat evaluate: {error}"))
     for place, outcome in enumerate(outcomes):
         write_run(directory, outcome)
         if data is None or data_key != (outcome.spec.data, outcome.spec.seed):
@@ -134,6 +144,7 @@ def train_planned(
                     "commit": commit,
                 },
                 directory=directory,
+                is_measured=is_measured,
             )
         )
     return rows
