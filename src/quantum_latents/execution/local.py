@@ -20,7 +20,6 @@ import multiprocessing
 import queue
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -38,37 +37,16 @@ from quantum_latents.execution.processes import (
     interrupts_noted,
 )
 from quantum_latents.execution.reuse import reused_runs, take_over
+from quantum_latents.execution.tensorboard import Board, check_tensorboard
+from quantum_latents.execution.watch import Progress, Watch
 from quantum_latents.execution.worker import work
 from quantum_latents.recipes import Study
 
-__all__ = ["Progress", "StudyError", "run_study"]
+__all__ = ["StudyError", "run_study"]
 
 
 class StudyError(RuntimeError):
     """A stack failed; what other stacks finished is on disk."""
-
-
-@dataclass
-class Progress:
-    """How far a study is.
-
-    Attributes:
-        num_runs, num_finished: runs in all, and trained.
-        num_waiting: of the trained ones those that wait for their metrics (`qlat evaluate`).
-        num_steps, num_steps_done: generator steps of all runs, and done.
-        seconds: since this call started.
-        steps_per_second: generator steps of single runs a second, since this call started.
-        note: what takes time before the first step, if that is long; else empty.
-    """
-
-    num_runs: int
-    num_finished: int
-    num_steps: int
-    num_steps_done: int = 0
-    seconds: float = 0.0
-    steps_per_second: float = 0.0
-    note: str = ""
-    num_waiting: int = 0
 
 
 def run_study(
@@ -84,6 +62,7 @@ def run_study(
     seconds_between_checkpoints: float = 60.0,
     rows_from: Sequence[Path] = (),
     evaluate_later: bool = False,
+    tensorboard: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> bool:
     """Run a study, or go on with it, until every run is trained.
@@ -104,6 +83,7 @@ def run_study(
         rows_from: directories of other studies; rows that they have of this study's runs when it
             starts, or of those it is extended by, are taken over, and these are not trained again.
         evaluate_later: leave all metrics to `evaluate_study`.
+        tensorboard: also write event files, see `quantum_latents.execution.tensorboard`.
         on_progress: called about once a second.
 
     Returns:
@@ -112,7 +92,8 @@ def run_study(
     Raises:
         ValueError: the directory holds another study or anyone's rows, is in use, or is a file;
             or fewer than one worker.
-        ImportError: data need a library that is not installed; nothing has been written then.
+        ImportError: data, or TensorBoard, need a library that is not installed; nothing has been
+            written then.
         StudyError: a stack failed.
         KeyboardInterrupt: after a clean stop with checkpoints.
     """
@@ -122,6 +103,8 @@ def run_study(
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
     for data in {run.data for run in study.runs}:
         check_installed(data)
+    if tensorboard:
+        check_tensorboard()
     directory.mkdir(parents=True, exist_ok=True)
     with lock_directory(directory):
         commit = commit_of_source()
@@ -150,6 +133,7 @@ def run_study(
             commit,
             finished,
             evaluate_later,
+            tensorboard,
         )
         return parent.run(time_budget, on_progress)
 
@@ -167,11 +151,13 @@ class _Parent:
         commit: str,
         finished: FinishedRuns,
         evaluate_later: bool,
+        tensorboard: bool,
     ) -> None:
         self.study, self.directory, self.cache = study, directory, cache
         self.finished, self.evaluate_later = finished, evaluate_later
         self.seconds_between_checkpoints, self.commit = seconds_between_checkpoints, commit
         self.pending = [s for s in plan.stacks if not finished.runs.issuperset(s.runs)]
+        self.tensorboard = tensorboard
         self.num_workers = min(plan.num_workers, len(self.pending))
         steps = study.runs[0].training.num_steps
         self.progress = Progress(
@@ -191,6 +177,11 @@ class _Parent:
         if not self.pending:
             on_progress(self.progress)
             return True
+        board = Board(self.study, self.directory) if self.tensorboard else None
+        rows, waiting = self.finished.rows, self.finished.waiting
+        self.watch = Watch(self.study, self.directory, rows, waiting, board)
+        device = self.pending[0].device
+        self.watch.start(self.progress, device=device, workers=self.num_workers)
         context = multiprocessing.get_context("spawn")
         tasks, messages, stop = context.Queue(), context.Queue(), context.Event()
         for stack in (*self.pending, *[None] * self.num_workers):
@@ -238,6 +229,9 @@ class _Parent:
                         worker.join(timeout=30)
                         worker.kill()
         self._report(started, on_progress)
+        is_done = self.progress.num_finished == self.progress.num_runs
+        why = "interrupted" if interrupted.is_set() else "time budget" if stopped else "failed"
+        self.watch.end(self.progress, "finished" if is_done else why)
         if interrupted.is_set():
             raise KeyboardInterrupt
         if failure is not None:
@@ -257,7 +251,8 @@ class _Parent:
             if kind == "rows":
                 self.progress.note = ""
                 for row in content:
-                    self.finished.append(row)
+                    if self.finished.append(row):
+                        self.watch.on_run(row)
                 (self.directory / stack.checkpoint_name).unlink(missing_ok=True)
                 self.progress.num_finished = len(self.finished.runs)
                 self.progress.num_waiting = len(self.finished.waiting)
@@ -267,6 +262,8 @@ class _Parent:
                 self.progress.note = ""
                 self.stack_steps[stack.index] = content
                 self.first_steps.setdefault(stack.index, content)
+            elif kind == "losses":
+                self.watch.on_losses(stack.runs, *content)
             else:
                 raise StudyError(content)
 
@@ -277,6 +274,7 @@ class _Parent:
         self.progress.num_steps_done = self.steps_done_before + done
         self.progress.seconds = time.monotonic() - started
         self.progress.steps_per_second = (done - before) / max(self.progress.seconds, 1e-9)
+        self.watch.show(self.progress)
         on_progress(self.progress)
 
     def _check(self, workers: Sequence[BaseProcess]) -> None:

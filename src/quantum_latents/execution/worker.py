@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -80,7 +81,15 @@ def train_planned(
 
     torch.set_num_threads(stack.num_threads)
     runs = [RunSpec.from_json(specs[digest]) for digest in stack.runs]
-    last_sent = 0.0
+    last_sent = last_losses = 0.0
+
+    def on_losses(step: int, losses: torch.Tensor) -> None:
+        nonlocal last_losses
+        if time.monotonic() - last_losses > 1.0 or step == runs[0].training.num_steps:
+            means = losses.mean(0).tolist()
+            known = [[v if math.isfinite(v) else None for v in of_run] for of_run in means]
+            messages.put(("losses", stack, (step, known)))
+            last_losses = time.monotonic()
 
     def on_progress(step: int) -> None:
         nonlocal last_sent
@@ -103,6 +112,7 @@ def train_planned(
         device=stack.device,
         seconds_between_checkpoints=seconds_between_checkpoints,
         on_progress=on_progress,
+        on_losses=on_losses,
         should_stop=stop.is_set,
     )
     if outcomes is None:
