@@ -3,7 +3,7 @@
 One object a line, appended and never read back by a study: rows are the truth, this is how it came
 about. Every event has ``time`` (UTC) and ``event``:
 
-    start     study, preset, device, workers, runs, finished, waiting, steps, primary_metrics
+    start     study, preset, device, runs, finished, waiting, steps, primary_metrics
     progress  seconds, runs, finished, waiting, steps, steps_done, steps_per_second, seconds_left,
               note, latents: of each what `LatentProgress` says
     run       run, data, latent, seed, status (finished, diverged or trained), metrics by name

@@ -106,7 +106,7 @@ class Watch:
         trained: Iterable[str] = (),
         board: Board | None = None,
     ) -> None:
-        self._study, self._board, self._log = study, board, EventLog(directory)
+        self._study, self._directory, self._board = study, directory, board
         self._cells: dict[tuple[str, str], list[str]] = {}
         for place, run in enumerate(study.runs):
             groups = study.groups[place] if study.groups else ()
@@ -122,13 +122,14 @@ class Watch:
                 board.take_over(row)
         self.labels = {name: lookup(name).label for name in study.primary_metrics}
 
-    def start(self, progress: Progress, **content: Any) -> None:
+    def start(self, progress: Progress, device: str) -> None:
         """Note that a call begins to train."""
+        self._log = EventLog(self._directory)
         self._log.write(
             "start",
             study=self._study.name,
             preset=self._study.preset,
-            **content,
+            device=device,
             **_counts(progress),
             steps=progress.num_steps,
             primary_metrics=list(self._study.primary_metrics),
