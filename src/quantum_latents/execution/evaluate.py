@@ -28,6 +28,7 @@ from typing import Any
 import quantum_latents
 from quantum_latents.execution.directory import lock_directory
 from quantum_latents.execution.machine import commit_of_source, default_cache
+from quantum_latents.execution.pack import PACKED_STUDY, unpack_study
 from quantum_latents.results import (
     RowStore,
     checksum,
@@ -81,6 +82,8 @@ def evaluate_study(
 ) -> Evaluated:
     """Compute the metrics of a study, those that wait first; go on where a call was interrupted.
 
+    A packed study that was copied into the directory is unpacked first.
+
     Args:
         directory: of the study.
         cache: folder of banks and data sets; None is `default_cache`.
@@ -92,6 +95,9 @@ def evaluate_study(
         ImportError: a library that the metrics need is not installed.
         KeyboardInterrupt: what is evaluated so far is kept for the next call.
     """
+    if (directory / PACKED_STUDY).is_file():
+        with lock_directory(directory):
+            unpack_study(directory)
     study = read_study(directory)
     store = RowStore(directory)
     if not store.read() and not unevaluated(directory):

@@ -71,7 +71,7 @@ class RowStore:
     def __init__(self, path: str | os.PathLike[str], statuses: tuple[str, ...] = _STATUSES) -> None:
         path = Path(path)
         self.path = path if path.suffix == ".jsonl" else path / "rows.jsonl"
-        self._statuses = statuses
+        self.statuses = statuses
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Write one row and wait until it is on disk.
@@ -81,7 +81,7 @@ class RowStore:
             TypeError: a value has no place in JSON (a tensor, a numpy array, a numpy integer).
         """
         _check_json(row, "row")
-        _check_row(row, "this row", self._statuses)
+        _check_row(row, "this row", self.statuses)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.exists()
         with open(self.path, "a+b") as file, _locked(file, fcntl.LOCK_EX):
@@ -119,7 +119,7 @@ class RowStore:
         """
         for row in rows:
             _check_json(row, "row")
-            _check_row(row, "this row", self._statuses)
+            _check_row(row, "this row", self.statuses)
         if [row["run"] for row in rows] != [row["run"] for row in self.read()]:
             raise ValueError("rows are replaced run by run: none is added, none left out")
         time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
@@ -152,7 +152,7 @@ class RowStore:
                     f"{where}, is damaged (it is not a JSON object). Restore the file, or delete "
                     "that line and run the study again: only that run is repeated"
                 )
-            _check_row(row, where, self._statuses)
+            _check_row(row, where, self.statuses)
             yield row
         if tail:
             row = _decode(tail)
@@ -161,7 +161,7 @@ class RowStore:
                     "%s: the last line is torn (a writer was killed); it is ignored", self.path
                 )
                 return
-            _check_row(row, f"{self.path}, line {len(lines) + 1}", self._statuses)
+            _check_row(row, f"{self.path}, line {len(lines) + 1}", self.statuses)
             yield row
 
     def _mend_tail(self, file: BinaryIO) -> bytes:
