@@ -20,7 +20,7 @@ import json
 import sys
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,7 +92,7 @@ def _train(command: Run, words: Sequence[str], pack: Path | None, part_size: flo
         raise ValueError("tune chooses trials by their metrics: run it with qlat")
     study, directory = study_of(command), directory_of(command)
     check_device(command)
-    from quantum_latents.execution import run_study
+    from quantum_latents.execution import StudyError, run_study
     from quantum_latents.execution.pack import check_part_size, pack_study
 
     if pack is not None:
@@ -100,23 +100,15 @@ def _train(command: Run, words: Sequence[str], pack: Path | None, part_size: flo
     announce(study, directory, command)
     settings = settings_of_call(command, words)
     settings["command"] = f"{_PROGRAM} {settings['command'].partition(' ')[2]}"
-    packed: list[Path] = []
-    with _packed_at_the_end(directory, pack, packed, part_size, pack_study):
+    try:
         with contextlib.closing(StudyLine(quiet=command.json)) as show:
             finished = run_study(study, directory, on_progress=show, **settings)
+    except (KeyboardInterrupt, StudyError):
+        if pack is not None:  # what is finished may be all that ever comes back
+            pack_study(directory, pack, part_size=part_size)
+        raise
+    packed = [] if pack is None else pack_study(directory, pack, part_size=part_size)
     return _told(finished, directory, len(study.runs), packed, command)
-
-
-@contextlib.contextmanager
-def _packed_at_the_end(
-    directory: Path, pack: Path | None, packed: list[Path], part_size: float, pack_study: Any
-) -> Iterator[None]:
-    """Pack whatever is finished, also when the training ends with an error or Ctrl-C."""
-    try:
-        yield
-    finally:
-        if pack is not None and (directory / "study.json").exists():
-            packed += pack_study(directory, pack, part_size=part_size)
 
 
 def _told(

@@ -96,7 +96,7 @@ def _progress_text(progress: Progress) -> str:
     text = f"{progress.num_finished} of {progress.num_runs} runs, {share:4.0%} of all steps"
     if progress.num_waiting:
         text += f", {progress.num_waiting} wait for metrics"
-    if progress.seconds_left is not None:
+    if progress.seconds_left:
         text += f", {progress.steps_per_second:.0f} steps/s, {duration(progress.seconds_left)} left"
     elif progress.note:
         text += f", {progress.note}"

@@ -59,13 +59,18 @@ def view(progress: Progress, width: int, height: int) -> RenderableType:
     words = [f"{share:.0%} of all steps", f"{progress.num_finished} of {progress.num_runs} runs"]
     if progress.num_waiting:
         words.append(f"{progress.num_waiting} wait for metrics")
-    if progress.seconds_left is not None:
+    if progress.seconds_left:
         words.append(f"{progress.steps_per_second:,.0f} steps/s")
         words.append(f"{duration(progress.seconds_left)} left")
-    parts: list[RenderableType] = [
-        ProgressBar(total=1.0, completed=min(share, 1.0), width=min(width, 60)),
-        Text(", ".join(words)),
-    ]
+    bar = ProgressBar(total=1.0, completed=min(share, 1.0), width=min(width, 36))
+    line = Text(", ".join(words))
+    head = Table.grid(padding=(0, 1))
+    if width > 36 + 1 + line.cell_len:
+        head.add_row(bar, line)
+    else:
+        head.add_row(bar)
+        head.add_row(line)
+    parts: list[RenderableType] = [head]
     if progress.note:
         parts.append(Text(progress.note, style="yellow"))
     if progress.latents:
@@ -89,7 +94,7 @@ def _table(progress: Progress, width: int, room: int) -> RenderableType:
         table.add_column("data", max_width=24, overflow="ellipsis", no_wrap=True)
     table.add_column("latent", max_width=24, overflow="ellipsis", no_wrap=True)
     table.add_column("runs", justify="right", no_wrap=True)
-    table.add_column("critic's\nestimate", justify="right")
+    table.add_column("critic's\nW1", justify="right")
     for _, label in metrics:
         table.add_column(label, justify="right", max_width=_METRIC_WIDTH)
     for one in latents[:room]:

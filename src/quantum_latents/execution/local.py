@@ -21,7 +21,6 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from quantum_latents.data import check_installed
 from quantum_latents.execution.directory import description_of, lock_directory
