@@ -26,7 +26,8 @@ from importlib.machinery import PathFinder
 
 ALLOWED = set(
     "quantum_latents torch torchgen functorch numpy scipy numba llvmlite safetensors sympy mpmath "
-    "networkx typing_extensions filelock fsspec jinja2 markupsafe setuptools _distutils_hack".split()
+    "networkx typing_extensions filelock fsspec jinja2 markupsafe setuptools "
+    "_distutils_hack".split()
 )
 
 
@@ -85,7 +86,7 @@ except SystemExit as end:
 
 
 def test_molecules_are_trained_there_and_measured_here(environment, tmp_path, monkeypatch):
-    """The whole way: prepare, train in two calls, carry a few files back, evaluate."""
+    """The whole way: prepare, train, carry a few files back, evaluate."""
     here = tmp_path / "here"
     monkeypatch.setenv("QLAT_CACHE", str(here))
     spec = molecules_spec(BY_HAND, here)
@@ -95,22 +96,12 @@ def test_molecules_are_trained_there_and_measured_here(environment, tmp_path, mo
     words = "table2 --preset smoke --seeds 1 --latents quantum,gaussian --num-steps 20 --workers 1"
     call = [ROOT / "scripts" / "gpu_study.sh", *words.split(), "--latent-dim", "8", "--json"]
     call += ["--data", prepared]
-
-    def train(*more):
-        return subprocess.run([*call, *more], env=there, capture_output=True, text=True)
-
-    stopped = train("--time-budget", "0s")
-    assert stopped.returncode == 3, stopped.stderr
-    assert json.loads(stopped.stdout)["waiting"] == 0
-    answer = train()
+    answer = subprocess.run(call, env=there, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     told = json.loads(answer.stdout)
     assert (told["runs"], told["rows"], told["waiting"]) == (2, 0, 2)
     assert sorted(path.name for path in back.iterdir()) == ["samples-000.tar.gz", "study.tar.gz"]
-    assert [event["why"] for event in read_events(work) if event["event"] == "end"] == [
-        "time budget",
-        "finished",
-    ]
+    assert read_events(work)[-1]["why"] == "finished"
 
     done = evaluate_study(back, cache=here)
     assert len(done.first_measured) == 2 and unevaluated(back) == []

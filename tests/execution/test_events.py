@@ -1,6 +1,7 @@
 """Events of a study: bounded in rate and size, and readable after a kill."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_progress_is_written_ever_more_seldom(tmp_path):
     assert 90 <= hour <= 100
     assert day < 750
     seconds = [event["seconds"] for event in read_events(tmp_path)]
-    gaps = [b - a for a, b in zip(seconds, seconds[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(seconds)]
     assert min(gaps) >= 2 and gaps[-1] > 800
 
 

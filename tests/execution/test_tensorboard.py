@@ -15,12 +15,8 @@ def study(tiny_study):
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory, study):
-    directory = tmp_path_factory.mktemp("board") / "study"
-    settings = {"command": "qlat run tiny", "num_workers": 1}
-    cache = tmp_path_factory.mktemp("cache")
-    assert run_study(study, directory, cache=cache, tensorboard=True, **settings)
-    return directory
+def directory(finished_tiny_study):
+    return finished_tiny_study
 
 
 def scalars(folder):

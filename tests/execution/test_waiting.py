@@ -10,6 +10,8 @@ from quantum_latents import evaluation
 from quantum_latents.cli import main
 from quantum_latents.evaluation import molecules
 from quantum_latents.execution import evaluate_study, read_events, run_study, run_tuned
+from quantum_latents.execution.directory import description_of
+from quantum_latents.execution.freeze import freeze_study
 from quantum_latents.execution.pack import PACKED_STUDY, pack_study, unpack_study
 from quantum_latents.execution.reuse import take_over
 from quantum_latents.report import table, write_report
@@ -34,16 +36,14 @@ def small(tiny_study):
     return tiny_study(num_steps=64)
 
 
+@pytest.fixture(scope="module")
+def measured(finished_tiny_study):
+    return finished_tiny_study
+
+
 def run(study, directory, cache, **settings):
     settings = {"command": "qlat run tiny", "num_workers": 1, "cache": cache} | settings
     return run_study(study, directory, **settings)
-
-
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory, small, cache):
-    directory = tmp_path_factory.mktemp("measured") / "study"
-    assert run(small, directory, cache)
-    return directory
 
 
 @pytest.fixture(scope="module")
@@ -201,17 +201,20 @@ def test_a_packed_study_is_unpacked_measured_and_gone_on_with(
     assert run(small, home, cache)
 
 
-def test_a_pack_of_another_study_is_refused(trained, tiny_study, cache, tmp_path):
-    other = tmp_path / "other"
-    assert not run(tiny_study(num_steps=32), other, cache, time_budget=0)
+def test_a_pack_of_another_study_is_refused(trained, tiny_study, tmp_path):
+    other, study = tmp_path / "other", tiny_study(num_steps=32)
+    other.mkdir()
+    freeze_study(study.runs, description_of(study, "qlat run tiny", ""), other)
     before = (other / "runs.json").read_bytes()
     shutil.copy(pack_study(trained, tmp_path / "back")[0], other)
     with pytest.raises(ValueError, match="another study"):
         unpack_study(other)
     assert (other / "runs.json").read_bytes() == before
-    (other / PACKED_STUDY).write_bytes((other / PACKED_STUDY).read_bytes()[:-40])
-    with pytest.raises(ValueError, match="damaged"):
-        unpack_study(other)
+    content = (other / PACKED_STUDY).read_bytes()
+    for half in (content[: len(content) // 2], content[:20], b"nonsense"):
+        (other / PACKED_STUDY).write_bytes(half)
+        with pytest.raises(ValueError, match=r"is damaged .* copy it again"):
+            unpack_study(other)
 
 
 def test_a_pack_writes_nothing_by_its_own_word(trained, tmp_path):
