@@ -147,8 +147,10 @@ def _texts(options: type) -> dict[str, str]:
     for field, below in zip(definition.body, definition.body[1:], strict=False):
         if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
             continue
-        is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-        texts[field.target.id] = " ".join(str(below.value.value).split()) if is_text else ""
+        text = ""
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            text = " ".join(str(below.value.value).split())
+        texts[field.target.id] = text
     return texts
 
 
