@@ -258,6 +258,9 @@ def told(finished: bool, directory: Path, primary: Sequence[str], command: Run) 
             print(made_table(directory).brief(primary).render("text"))
             print(f"all differences: qlat table {shlex.quote(str(directory))}")
             print(f"page: {page}")
+    elif command.json:
+        waiting = unevaluated(directory)
+        print(json.dumps({"study": command.recipe, "num_rows": 0, "num_waiting": len(waiting)}))
     if num_waiting := len(unevaluated(directory)):
         where = f"qlat evaluate {shlex.quote(str(directory))}"
         print(f"qlat: {num_waiting} runs wait for their metrics: {where}", file=sys.stderr)
