@@ -17,7 +17,7 @@ import pytest
 from rdkit import Chem
 
 import quantum_latents.data.molecules as module
-from quantum_latents.data import MoleculesSpec, load, molecules_spec
+from quantum_latents.data import MoleculesSpec, load, molecules_spec, write_prepared
 from quantum_latents.data.molecules import load_molecules
 from quantum_latents.data.smiles_files import read_archive, read_smiles
 from quantum_latents.molecules import GraphLayout, graphs_from_smiles
@@ -393,3 +393,32 @@ def test_all_of_qm9(tmp_path):
         *data.facts["floor_smiles"],
     }
     assert {"C", "N", "O"} <= everything
+
+
+def test_a_prepared_set_is_the_same_set_without_rdkit(tmp_path, cache, spec, monkeypatch):
+    prepared = write_prepared(spec, cache, tmp_path / f"{spec.name}.npz")
+    monkeypatch.setattr(module, "_convert", lambda *arguments: pytest.fail("it read SMILES"))
+    monkeypatch.setattr(module, "_rdkit_version", lambda: None)
+    there = tmp_path / "there"
+    assert molecules_spec(prepared, there) == spec
+    kept = there / "molecules" / f"{spec.sha256}.npz"
+    assert kept.read_bytes() == prepared.read_bytes()
+    kept.write_bytes(b"damaged")
+    assert molecules_spec(prepared, there) == spec
+    assert kept.read_bytes() == prepared.read_bytes()
+    ours, theirs = load_molecules(spec, cache), load_molecules(spec, there)
+    np.testing.assert_array_equal(ours.train, theirs.train)
+    assert ours.facts["held_out_smiles"] == theirs.facts["held_out_smiles"]
+
+
+def test_what_is_no_prepared_set_is_refused(tmp_path, cache, spec):
+    with pytest.raises(ValueError, match="qlat prepare writes one"):
+        molecules_spec(tmp_path / "absent.npz", tmp_path)
+    np.savez(tmp_path / "other.npz", codes=np.zeros((2, 3), np.uint8))
+    with pytest.raises(ValueError, match="damaged"):
+        molecules_spec(tmp_path / "other.npz", tmp_path)
+    with pytest.raises(ValueError, match=r"written to \.npz, not to 'set.smi'"):
+        write_prepared(spec, cache, tmp_path / "set.smi")
+    prepared = write_prepared(spec, cache, tmp_path / "set.npz")
+    with pytest.raises(ValueError, match="is prepared"):
+        molecules_spec(prepared, tmp_path, max_atoms=3)

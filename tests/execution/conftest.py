@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from quantum_latents.execution import run_study
+
 SCRIPT = Path(__file__).with_name("tiny_study.py")
 
 
@@ -24,6 +26,16 @@ def tiny_study():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.tiny_study
+
+
+@pytest.fixture(scope="session")
+def finished_tiny_study(tmp_path_factory, tiny_study):
+    """The directory of that study after 64 steps, with TensorBoard's files; not to be changed."""
+    directory = tmp_path_factory.mktemp("finished") / "study"
+    cache, study = tmp_path_factory.mktemp("cache"), tiny_study(num_steps=64)
+    settings = {"command": "qlat run tiny", "num_workers": 1, "cache": cache}
+    assert run_study(study, directory, tensorboard=True, **settings)
+    return directory
 
 
 @pytest.fixture(scope="session")

@@ -20,12 +20,8 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, tiny_study, cache, trains_here):
-    directory = tmp_path_factory.mktemp("finished") / "study"
-    study = tiny_study(num_steps=64)
-    with trains_here():
-        assert run_study(study, directory, command="qlat run tiny", num_workers=1, cache=cache)
-    return directory
+def finished(finished_tiny_study):
+    return finished_tiny_study
 
 
 @pytest.fixture

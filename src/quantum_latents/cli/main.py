@@ -15,6 +15,7 @@ from quantum_latents.cli import (
     certify,
     cost,
     leaderboard,
+    prepare,
     processors,
     recorded,
     rows,
@@ -22,6 +23,7 @@ from quantum_latents.cli import (
     sample,
     validate,
 )
+from quantum_latents.cli.exits import exit_code
 
 __all__ = ["COMMANDS", "main"]
 
@@ -33,13 +35,12 @@ COMMANDS: dict[str, tuple[type, Callable[[Any, Sequence[str]], int]]] = {
     **sample.COMMANDS,
     **processors.COMMANDS,
     **recorded.COMMANDS,
+    **prepare.COMMANDS,
     **validate.COMMANDS,
     **cost.COMMANDS,
     **bench.COMMANDS,
 }
 """Every command by its name: the dataclass of its options, and what runs it."""
-
-_WRONG_PATH = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,19 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args=arguments or ["--help"],
         config=(tyro.conf.OmitSubcommandPrefixes,),
     )
-    try:
-        return _run(command, arguments)
-    except KeyboardInterrupt:
-        hint = "; what is finished is kept, the same call goes on" if _is_kept(command) else ""
-        print(f"qlat: interrupted{hint}", file=sys.stderr)
-        return 130
-    except (ValueError, TypeError, ImportError, *_WRONG_PATH) as error:
-        print(f"qlat: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except (RuntimeError, OSError, MemoryError) as error:
-        hint = "; what is finished is kept, the same call goes on" if _is_kept(command) else ""
-        print(f"qlat: {error}{hint}", file=sys.stderr)
-        return 1
+    return exit_code(lambda: _run(command, arguments), is_kept=_is_kept(command))
 
 
 def _is_kept(command: object) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quantum_latents.cli.photons import selection_of
-from quantum_latents.cli.progress import ShotsLine, duration
+from quantum_latents.cli.progress import ShotsLine
+from quantum_latents.cli.words import duration
 
 if TYPE_CHECKING:
     from quantum_latents.circuits import Interferometer

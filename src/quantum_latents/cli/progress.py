@@ -1,4 +1,4 @@
-"""What a command shows while it works, and how it says a length of time."""
+"""What a command shows while it works."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from quantum_latents.cli.words import duration
+
 if TYPE_CHECKING:
+    from quantum_latents.cli.study_view import StudyView
     from quantum_latents.execution import Progress
 
-__all__ = ["Line", "ShotsLine", "StudyLine", "duration"]
+__all__ = ["Line", "ShotsLine", "StudyLine"]
 
 
 class Line:
@@ -36,10 +39,34 @@ class Line:
 
 
 class StudyLine(Line):
-    """Progress of a study."""
+    """Progress of a study: on a terminal latent by latent, elsewhere a line."""
+
+    def __init__(self, quiet: bool) -> None:
+        super().__init__(quiet)
+        self._view: StudyView | None = None
+        if self._terminal and not quiet:
+            try:
+                from rich.console import Console
+
+                from quantum_latents.cli.study_view import StudyView
+            except ModuleNotFoundError as error:
+                if error.name != "rich":  # which `offline` does without
+                    raise
+            else:
+                console = Console(stderr=True)
+                self._view = None if console.is_dumb_terminal else StudyView(console)
 
     def __call__(self, progress: Progress) -> None:
-        self.show(_progress_text(progress))
+        if self._view is not None:
+            self._view(progress)
+        else:
+            self.show(_progress_text(progress))
+
+    def close(self) -> None:
+        if self._view is not None:
+            self._view.close()
+        else:
+            super().close()
 
 
 class ShotsLine(Line):
@@ -67,15 +94,10 @@ class ShotsLine(Line):
 def _progress_text(progress: Progress) -> str:
     share = progress.num_steps_done / max(1, progress.num_steps)
     text = f"{progress.num_finished} of {progress.num_runs} runs, {share:4.0%} of all steps"
-    if progress.steps_per_second > 0:
-        left = (progress.num_steps - progress.num_steps_done) / progress.steps_per_second
-        text += f", {progress.steps_per_second:.0f} steps/s, {duration(left)} left"
+    if progress.num_waiting:
+        text += f", {progress.num_waiting} wait for metrics"
+    if progress.seconds_left:
+        text += f", {progress.steps_per_second:.0f} steps/s, {duration(progress.seconds_left)} left"
     elif progress.note:
         text += f", {progress.note}"
     return text
-
-
-def duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

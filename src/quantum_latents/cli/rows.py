@@ -42,9 +42,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Compute a study's metrics again from its stored samples, without training.
+    """Compute a study's metrics from its stored samples, without training.
 
-    Rows that change are replaced, and the old file is kept as rows-<time>.jsonl.
+    Runs that wait for their metrics get their rows. Where none waits, all is measured again: rows
+    that change are replaced, and the old file is kept as rows-<time>.jsonl.
     """
 
     directory: Annotated[Path, tyro.conf.Positional]
@@ -78,13 +79,14 @@ def _table(command: Table, arguments: Sequence[str]) -> int:
 
 def made_table(directory: Path) -> StudyTable:
     from quantum_latents.report import table
-    from quantum_latents.results import read_rows, read_study, standing
+    from quantum_latents.results import read_rows, read_study, standing, unevaluated
 
     folder = directory if directory.is_dir() else directory.parent
     rows = read_rows(directory)
     if not (folder / "study.json").exists():
         return table(rows)
-    return table(rows, read_study(folder), standing(folder, rows))
+    study, num_waiting = read_study(folder), len(unevaluated(folder))
+    return table(rows, study, standing(folder, rows), num_waiting=num_waiting)
 
 
 def _report(command: Report, arguments: Sequence[str]) -> int:
@@ -106,12 +108,17 @@ def _evaluate(command: Evaluate, arguments: Sequence[str]) -> int:
     if command.json:
         print(json.dumps(asdict(done), indent=1))
         return 0
-    print(f"{done.num_evaluated} of {done.num_rows} rows evaluated, {len(done.changed)} changed")
+    if done.first_measured:
+        print(f"{len(done.first_measured)} runs measured for the first time, {done.num_rows} rows")
+    else:
+        print(
+            f"{done.num_evaluated} of {done.num_rows} rows evaluated, {len(done.changed)} changed"
+        )
     if done.kept_as is not None:
         print(f"the old rows: {command.directory / done.kept_as}")
     for runs, what in (
         (done.diverged, "diverged: nothing to measure"),
-        (done.without_samples, "stored no samples here: their rows stay as they are"),
+        (done.without_samples, "stored no samples here: they stay as they are"),
         (done.without_row, "have samples and no row: `qlat run` finishes them"),
     ):
         if runs:

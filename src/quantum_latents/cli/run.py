@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import sys
@@ -10,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import tyro
-
 from quantum_latents.cli.flow import FlowOptions, check_flow_options, moons_study
 from quantum_latents.cli.progress import Line, StudyLine
-from quantum_latents.cli.rows import made_table
 from quantum_latents.cli.words import names_in, near_miss
+
+with contextlib.suppress(ModuleNotFoundError):  # `offline` reads the options without it
+    import tyro
 
 if TYPE_CHECKING:
     from quantum_latents.recipes import Study
@@ -126,6 +127,11 @@ class Run:
     rows_from: str | None = None
     """Directories of other studies, comma-separated: rows that they already have of this study's
     runs are taken over when it starts or is extended, and say so."""
+    evaluate_later: bool = False
+    """Store samples and leave all metrics to `qlat evaluate`, here or elsewhere. Where a library
+    that they need is not installed, they are left to it anyway."""
+    tensorboard: bool = False
+    """Write losses and metrics for TensorBoard too, under tensorboard/ in the study's directory."""
     time_budget: str | None = None
     """Stop cleanly after this long, such as 90s, 9m or 2h; the same call goes on."""
     out: Path | None = None
@@ -201,9 +207,8 @@ def _run(command: Run, arguments: Sequence[str]) -> int:
     from quantum_latents.execution import run_study
 
     announce(study, directory, command)
-    show = StudyLine(quiet=command.json)
-    finished = run_study(study, directory, on_progress=show, **settings)
-    show.close()
+    with contextlib.closing(StudyLine(quiet=command.json)) as show:
+        finished = run_study(study, directory, on_progress=show, **settings)
     return told(finished, directory, study.primary_metrics, command)
 
 
@@ -218,6 +223,8 @@ def settings_of_call(command: Run, arguments: Sequence[str]) -> dict[str, Any]:
         "time_budget": None if command.time_budget is None else _seconds(command.time_budget),
         "extend": command.extend,
         "rows_from": _other_studies(command.rows_from),
+        "evaluate_later": command.evaluate_later,
+        "tensorboard": command.tensorboard,
     }
 
 
@@ -253,7 +260,9 @@ def announce(study: Study, directory: Path, command: Run) -> None:
 
 def told(finished: bool, directory: Path, primary: Sequence[str], command: Run) -> int:
     """Write the page, print the table of what there is, and return the exit code."""
+    from quantum_latents.cli.rows import made_table
     from quantum_latents.report import write_report
+    from quantum_latents.results import unevaluated
 
     rows = directory / "rows.jsonl"
     if rows.exists() and rows.stat().st_size:
@@ -264,6 +273,12 @@ def told(finished: bool, directory: Path, primary: Sequence[str], command: Run) 
             print(made_table(directory).brief(primary).render("text"))
             print(f"all differences: qlat table {shlex.quote(str(directory))}")
             print(f"page: {page}")
+    elif command.json:
+        waiting = unevaluated(directory)
+        print(json.dumps({"study": command.recipe, "num_rows": 0, "num_waiting": len(waiting)}))
+    if num_waiting := len(unevaluated(directory)):
+        where = f"qlat evaluate {shlex.quote(str(directory))}"
+        print(f"qlat: {num_waiting} runs wait for their metrics: {where}", file=sys.stderr)
     if not finished:
         print("qlat: the time budget is spent; the same call goes on", file=sys.stderr)
         return 3

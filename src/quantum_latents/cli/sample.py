@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from quantum_latents.cli.photons import occupation_of, selection_of
 from quantum_latents.cli.processors import sample_from_processor
-from quantum_latents.cli.progress import ShotsLine, duration
+from quantum_latents.cli.progress import ShotsLine
+from quantum_latents.cli.words import duration
 
 if TYPE_CHECKING:
     from quantum_latents.banks import BankRecipe, ChunkDrawer, SampleBank

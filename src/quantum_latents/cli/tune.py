@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,6 @@ def run_tune(command: Run, arguments: Sequence[str]) -> int:
     from quantum_latents.execution import run_tuned
     from quantum_latents.report import write_report
 
-    show = StudyLine(quiet=command.json)
     phases: list[Path] = []
 
     def on_phase(study: Study, where: Path) -> None:
@@ -74,6 +74,6 @@ def run_tune(command: Run, arguments: Sequence[str]) -> int:
         phases.append(where)
         announce(study, where, command)
 
-    finished = run_tuned(tuned, directory, on_phase=on_phase, on_progress=show, **settings)
-    show.close()
+    with contextlib.closing(StudyLine(quiet=command.json)) as show:
+        finished = run_tuned(tuned, directory, on_phase=on_phase, on_progress=show, **settings)
     return told(finished, directory, tuned.study.primary_metrics, command)

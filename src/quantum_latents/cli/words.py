@@ -1,4 +1,4 @@
-"""Reading what a user typed: names with near misses, and files to write."""
+"""Reading what a user typed: names with near misses, files to write; and a length of time said."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-__all__ = ["check_folder", "names_in", "near_miss"]
+__all__ = ["check_folder", "duration", "names_in", "near_miss"]
 
 
 def names_in(text: str | None, known: Sequence[str], what: str) -> tuple[str, ...]:
@@ -28,3 +28,9 @@ def check_folder(file: Path) -> None:
     # Before the measuring, not after it.
     if not file.parent.is_dir():
         raise FileNotFoundError(f"no folder {file.parent} for {file.name}")
+
+
+def duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

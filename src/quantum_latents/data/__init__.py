@@ -21,7 +21,12 @@ from quantum_latents.data.light import (
     load_thermal,
 )
 from quantum_latents.data.mixture import MixtureSpec, load_mixture
-from quantum_latents.data.molecules import MoleculesSpec, load_molecules, molecules_spec
+from quantum_latents.data.molecules import (
+    MoleculesSpec,
+    load_molecules,
+    molecules_spec,
+    write_prepared,
+)
 from quantum_latents.data.moons import MoonsSpec, load_moons
 from quantum_latents.data.photon_counts import PhotonCountsSpec, load_photon_counts
 from quantum_latents.data.pushforward import PushforwardSpec, load_pushforward
@@ -47,6 +52,7 @@ __all__ = [
     "check_installed",
     "load",
     "molecules_spec",
+    "write_prepared",
 ]
 
 DataSpec = (

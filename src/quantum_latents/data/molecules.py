@@ -41,12 +41,14 @@ __all__ = [
     "MoleculesSpec",
     "load_molecules",
     "molecules_spec",
+    "write_prepared",
 ]
 
 LARGEST_BY_DEFAULT = 38
 """Heavy atoms beyond which a molecule is dropped unless the caller says otherwise (ZINC's 38)."""
 
 _FORMAT = 1
+_PREPARED = ".npz"
 
 # What every copy of the whole of QM9 has in common, however its SMILES are written: molecules
 # kept, atoms C, N, O, F, and single, double and triple bonds.
@@ -140,7 +142,8 @@ def molecules_spec(
 
     Args:
         source: "qm9" for the official archive, downloaded into `cache` / molecules (86 MB) unless
-            it is there; or a file, see `quantum_latents.data.smiles_files`.
+            it is there; a file, see `quantum_latents.data.smiles_files`; or a set that
+            `write_prepared` wrote (.npz), which needs no RDKit and is taken into the cache.
         cache: where sets are kept.
         max_atoms: drop molecules of more heavy atoms, 1 to 64; by default 9 for "qm9" (which has
             no larger ones) and 38 for a file. The graphs have no more places than the largest
@@ -168,6 +171,11 @@ def molecules_spec(
     29
     """
     folder = Path(cache) / "molecules"
+    if str(source).endswith(_PREPARED):
+        if max_atoms is not None or not keep_uncharacterised:
+            raise ValueError(f"{str(source)!r} is prepared: no molecule can be dropped any more")
+        found = _take_prepared(Path(source), folder)
+        return _spec_of(found, Path(source).name.removesuffix(_PREPARED), settings)
     if str(source) == "qm9":
         file = fetch(QM9_ARCHIVE, folder, on_progress)
         name, default = "qm9", 9
@@ -199,17 +207,26 @@ def molecules_spec(
         graphs, extra = _convert(file, limit, without, on_progress)
         found = _write_set(folder, graphs, extra)
         _write_atomically(entry, json.dumps({"sha256": found.sha256, **made_from}).encode())
-    if found.is_qm9:
-        name = "qm9"
-    elif name == "qm9":  # the whole of QM9 alone is called so in tables
-        name = "qm9-part"
-    return MoleculesSpec(
-        name=name,
-        sha256=found.sha256,
-        num_atoms=found.layout.num_atoms,
-        elements=found.layout.elements,
-        **settings,
-    )
+    return _spec_of(found, name, settings)
+
+
+def write_prepared(spec: MoleculesSpec, cache: Path, out: Path) -> Path:
+    """Write a set as it lies in the cache, for a machine that has no RDKit; return the file.
+
+    Args:
+        spec: made by `molecules_spec`.
+        cache: the folder of that call.
+        out: ends in .npz. Without that it names the data set, as every file of molecules does.
+
+    Raises:
+        ValueError: another suffix; or the set is not in the cache, or is damaged.
+    """
+    if not out.name.endswith(_PREPARED):
+        raise ValueError(f"a prepared set is written to {_PREPARED}, not to {out.name!r}")
+    file = Path(cache) / "molecules" / f"{spec.sha256}.npz"
+    _read_set(file)
+    _write_atomically(out, file.read_bytes())
+    return out
 
 
 def load_molecules(spec: MoleculesSpec, cache: Path) -> DataSet:
@@ -233,7 +250,10 @@ def load_molecules(spec: MoleculesSpec, cache: Path) -> DataSet:
 def _load(spec: MoleculesSpec, cache: Path) -> DataSet:
     folder = cache / "molecules"
     file = folder / f"{spec.sha256}.npz"
-    again = "give the file of the molecules again: qlat run ... --data FILE (or --data qm9)"
+    again = (
+        "give the file of the molecules again: qlat run ... --data FILE (or --data qm9), or "
+        "qlat prepare FILE"
+    )
     if not file.is_file():
         raise ValueError(f"the molecules of {spec.name!r} are not at {str(file)!r}; {again}")
     try:
@@ -365,7 +385,39 @@ def _write_set(folder: Path, graphs: MoleculeGraphs, notes: list[str]) -> _Set:
     return made
 
 
-def _read_set(file: Path) -> _Set:
+def _spec_of(found: _Set, name: str, settings: dict[str, Any]) -> MoleculesSpec:
+    """Return the spec of a set, named as its file is."""
+    if found.is_qm9:
+        name = "qm9"
+    elif name == "qm9":  # the whole of QM9 alone is called so in tables
+        name = "qm9-part"
+    return MoleculesSpec(
+        name=name,
+        sha256=found.sha256,
+        num_atoms=found.layout.num_atoms,
+        elements=found.layout.elements,
+        **settings,
+    )
+
+
+def _take_prepared(file: Path, folder: Path) -> _Set:
+    """Return a prepared set, which is in the cache then.
+
+    Raises:
+        ValueError: there is no such file, or it is damaged or no set of molecules.
+    """
+    if not file.is_file():
+        raise ValueError(f"there is no file {str(file)!r}: qlat prepare writes one")
+    found = _read_set(file, is_named_by_content=False)
+    kept = folder / f"{found.sha256}.npz"
+    try:
+        _read_set(kept)
+    except ValueError:  # missing or damaged
+        _write_atomically(kept, file.read_bytes())
+    return found
+
+
+def _read_set(file: Path, *, is_named_by_content: bool = True) -> _Set:
     """Read and check a set; ValueError names a damaged file."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
@@ -375,7 +427,8 @@ def _read_set(file: Path) -> _Set:
         layout = GraphLayout(num_atoms=facts["num_atoms"], elements=tuple(facts["elements"]))
         notes = tuple(facts["notes"])
         sha256 = _content_hash(layout, codes, smiles, notes)
-        if facts["format"] != _FORMAT or f"{sha256}.npz" != file.name:
+        is_other = is_named_by_content and f"{sha256}.npz" != file.name
+        if facts["format"] != _FORMAT or is_other:
             raise ValueError("its content is not what its name says")
     except (
         OSError,

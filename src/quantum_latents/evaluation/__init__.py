@@ -1,5 +1,6 @@
 """Stored samples to metrics by name, and metrics to rows."""
 
+from quantum_latents.evaluation.molecules import check_libraries
 from quantum_latents.evaluation.rows import evaluate, make_row, remake_row
 from quantum_latents.evaluation.stored import (
     read_milestones,
@@ -9,6 +10,7 @@ from quantum_latents.evaluation.stored import (
 )
 
 __all__ = [
+    "check_libraries",
     "evaluate",
     "make_row",
     "read_milestones",

@@ -39,7 +39,7 @@ from quantum_latents.metrics.molecules import (
 )
 from quantum_latents.molecules import GraphLayout
 from quantum_latents.molecules.baseline import random_valence_graphs
-from quantum_latents.molecules.decode import Decoded, decode
+from quantum_latents.molecules.decode import Decoded, decode, import_rdkit
 from quantum_latents.molecules.descriptors import (
     FUNCTIONAL_GROUPS,
     RINGS,
@@ -51,7 +51,13 @@ from quantum_latents.molecules.descriptors import (
 from quantum_latents.random import Stream, stream
 from quantum_latents.training.checkpoint import write_atomically
 
-__all__ = ["FIRST_DRAWS", "MOST_REFERENCE_MOLECULES", "analyse", "evaluate_molecules"]
+__all__ = [
+    "FIRST_DRAWS",
+    "MOST_REFERENCE_MOLECULES",
+    "analyse",
+    "check_libraries",
+    "evaluate_molecules",
+]
 
 MOST_REFERENCE_MOLECULES = 10_000
 """The FCD's reference is all held-out molecules, or this many of them."""
@@ -115,6 +121,23 @@ def evaluate_molecules(
         ],
     }
     return metrics, preview, draw_molecules(layout, codes, decoded, data.facts["train_smiles"])
+
+
+def check_libraries(num_draws: int, data: DataSet) -> None:
+    """Refuse to measure where a library of the metrics is missing, before anything is computed.
+
+    Args:
+        num_draws: N; too few need no ChemNet.
+        data: whose metrics are meant; of vectors none needs more than this library itself does.
+
+    Raises:
+        ImportError: RDKit or fcd is not installed, with the line that installs it.
+    """
+    if data.layout is None:
+        return
+    import_rdkit()
+    if _is_fcd_possible(num_draws, data):
+        fcd_version()
 
 
 def analyse(

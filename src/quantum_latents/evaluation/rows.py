@@ -16,7 +16,7 @@ from quantum_latents.evaluation.molecules import evaluate_molecules
 from quantum_latents.evaluation.stored import write_pictures
 from quantum_latents.metrics import compute, floor, lookup
 from quantum_latents.random import stream
-from quantum_latents.results import ROW_SCHEMA
+from quantum_latents.results import ROW_SCHEMA, TRAINED
 from quantum_latents.training import Outcome, RunSpec, WGANSpec
 
 __all__ = ["evaluate", "make_row", "remake_row"]
@@ -75,8 +75,9 @@ def make_row(
     stack: Mapping[str, Any],
     provenance: Mapping[str, Any],
     directory: Path | None = None,
+    is_measured: bool = True,
 ) -> dict[str, Any]:
-    """Return the row of a run.
+    """Return the row of a run, or the record of one that waits for its metrics.
 
     Args:
         outcome: what training left.
@@ -85,6 +86,8 @@ def make_row(
         stack: how it was trained: the stack's size, the run's place in it, device, threads.
         provenance: when, where and with which version.
         directory: the study's, where pictures of molecules are written; None writes none.
+        is_measured: False leaves the metrics to `remake_row`, see `results.trained`. A run that
+            diverged has none, so its row is whole all the same.
     """
     samples, diverged_at = outcome.samples, outcome.diverged_at
     detail = "" if diverged_at is None else f"diverged at {_step_of(outcome.spec)} {diverged_at}"
@@ -92,7 +95,10 @@ def make_row(
         samples, detail = None, "generated samples are not finite"
     metrics, preview = {}, None
     on_the_way: dict[int, np.ndarray] = {}
-    if samples is not None:
+    status = "diverged" if detail else "finished"
+    if samples is not None and not is_measured:
+        status = TRAINED
+    elif samples is not None:
         spec, on_the_way = outcome.spec, outcome.milestones
         metrics, preview = _measured(samples, data, spec.seed, spec.digest, directory)
     return {
@@ -100,7 +106,7 @@ def make_row(
         "run": outcome.spec.digest,
         "study": study,
         "spec": outcome.spec.to_json(),
-        "status": "diverged" if detail else "finished",
+        "status": status,
         "status_detail": detail,
         "metrics": metrics,
         **_budget(on_the_way, data, outcome.spec.seed),
@@ -128,22 +134,23 @@ def remake_row(
     provenance: Mapping[str, Any],
     directory: Path | None = None,
 ) -> dict[str, Any]:
-    """Return the row of a finished run with its metrics computed anew from stored samples.
+    """Return the row of a run with its metrics computed, or computed anew, from stored samples.
 
     Args:
-        row: as it was.
+        row: as it was; or the record of a run that waited for its metrics.
         samples: what the run stored.
         milestones: what it stored on its way, by steps.
         data: the run's data set.
         provenance: put over the row's own: when, and with which version.
         directory: the study's, where pictures of molecules are written; None writes none.
 
-    What training left (spec, status, curves, stack) stays as it was.
+    What training left (spec, curves, stack) stays as it was.
     """
     seed = row["spec"]["seed"]
     metrics, preview = _measured(samples, data, seed, row["run"], directory)
     return {
         **row,
+        "status": "finished",
         "metrics": metrics,
         **_budget(milestones or {}, data, seed),
         "preview": preview,

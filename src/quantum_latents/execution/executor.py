@@ -1,7 +1,8 @@
 """What the parent of a study asks of whoever trains its stacks, here or elsewhere.
 
 A message is (kind, stack, content): ``step``, generator steps done; ``note``, what takes long;
-``rows``, of a stack that is finished; ``error``, why one failed.
+``losses``, as `Watch.on_losses` takes them; ``rows``, of a stack that is finished; ``error``, why
+one failed.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Work:
         cache: folder of banks on the parent's machine.
         seconds_between_checkpoints: the most that a kill can cost, per stack.
         commit: of the source, for the rows.
+        evaluate_later: leave the metrics to `evaluate_study`.
     """
 
     study: str
@@ -42,6 +44,7 @@ class Work:
     cache: Path
     seconds_between_checkpoints: float
     commit: str
+    evaluate_later: bool = False
 
 
 class Executor(Protocol):

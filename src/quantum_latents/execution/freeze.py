@@ -21,6 +21,7 @@ from quantum_latents.results import (
     spec_hash,
     write_frozen,
 )
+from quantum_latents.results.store import TRAINED_FILE
 from quantum_latents.training import RunSpec
 from quantum_latents.training.checkpoint import write_atomically
 
@@ -86,7 +87,7 @@ def freeze_study(
 
 
 def _begin(runs: Mapping[str, Any], description: Mapping[str, Any], directory: Path) -> str:
-    for name in ("rows.jsonl", "plan.json"):
+    for name in ("rows.jsonl", TRAINED_FILE, "plan.json"):
         if (directory / name).exists():
             raise ValueError(
                 f"{directory} holds a {name} of no study that can go on: choose another --out"

@@ -9,6 +9,8 @@ were appended stay, checkpoints stay, and the same call goes on.
     DIR/runs.json    the specs
     DIR/plan.json    which runs train together, frozen
     DIR/rows.jsonl   the truth
+    DIR/trained.jsonl  runs that wait for their metrics, if any do
+    DIR/progress.jsonl  events, for whoever watches
     DIR/runs/        generated samples and generators, a folder a run
     DIR/stack-*      checkpoints of stacks in training
 """
@@ -18,45 +20,24 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from quantum_latents.data import check_installed
 from quantum_latents.execution.directory import description_of, lock_directory
 from quantum_latents.execution.executor import Executor, StudyError, Work
+from quantum_latents.execution.finished import FinishedRuns
 from quantum_latents.execution.freeze import freeze_study
 from quantum_latents.execution.machine import commit_of_source, default_cache
 from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan, planned_runs
 from quantum_latents.execution.process_executor import ProcessExecutor
 from quantum_latents.execution.processes import interrupts_noted
 from quantum_latents.execution.reuse import reused_runs, take_over
+from quantum_latents.execution.tensorboard import Board, check_tensorboard
+from quantum_latents.execution.watch import Progress, Watch
 from quantum_latents.recipes import Study
-from quantum_latents.results import RowStore, next_number, sealed
 from quantum_latents.training import check_requirements
 
-__all__ = ["Progress", "StudyError", "run_study"]
-
-
-@dataclass
-class Progress:
-    """How far a study is.
-
-    Attributes:
-        num_runs, num_finished: runs in all, and with a row.
-        num_steps, num_steps_done: generator steps of all runs, and done.
-        seconds: since this call started.
-        steps_per_second: generator steps of single runs a second, since this call started.
-        note: what takes time before the first step, if that is long; else empty.
-    """
-
-    num_runs: int
-    num_finished: int
-    num_steps: int
-    num_steps_done: int = 0
-    seconds: float = 0.0
-    steps_per_second: float = 0.0
-    note: str = ""
+__all__ = ["run_study"]
 
 
 def run_study(
@@ -73,9 +54,14 @@ def run_study(
     cache: Path | None = None,
     seconds_between_checkpoints: float = 60.0,
     rows_from: Sequence[Path] = (),
+    evaluate_later: bool = False,
+    tensorboard: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> bool:
-    """Run a study, or go on with it, until every run has its row.
+    """Run a study, or go on with it, until every run is trained.
+
+    Where a library that metrics need is not installed, a run's samples are stored and its metrics
+    are left to `evaluate_study`, here or elsewhere.
 
     Args:
         study: what to run.
@@ -93,16 +79,18 @@ def run_study(
         seconds_between_checkpoints: the most that a kill can cost, per stack.
         rows_from: directories of other studies; rows that they have of this study's runs when it
             starts, or of those it is extended by, are taken over, and these are not trained again.
+        evaluate_later: leave all metrics to `evaluate_study`.
+        tensorboard: also write event files, see `quantum_latents.execution.tensorboard`.
         on_progress: called about once a second.
 
     Returns:
-        True if every run has its row, False if the time budget ended first.
+        True if every run is trained, False if the time budget ended first.
 
     Raises:
         ValueError: the directory holds another study or anyone's rows, is in use, or is a file;
             or fewer than one worker; or a Ray cluster that does not answer or has no GPU.
-        ImportError: data or training need a library that is not installed, or Ray is not; nothing
-            has been written then.
+        ImportError: data or training need a library that is not installed, or Ray or TensorBoard
+            is not; nothing has been written then.
         StudyError: a stack failed.
         KeyboardInterrupt: after a clean stop with checkpoints.
     """
@@ -112,6 +100,8 @@ def run_study(
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
     for data in {run.data for run in study.runs}:
         check_installed(data)
+    if tensorboard:
+        check_tensorboard()
     if ray is None and gpu_share != 1:
         raise ValueError(f"a share of a GPU ({gpu_share}) is for stacks on a Ray cluster")
     for training in {run.training for run in study.runs}:
@@ -150,6 +140,7 @@ def run_study(
             cache or default_cache(),
             seconds_between_checkpoints,
             commit,
+            evaluate_later,
         )
 
         def executor(stacks: Sequence[StackPlan]) -> Executor:
@@ -157,24 +148,33 @@ def run_study(
                 return cluster.executor(work, stacks, at_once=num_workers)
             return ProcessExecutor(work, stacks, min(plan.num_workers, len(stacks)))
 
-        return _Parent(study, directory, plan, spec).run(executor, time_budget, on_progress)
+        board = Board(study, directory) if tensorboard else None
+        parent = _Parent(study, directory, plan, FinishedRuns(directory, spec), board)
+        return parent.run(executor, time_budget, on_progress)
 
 
 class _Parent:
     """Keeps a study's directory: appends the rows that an executor sends, and tells progress."""
 
-    def __init__(self, study: Study, directory: Path, plan: Plan, spec: str) -> None:
-        self.study, self.directory, self.spec = study, directory, spec
-        self.store = RowStore(directory)
-        rows = self.store.read()
-        self.finished = finished = {row["run"] for row in rows}
-        self.next_number = next_number(rows)
-        self.pending = [s for s in plan.stacks if not finished.issuperset(s.runs)]
+    def __init__(
+        self,
+        study: Study,
+        directory: Path,
+        plan: Plan,
+        finished: FinishedRuns,
+        board: Board | None,
+    ) -> None:
+        self.study, self.directory, self.finished = study, directory, finished
+        self.watch = Watch(study, directory, finished.rows, finished.waiting, board)
+        self.pending = [s for s in plan.stacks if not finished.runs.issuperset(s.runs)]
         steps = study.runs[0].training.num_steps
         self.progress = Progress(
             num_runs=len(study.runs),
-            num_finished=len(finished),
+            num_finished=len(finished.runs),
+            num_waiting=len(finished.waiting),
             num_steps=steps * sum(len(stack.runs) for stack in plan.stacks),
+            latents=self.watch.latents(),
+            labels=self.watch.labels,
         )
         self.stack_size = {stack.index: len(stack.runs) for stack in plan.stacks}
         done = sum(len(s.runs) for s in plan.stacks) - sum(len(s.runs) for s in self.pending)
@@ -192,6 +192,7 @@ class _Parent:
         if not self.pending:
             on_progress(self.progress)
             return True
+        self.watch.start(self.progress, self.pending[0].device)
         started = time.monotonic()
         failure: StudyError | None = None
         stopped = False
@@ -210,12 +211,15 @@ class _Parent:
                 if stopped or failure or interrupted.is_set():
                     executor.stop()
         self._report(started, on_progress)
+        is_done = self.progress.num_finished == self.progress.num_runs
+        why = "interrupted" if interrupted.is_set() else "time budget" if stopped else "failed"
+        self.watch.end(self.progress, "finished" if is_done else why)
         if interrupted.is_set():
             raise KeyboardInterrupt
         if failure is not None:
             raise failure
         if self.progress.num_finished < self.progress.num_runs and not stopped:
-            raise StudyError("the workers ended before every run had its row: run it again")
+            raise StudyError("the workers ended before every run was trained: run it again")
         return self.progress.num_finished == self.progress.num_runs
 
     def _receive(self, executor: Executor) -> None:
@@ -228,24 +232,21 @@ class _Parent:
             if kind == "rows":
                 self.progress.note = ""
                 for row in content:
-                    self._append(row)
+                    if self.finished.append(row):
+                        self.watch.on_run(row)
                 (self.directory / stack.checkpoint_name).unlink(missing_ok=True)
-                self.progress.num_finished = len(self.finished)
+                self.progress.num_finished = len(self.finished.runs)
+                self.progress.num_waiting = len(self.finished.waiting)
             elif kind == "note":
                 self.progress.note = content
             elif kind == "step":
                 self.progress.note = ""
                 self.stack_steps[stack.index] = content
                 self.first_steps.setdefault(stack.index, content)
+            elif kind == "losses":
+                self.watch.on_losses(stack.runs, *content)
             else:
                 raise StudyError(content)
-
-    def _append(self, row: dict[str, Any]) -> None:
-        if row["run"] in self.finished:
-            return  # of a stack that was killed between two rows and trained again
-        self.store.append(sealed(row, self.spec, self.next_number) if self.spec else row)
-        self.finished.add(row["run"])
-        self.next_number += 1
 
     def _report(self, started: float, on_progress: Callable[[Progress], None]) -> None:
         sizes = self.stack_size
@@ -254,4 +255,5 @@ class _Parent:
         self.progress.num_steps_done = self.steps_done_before + done
         self.progress.seconds = time.monotonic() - started
         self.progress.steps_per_second = (done - before) / max(self.progress.seconds, 1e-9)
+        self.watch.show(self.progress)
         on_progress(self.progress)

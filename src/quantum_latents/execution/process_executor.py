@@ -41,6 +41,7 @@ class ProcessExecutor:
             str(of_study.cache),
             of_study.seconds_between_checkpoints,
             of_study.commit,
+            of_study.evaluate_later,
         )
         queues = (self._tasks, self._messages, self._stop)
         self._workers = [

@@ -16,7 +16,7 @@ from typing import Any
 
 from quantum_latents.evaluation.stored import run_folder
 from quantum_latents.recipes import Study
-from quantum_latents.results import REUSED, RowStore, read_rows
+from quantum_latents.results import REUSED, RowStore, read_rows, unevaluated
 from quantum_latents.training import RunSpec
 
 __all__ = ["reused_runs", "take_over"]
@@ -36,8 +36,8 @@ def take_over(
     Runs that already have a row here are left alone, so a call that was killed can be repeated.
 
     Raises:
-        ValueError: a source is this study itself, has no rows, or has a row whose run is not the
-            hash of its spec.
+        ValueError: a source is this study itself, has no rows, has trained one of the runs and not
+            measured it, or has a row whose run is not the hash of its spec.
     """
     store = RowStore(directory)
     present = {row["run"] for row in store.read()}
@@ -46,6 +46,12 @@ def take_over(
     for source in sources:
         if source.resolve() == directory.resolve():
             raise ValueError(f"{source} is the study itself: name another one's directory")
+        waiting = [one for one in unevaluated(source) if one["run"] in wanted]
+        if waiting:  # they would be trained a second time
+            raise ValueError(
+                f"{source} has trained {len(waiting)} of these runs and not measured them: "
+                f"qlat evaluate {source}"
+            )
         for row in read_rows(source):
             digest = row["run"]
             if digest not in wanted:

@@ -48,7 +48,8 @@ def run_tuned(
         time_budget: seconds for both phases together; None is none.
         extend: go on with more runs than the directory's study has, see `run_study`.
         on_phase: called with each phase's study and its directory before it runs.
-        settings: the others of `run_study`, for both phases; `rows_from` is refused.
+        settings: the others of `run_study`, for both phases; `rows_from` and `evaluate_later` are
+            refused.
 
     Returns:
         True if every run has its row, False if the time budget ended first.
@@ -64,6 +65,8 @@ def run_tuned(
             "tune takes no rows_from: rows of the test that are older than the choice of trials "
             "could have been known when it was made"
         )
+    if settings.get("evaluate_later"):
+        raise ValueError("tune chooses trials by their metrics, so they cannot be left for later")
     started = time.monotonic()
     search, folder = tuned.search, directory / TUNING_FOLDER
     _check_directory(directory, search, extend=extend)

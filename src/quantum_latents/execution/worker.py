@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -29,6 +30,7 @@ def work(
     cache: str,
     seconds_between_checkpoints: float,
     commit: str,
+    evaluate_later: bool = False,
 ) -> None:
     """Train stacks until none is left; runs in a process of its own."""
     threading.Thread(target=die_with_parent, daemon=True).start()
@@ -50,6 +52,7 @@ def work(
                 Path(cache),
                 seconds_between_checkpoints,
                 commit,
+                evaluate_later,
             )
         except Exception as error:
             detail = "".join(traceback.format_exception(error))
@@ -69,15 +72,24 @@ def train_planned(
     cache: Path,
     seconds_between_checkpoints: float,
     commit: str,
+    evaluate_later: bool = False,
 ) -> list[dict[str, Any]] | None:
     import torch
 
-    from quantum_latents.evaluation import make_row, write_run
+    from quantum_latents.evaluation import check_libraries, make_row, write_run
     from quantum_latents.training import data_of, is_fitted, prepare_steps, train_stack
 
     torch.set_num_threads(stack.num_threads)
     runs = [RunSpec.from_json(specs[digest]) for digest in stack.runs]
-    last_sent = 0.0
+    last_sent = last_losses = 0.0
+
+    def on_losses(step: int, losses: torch.Tensor) -> None:
+        nonlocal last_losses
+        if time.monotonic() - last_losses > 1.0 or step == runs[0].training.num_steps:
+            means = losses.mean(0).tolist()
+            known = [[v if math.isfinite(v) else None for v in of_run] for of_run in means]
+            messages.put(("losses", stack, (step, known)))
+            last_losses = time.monotonic()
 
     def on_progress(step: int) -> None:
         nonlocal last_sent
@@ -100,13 +112,21 @@ def train_planned(
         device=stack.device,
         seconds_between_checkpoints=seconds_between_checkpoints,
         on_progress=on_progress,
+        on_losses=on_losses,
         should_stop=stop.is_set,
     )
     if outcomes is None:
         return None
     rows: list[dict[str, Any]] = []
     data, data_key = None, None  # latents and restarts of a seed follow each other and share it
-    messages.put(("note", stack, "computing metrics"))
+    is_measured = not evaluate_later
+    if is_measured:
+        try:
+            check_libraries(runs[0].evaluation.num_samples, data_of(runs[0], cache))
+            messages.put(("note", stack, "computing metrics"))
+        except ImportError as error:
+            is_measured = False
+            messages.put(("note", stack, f"metrics are left to qlat evaluate: {error}"))
     for place, outcome in enumerate(outcomes):
         write_run(directory, outcome)
         if data is None or data_key != (outcome.spec.data, outcome.spec.seed):
@@ -134,6 +154,7 @@ def train_planned(
                     "commit": commit,
                 },
                 directory=directory,
+                is_measured=is_measured,
             )
         )
     return rows

@@ -72,6 +72,7 @@ from quantum_latents.results import (
     rows_along,
     select,
     standing,
+    unevaluated,
     values_by_seed,
 )
 from quantum_latents.results.wording import (
@@ -177,7 +178,8 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
     from quantum_latents.report import figures  # matplotlib: not needed for a table
     from quantum_latents.report.leaderboard_figures import drawn_overviews
 
-    numbers, written = table(rows, study, standing(directory, rows)), rows
+    stands, num_waiting = standing(directory, rows), len(unevaluated(directory))
+    numbers, written = table(rows, study, stands, num_waiting=num_waiting), rows
     rows = [dict(row) for row in as_compared(rows, study)]
     style = figures.styles(latents(rows))
     primary = {section.data: _primary(section, study) for section in numbers.sections}

@@ -408,6 +408,7 @@ class Table:
         tuning: how its latents were tuned; None where they were not.
         overviews: one a primary metric of a study of several data sets.
         sampling: how samples were made, where that is not one pass of a network; "" elsewhere.
+        num_waiting: runs that are trained and wait for their metrics; they are in no number.
     """
 
     study: str
@@ -424,13 +425,27 @@ class Table:
     @property
     def warnings(self) -> list[str]:
         """What a reader must know of how the study stands, a line each; [] for nothing."""
+        waiting = [self.waiting] if self.waiting else []
         if self.standing is None or not self.standing.findings:
-            return []
+            return waiting
         found = self.standing.findings
-        return [f"{self.standing.headline}:", *(f"  {one.sentence}" for one in found)]
+        return [*waiting, f"{self.standing.headline}:", *(f"  {one.sentence}" for one in found)]
 
     overviews: tuple[Overview, ...] = ()
+    num_waiting: int = 0
     sampling: str = ""
+
+    @property
+    def waiting(self) -> str:
+        """What is said of runs without metrics; "" where there are none."""
+        if not self.num_waiting:
+            return ""
+        many = self.num_waiting > 1
+        return (
+            f"{self.num_waiting:,} more run{'s are' if many else ' is'} trained and not yet "
+            f"evaluated: {'they are' if many else 'it is'} in no number here. `qlat evaluate` "
+            f"measures {'them' if many else 'it'}."
+        )
 
     @property
     def progress(self) -> str:
@@ -577,6 +592,8 @@ class Table:
     def markdown(self) -> str:
         """Return the table in Markdown."""
         lines = [f"## {self.title}", "", f"{self.progress}."]
+        if self.waiting:
+            lines += ["", f"**{self.waiting}**"]
         if self.standing is not None and self.standing.findings:
             lines += ["", f"**{self.standing.headline}:**", ""]
             lines += [f"- {finding.sentence}" for finding in self.standing.findings]
@@ -637,6 +654,8 @@ def table(
     rows: Iterable[Mapping[str, Any]],
     study: Mapping[str, Any] | None = None,
     standing: Standing | None = None,
+    *,
+    num_waiting: int = 0,
 ) -> Table:
     """Return the table of a study.
 
@@ -645,6 +664,7 @@ def table(
         study: the content of ``study.json``; without it the reference is ``"quantum"``, no
             metric is primary and no margin of equivalence is declared.
         standing: as `quantum_latents.results.standing` gives it; None tells nothing of it.
+        num_waiting: runs of the study that wait for their metrics.
 
     Raises:
         ValueError: there are no rows, or two of them cannot be told apart.
@@ -677,6 +697,7 @@ def table(
         tuning=tuned_of(study),
         overviews=found,
         sampling=sampling_note(rows),
+        num_waiting=num_waiting,
     )
 
 
@@ -739,6 +760,7 @@ _OPTIONAL = frozenset(
         "standing",
         "tuning",
         "overviews",
+        "num_waiting",
     }
     | {"reference_sizes", "other_sizes"}
 )

@@ -100,6 +100,7 @@ from quantum_latents.results.store import (
     to_frame,
 )
 from quantum_latents.results.study import STUDY_SCHEMA, check_study, in_groups, read_study
+from quantum_latents.results.trained import TRAINED, trained_store, unevaluated
 from quantum_latents.results.tuning import Choice, choose_trials
 from quantum_latents.results.verdicts import MIN_SEEDS_VERDICT, Verdict, family, verdict
 
@@ -115,6 +116,7 @@ __all__ = [
     "REUSED",
     "ROW_SCHEMA",
     "STUDY_SCHEMA",
+    "TRAINED",
     "TUNING_FOLDER",
     "AboveFloor",
     "Arrival",
@@ -197,7 +199,9 @@ __all__ = [
     "spec_hash",
     "standing",
     "to_frame",
+    "trained_store",
     "typical_values",
+    "unevaluated",
     "values_by_seed",
     "verdict",
     "write_certificates",

@@ -24,10 +24,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["ROW_SCHEMA", "RowStore", "deterministic_part", "frame", "read_rows", "to_frame"]
+__all__ = [
+    "ROW_SCHEMA",
+    "TRAINED_FILE",
+    "RowStore",
+    "deterministic_part",
+    "frame",
+    "read_rows",
+    "to_frame",
+]
 
 ROW_SCHEMA = 1
 """The newest row schema that this version reads, and the one it writes."""
+
+TRAINED_FILE = "trained.jsonl"
+"""Name of the file of runs that wait for their metrics, see `quantum_latents.results.trained`."""
 
 _STATUSES = ("finished", "diverged")
 _FIELDS = ("schema", "run", "study", "spec", "status", "metrics")
@@ -40,6 +51,7 @@ class RowStore:
 
     Args:
         path: a directory (the file is ``rows.jsonl`` in it) or a file ending in ``.jsonl``.
+        statuses: what a row's status may be.
 
     Every append takes an exclusive lock of the file, so that several processes may share a
     store; readers take a shared one. Of several rows with one ``run`` hash the first counts.
@@ -56,9 +68,10 @@ class RowStore:
     [('a1', 'demo')]
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], statuses: tuple[str, ...] = _STATUSES) -> None:
         path = Path(path)
         self.path = path if path.suffix == ".jsonl" else path / "rows.jsonl"
+        self.statuses = statuses
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Write one row and wait until it is on disk.
@@ -68,7 +81,7 @@ class RowStore:
             TypeError: a value has no place in JSON (a tensor, a numpy array, a numpy integer).
         """
         _check_json(row, "row")
-        _check_row(row, "this row")
+        _check_row(row, "this row", self.statuses)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.exists()
         with open(self.path, "a+b") as file, _locked(file, fcntl.LOCK_EX):
@@ -106,7 +119,7 @@ class RowStore:
         """
         for row in rows:
             _check_json(row, "row")
-            _check_row(row, "this row")
+            _check_row(row, "this row", self.statuses)
         if [row["run"] for row in rows] != [row["run"] for row in self.read()]:
             raise ValueError("rows are replaced run by run: none is added, none left out")
         time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
@@ -139,7 +152,7 @@ class RowStore:
                     f"{where}, is damaged (it is not a JSON object). Restore the file, or delete "
                     "that line and run the study again: only that run is repeated"
                 )
-            _check_row(row, where)
+            _check_row(row, where, self.statuses)
             yield row
         if tail:
             row = _decode(tail)
@@ -148,7 +161,7 @@ class RowStore:
                     "%s: the last line is torn (a writer was killed); it is ignored", self.path
                 )
                 return
-            _check_row(row, f"{self.path}, line {len(lines) + 1}")
+            _check_row(row, f"{self.path}, line {len(lines) + 1}", self.statuses)
             yield row
 
     def _mend_tail(self, file: BinaryIO) -> bytes:
@@ -183,10 +196,16 @@ def read_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Return the rows of a study: a directory with ``rows.jsonl``, or the file itself.
 
     Raises:
-        ValueError: there is no such file, or a line in it is damaged or too new.
+        ValueError: there is no such file, or a line in it is damaged or too new; or all runs that
+            there are wait for their metrics.
     """
     store = RowStore(path)
     if not store.path.is_file():
+        if store.path.with_name(TRAINED_FILE).is_file():
+            raise ValueError(
+                f"no rows at {store.path} yet: the runs of this study are trained and wait for "
+                f"their metrics: qlat evaluate {store.path.parent}"
+            )
         raise ValueError(f"no rows at {store.path}: give the directory that `qlat run` wrote")
     return store.read()
 
@@ -248,7 +267,7 @@ def _decode(line: bytes) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-def _check_row(row: Mapping[str, Any], where: str) -> None:
+def _check_row(row: Mapping[str, Any], where: str, statuses: tuple[str, ...]) -> None:
     schema = row.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise ValueError(f"{where}, has schema {schema!r}; a row's schema is a whole number >= 1")
@@ -260,8 +279,8 @@ def _check_row(row: Mapping[str, Any], where: str) -> None:
     missing = [name for name in _FIELDS if name not in row]
     if missing:
         raise ValueError(f"{where}, lacks {', '.join(missing)}")
-    if row["status"] not in _STATUSES:
-        raise ValueError(f"{where}, has status {row['status']!r}; use one of {_STATUSES}")
+    if row["status"] not in statuses:
+        raise ValueError(f"{where}, has status {row['status']!r}; use one of {statuses}")
     spec = row["spec"]
     try:
         names = spec["data"]["name"], spec["latent"]["name"]

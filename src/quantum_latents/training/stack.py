@@ -107,6 +107,7 @@ def train_stack(
     device: str = "cpu",
     seconds_between_checkpoints: float = 60.0,
     on_progress: Callable[[int], None] = lambda step: None,
+    on_losses: Callable[[int, Tensor], None] = lambda step, losses: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Outcome] | None:
     """Train runs together; resume from `checkpoint` if it is there.
@@ -118,6 +119,8 @@ def train_stack(
         device: where to train.
         seconds_between_checkpoints: wall-clock between two writes of the checkpoint.
         on_progress: called with the number of steps done.
+        on_losses: called after every block of steps with the number of steps done and the block's
+            losses, see `GANStack.losses`.
         should_stop: asked between blocks of steps; True stops cleanly with a checkpoint.
 
     Returns:
@@ -173,7 +176,9 @@ def train_stack(
         if should_stop():
             write_checkpoint(checkpoint, stack.state() | kept, facts)
             return None
+        before = stack.step
         stack.train_block()
+        on_losses(stack.step, stack.losses[before : stack.step])
         if stack.step in at:
             keep_milestone()
         if time.monotonic() - last_written > seconds_between_checkpoints:
