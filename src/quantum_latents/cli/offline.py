@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from quantum_latents.cli.exits import exit_code
+from quantum_latents.cli.flow import FlowOptions
 from quantum_latents.cli.progress import StudyLine
 from quantum_latents.cli.run import (
     Run,
@@ -47,24 +48,7 @@ _MARKS = {"tyro": types.SimpleNamespace(conf=types.SimpleNamespace(Positional=No
 def parser() -> argparse.ArgumentParser:
     """Return a parser of `Run`'s options, but those of tuning, and of ``--pack``."""
     made = argparse.ArgumentParser(prog=_PROGRAM, description=(__doc__ or "").partition("\n")[0])
-    hints, texts = typing.get_type_hints(Run, localns=_MARKS), _texts(Run)
-    for field in dataclasses.fields(Run):
-        if field.name in _TUNING:
-            continue
-        text = texts[field.name].replace("%", "%%")
-        if field.default is dataclasses.MISSING:
-            made.add_argument(field.name, help=text)
-            continue
-        kind, name = hints[field.name], "--" + field.name.replace("_", "-")
-        settings: dict[str, Any] = {"default": field.default, "help": text}
-        if kind is bool:
-            settings["action"] = "store_true"
-        elif typing.get_origin(kind) is Literal:
-            settings["choices"] = typing.get_args(kind)
-        else:
-            options = [one for one in typing.get_args(kind) or (kind,) if one is not type(None)]
-            settings["type"] = options[0]
-        made.add_argument(name, **settings)
+    _add_options(made, Run)
     made.add_argument(
         "--pack", type=Path, help="Folder that the study is packed into, as a few files."
     )
@@ -77,12 +61,46 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def _add_options(made: argparse.ArgumentParser, options: type) -> None:
+    """Add the fields of a dataclass, and those of the dataclasses in it."""
+    hints, texts = typing.get_type_hints(options, localns=_MARKS), _texts(options)
+    for field in dataclasses.fields(options):
+        kind, name = hints[field.name], "--" + field.name.replace("_", "-")
+        if field.name in _TUNING:
+            continue
+        if dataclasses.is_dataclass(kind):
+            _add_options(made, kind)
+            continue
+        text = texts[field.name].replace("%", "%%")
+        if field.default is dataclasses.MISSING:
+            made.add_argument(field.name, help=text)
+            continue
+        settings: dict[str, Any] = {"default": field.default, "help": text}
+        kinds = [one for one in typing.get_args(kind) if one is not type(None)]
+        if typing.get_origin(kind) in (types.UnionType, typing.Union) and len(kinds) == 1:
+            (kind,) = kinds
+        if kind is bool:
+            settings["action"] = "store_true"
+        elif typing.get_origin(kind) is Literal:
+            settings["choices"] = typing.get_args(kind)
+        else:
+            settings["type"] = kind
+        made.add_argument(name, **settings)
+
+
+def _run_of(given: dict[str, Any]) -> Run:
+    """Return the options read, with those of a flow in an object of their own."""
+    names = {field.name for field in dataclasses.fields(FlowOptions)}
+    flow = FlowOptions(**{name: given.pop(name) for name in names})
+    return Run(**given, flow=flow)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train a study, or go on with it, and pack it; return the exit code of `qlat run`."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     given = vars(parser().parse_args(words))
     pack, part_size = given.pop("pack"), given.pop("part_size")
-    command = Run(**given)
+    command = _run_of(given)
     return exit_code(lambda: _train(command, words, pack, part_size), is_kept=True)
 
 

@@ -94,13 +94,16 @@ def _table(progress: Progress, width: int, room: int) -> RenderableType:
         table.add_column("data", max_width=24, overflow="ellipsis", no_wrap=True)
     table.add_column("latent", max_width=24, overflow="ellipsis", no_wrap=True)
     table.add_column("runs", justify="right", no_wrap=True)
-    table.add_column("critic's\nW1", justify="right")
+    # Of a GAN's losses the critic's estimate says most; other kinds of training have one.
+    names = latents[0].losses
+    shown = "wasserstein" if "wasserstein" in names else next(iter(names))
+    table.add_column("critic's\nW1" if shown == "wasserstein" else shown, justify="right")
     for _, label in metrics:
         table.add_column(label, justify="right", max_width=_METRIC_WIDTH)
     for one in latents[:room]:
         cells = [one.data] if has_data else []
         cells += [one.latent, f"{one.num_finished}/{one.num_runs}"]
-        cells.append(_number(one.losses["wasserstein"]))
+        cells.append(_number(one.losses[shown]))
         cells += [_number(one.metrics[name]) for name, _ in metrics]
         table.add_row(*cells, style=_style(one))
     if len(latents) <= room:

@@ -17,14 +17,12 @@ from quantum_latents.execution.events import EventLog
 from quantum_latents.metrics import lookup
 from quantum_latents.recipes import Study
 from quantum_latents.results import TRAINED
+from quantum_latents.training import loss_names_of
 
 if TYPE_CHECKING:
     from quantum_latents.execution.tensorboard import Board
 
-__all__ = ["LOSSES", "LatentProgress", "Progress", "Watch"]
-
-LOSSES = ("critic_loss", "wasserstein", "gradient_penalty")
-"""What a run's losses are, in the order of `GANStack.losses`."""
+__all__ = ["LatentProgress", "Progress", "Watch"]
 
 _MOST_LATENTS = 200
 """Cells of one event."""
@@ -37,7 +35,7 @@ class LatentProgress:
     Attributes:
         data, latent: whose; the data set's name with the group's, as tables have it.
         num_runs, num_finished: runs in all, and trained.
-        losses: by the names of `LOSSES`, means over the runs that this call has trained or trains,
+        losses: by the names of the training's kind, means over the runs that this call has trained or trains,
             each at its last step known; None where there is nothing yet. ``wasserstein`` is the
             critic's estimate: of samples that critic and generator train on, up to a scale that
             the penalty fixes, and comparable between runs of one model alone.
@@ -113,6 +111,7 @@ class Watch:
             for group in groups or ("",):
                 data = f"{run.data.name}, {group}" if group else run.data.name
                 self._cells.setdefault((data, run.latent.name), []).append(run.digest)
+        self._names = {run.digest: loss_names_of(run.training) for run in study.runs}
         self._losses: dict[str, Sequence[float | None]] = {}
         self._metrics: dict[str, Mapping[str, Any]] = {}
         self._finished = set(trained)
@@ -138,11 +137,12 @@ class Watch:
     def on_losses(
         self, runs: Sequence[str], step: int, losses: Sequence[Sequence[float | None]]
     ) -> None:
-        """Take the losses of a stack's runs after so many steps, each in the order of `LOSSES`."""
+        """Take the losses of a stack's runs after so many steps, each in the order of its names."""
         for run, of_run in zip(runs, losses, strict=True):
             self._losses[run] = of_run
             if self._board is not None:
-                self._board.add_losses(run, step, dict(zip(LOSSES, of_run, strict=True)))
+                named = dict(zip(self._names[run], of_run, strict=True))
+                self._board.add_losses(run, step, named)
 
     def on_run(self, row: Mapping[str, Any]) -> None:
         """Take a row, or a record, that is on the disk."""
@@ -181,7 +181,7 @@ class Watch:
                 num_finished=len(self._finished.intersection(runs)),
                 losses={
                     name: _mean(self._losses[run][k] for run in runs if run in self._losses)
-                    for k, name in enumerate(LOSSES)
+                    for k, name in enumerate(self._names[runs[0]])
                 },
                 metrics={
                     name: _mean(

@@ -5,7 +5,13 @@ from quantum_latents.training.cost import flop_of
 from quantum_latents.training.flow_matching import FlowStack
 from quantum_latents.training.flow_settings import FlowMatchingSpec
 from quantum_latents.training.generator import TrainedFlow, TrainedGenerator, load_generator
-from quantum_latents.training.kinds import Stack, build_stack, check_requirements, prepare_steps
+from quantum_latents.training.kinds import (
+    Stack,
+    build_stack,
+    check_requirements,
+    loss_names_of,
+    prepare_steps,
+)
 from quantum_latents.training.settings import OptimiserSpec, WGANSpec
 from quantum_latents.training.spec import EvaluationSpec, RunSpec, TrainingSpec
 from quantum_latents.training.stack import (
@@ -41,6 +47,7 @@ __all__ = [
     "is_fitted",
     "latent_of_run",
     "load_generator",
+    "loss_names_of",
     "milestone_steps",
     "prepare_steps",
     "train_stack",

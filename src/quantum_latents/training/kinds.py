@@ -20,7 +20,7 @@ from quantum_latents.training.settings import WGANSpec
 from quantum_latents.training.spec import TrainingSpec
 from quantum_latents.training.wgan import GANStack, StackMember, compile_steps
 
-__all__ = ["Stack", "build_stack", "check_requirements", "prepare_steps"]
+__all__ = ["Stack", "build_stack", "check_requirements", "loss_names_of", "prepare_steps"]
 
 
 class Stack(Protocol):
@@ -71,11 +71,13 @@ class _Kind:
 
     Attributes:
         build: its stack, of members, model, training and device.
+        loss_names: of its stacks.
         prepare: makes what steps on a CPU need, once for an installation.
         check: refuses to begin where a library is missing.
     """
 
     build: Callable[..., Stack]
+    loss_names: tuple[str, ...]
     prepare: Callable[[Any, Any], None]
     check: Callable[[Any], None]
 
@@ -85,8 +87,8 @@ def _nothing(*specs: Any) -> None:
 
 
 _KINDS: dict[type, _Kind] = {
-    WGANSpec: _Kind(GANStack, compile_steps, _nothing),
-    FlowMatchingSpec: _Kind(FlowStack, _nothing, check_flow_requirements),
+    WGANSpec: _Kind(GANStack, GANStack.loss_names, compile_steps, _nothing),
+    FlowMatchingSpec: _Kind(FlowStack, FlowStack.loss_names, _nothing, check_flow_requirements),
 }
 
 
@@ -117,3 +119,8 @@ def check_requirements(training: TrainingSpec) -> None:
         ImportError: as said, with what to install.
     """
     _KINDS[type(training)].check(training)
+
+
+def loss_names_of(training: TrainingSpec) -> tuple[str, ...]:
+    """Return what the losses of a run are called, in the order of `Stack.losses`."""
+    return _KINDS[type(training)].loss_names
