@@ -35,7 +35,7 @@ class LatentProgress:
     Attributes:
         data, latent: whose; the data set's name with the group's, as tables have it.
         num_runs, num_finished: runs in all, and trained.
-        losses: by the names of the training's kind, means over the runs that this call has trained or trains,
+        losses: by the names of the training's kind, means over the runs that this call trains,
             each at its last step known; None where there is nothing yet. ``wasserstein`` is the
             critic's estimate: of samples that critic and generator train on, up to a scale that
             the penalty fixes, and comparable between runs of one model alone.
