@@ -55,7 +55,7 @@ def trains_here():
         num_threads = torch.get_num_threads()
         with pytest.MonkeyPatch.context() as patch:
             spawned = SimpleNamespace(get_context=lambda kind: Here)
-            patch.setattr("quantum_latents.execution.local.multiprocessing", spawned)
+            patch.setattr("quantum_latents.execution.process_executor.multiprocessing", spawned)
             patch.setattr("quantum_latents.execution.worker.die_with_parent", lambda: None)
             yield
         torch.set_num_threads(num_threads)
