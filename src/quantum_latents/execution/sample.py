@@ -27,6 +27,8 @@ from quantum_latents.samplers.shots import available_cores
 
 __all__ = ["LostWorkerError", "ProcessDrawer", "drawn"]
 
+_SECONDS_BETWEEN_PROBES = 5.0
+
 
 class LostWorkerError(RuntimeError):
     """A process that drew chunks is gone; the chunks on disk are kept."""
@@ -73,7 +75,12 @@ class ProcessDrawer:
         try:
             hand_out(2 * number)
             while running:
-                ready: set[Future[np.ndarray]] = wait(running, return_when=FIRST_COMPLETED).done
+                found = wait(running, timeout=_SECONDS_BETWEEN_PROBES, return_when=FIRST_COMPLETED)
+                ready: set[Future[np.ndarray]] = found.done
+                if not ready:
+                    # What is submitted while a worker dies may never get its error: a pool that
+                    # is broken takes nothing more, and says so.
+                    pool.submit(int)
                 for future in ready:
                     pair = running.pop(future)
                     yield pair, future.result()
