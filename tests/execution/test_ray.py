@@ -65,7 +65,7 @@ def run(study, directory, cache, **settings):
 def trained_here(study, directory, cache):
     """The rows of a study without an executor: its frozen plan, stack by stack."""
     directory.mkdir()
-    plan = load_or_make_plan(directory / "plan.json", study.runs, num_workers=1)
+    plan = load_or_make_plan(directory / "plan.json", study.runs, num_workers=1, cores=(2,))
     specs = {run.digest: run.to_json() for run in study.runs}
     told = (queue.Queue(), threading.Event(), study.name, specs, directory, cache, 60.0, "")
     rows = [row for stack in plan.stacks for row in train_planned(stack, *told) or ()]
