@@ -108,7 +108,9 @@ def test_a_killed_worker_is_replaced_and_rows_are_those_of_this_machine(
     # No retry is left: what is finished or in a checkpoint stays.
     monkeypatch.setattr(stacks, "MAX_RETRIES", 0)
     kill = KillOnce(directory)
-    with pytest.raises(StudyError, match=r"was lost 1 times.*the same command goes on"):
+    with pytest.raises(
+        StudyError, match=r"lost its worker after 0 new starts.*the same command goes on"
+    ):
         run(
             study,
             directory,
