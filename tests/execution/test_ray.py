@@ -65,7 +65,7 @@ def run(study, directory, cache, **settings):
 def trained_here(study, directory, cache):
     """The rows of a study without an executor: its frozen plan, stack by stack."""
     directory.mkdir()
-    plan = load_or_make_plan(directory / "plan.json", study.runs, num_workers=1)
+    plan = load_or_make_plan(directory / "plan.json", study.runs, num_workers=1, cores=(2,))
     specs = {run.digest: run.to_json() for run in study.runs}
     told = (queue.Queue(), threading.Event(), study.name, specs, directory, cache, 60.0, "")
     rows = [row for stack in plan.stacks for row in train_planned(stack, *told) or ()]
@@ -108,7 +108,9 @@ def test_a_killed_worker_is_replaced_and_rows_are_those_of_this_machine(
     # No retry is left: what is finished or in a checkpoint stays.
     monkeypatch.setattr(stacks, "MAX_RETRIES", 0)
     kill = KillOnce(directory)
-    with pytest.raises(StudyError, match=r"was lost 1 times.*the same command goes on"):
+    with pytest.raises(
+        StudyError, match=r"lost its worker after 0 new starts.*the same command goes on"
+    ):
         run(
             study,
             directory,
