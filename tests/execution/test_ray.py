@@ -73,13 +73,17 @@ def trained_here(study, directory, cache):
 
 
 def workers():
-    """Processes in which Ray trains a stack."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
+    """Processes below this one in which Ray trains a stack."""
+    parents, names = {}, {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            if file.read_bytes().startswith(b"ray::StackTrainer"):
-                found.append(int(file.parent.name))
-    return found
+            pid = int(file.parent.name)
+            parents[pid] = int(file.read_text().rpartition(")")[2].split()[1])
+            names[pid] = file.with_name("cmdline").read_bytes()
+    ours = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    return [pid for pid in ours if names.get(pid, b"").startswith(b"ray::StackTrainer")]
 
 
 class KillOnce:

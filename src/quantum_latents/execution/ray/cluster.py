@@ -158,8 +158,9 @@ def connected(address: str, *, device: str = "cpu", gpu_share: float = 1.0) -> I
                     "ray.shutdown() first, or name that one"
                 )
         elif address == "local":
-            held.callback(ray.shutdown)
-            _start(held.enter_context(scratch_folder("qlat-ray-", _LONGEST_PLACE)))
+            folder = held.enter_context(scratch_folder("qlat-ray-", _LONGEST_PLACE))
+            held.callback(ray.shutdown)  # before its folder goes
+            _start(folder)
         else:
             held.callback(ray.shutdown)
             _join(address)
