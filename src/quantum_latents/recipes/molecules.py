@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 from quantum_latents.data import MoleculesSpec
 from quantum_latents.latents import LatentSpec
@@ -258,7 +258,8 @@ def molecule_runs(
         gain=setup.gain,
         reinject_latent=True,
     )
-    shape = {"num_atoms": data.num_atoms, "num_node_classes": len(data.elements) + 1}
+    num_atoms, num_node_classes = data.num_atoms, len(data.elements) + 1
+    shape: dict[str, Any] = {"num_atoms": num_atoms, "num_node_classes": num_node_classes}
     if setup.critic_hidden:
         critic = MLPSpec(
             hidden=setup.critic_hidden,
