@@ -3,9 +3,8 @@
 Set-ups of the same generator: `paper`, its settings where it states them; `tuned`, an
 initialisation, batch, learning rate and averaging with which a Gaussian latent alone makes more
 valid and unique molecules in minutes on one core than the paper's best row, so that latents are
-compared where none is held back by the training; and `placed`, tuned with a critic that sees
-places, a perceptron, on molecules whose rings come first, which finds the aromatic rings that a
-relational critic misses.
+compared where none is held back by the training; and `placed`, tuned with a
+critic that sees places, a perceptron, on molecules whose rings come first.
 """
 
 from __future__ import annotations
