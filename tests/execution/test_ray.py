@@ -40,6 +40,8 @@ NUM_STEPS = 2_000
 @pytest.fixture(scope="module")
 def one_ray():
     """One Ray of our own with two cores for all tests here, as `--ray local` starts it."""
+    import ray  # long before, as a program may have done
+
     from quantum_latents.execution.ray import cluster, connected
 
     with pytest.MonkeyPatch.context() as patch:
@@ -47,8 +49,6 @@ def one_ray():
         patch.setattr(cluster, "_OBJECT_STORE_BYTES", 80 * 2**20)
         with connected("local") as found:
             yield found
-    import ray
-
     assert not ray.is_initialized()
 
 
