@@ -71,6 +71,7 @@ def test_ratios_shares_and_the_stack_follow_from_rows(quiet):
     )
     assert told["ratio"] == 2.0 and told["goal"] == 1.5 and not told["disturbed"]
     assert told["stack"]["ratio"] == pytest.approx(8 * 6 / 8) and told["stack"]["goal"] == 7
+    assert told["stack_as_run"]["ratio"] == pytest.approx(8 * 6 / 10)
     assert told["matrix_gflops"] == 100
     by_name = {entry["contender"]: entry for entry in told["contenders"]}
     assert by_name["stack of 8"]["gflops"] == 40
@@ -86,7 +87,9 @@ def test_the_tables_say_it(quiet):
     assert (
         "| 2 processes, stack of 4 each over plain, 2 processes | 2.00 x | at least 1.5 |" in text
     )
-    assert "| a step of a stack of 8 over one of a stack of one | 6.00 | at most 7 |" in text
+    over = ", over one of a stack of one |"
+    assert f"| a step of a stack of 8 in one process{over} 6.00 | at most 7 |" in text
+    assert f"| a step of 8 runs as qlat run stacks them, a process a core{over} 4.80 |" in text
     assert "*" not in text
 
 

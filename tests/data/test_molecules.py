@@ -136,6 +136,19 @@ def test_a_data_set_of_graphs(spec, cache):
     ) | set(other.facts["floor_smiles"])
 
 
+def test_another_order_of_the_atoms_moves_atoms_and_no_molecule(spec, cache):
+    data, placed = (
+        load_molecules(replace(spec, order=order), cache) for order in ("canonical", "rings_first")
+    )
+    for part in ("train_smiles", "held_out_smiles", "floor_smiles", "reference_key"):
+        assert placed.facts[part] == data.facts[part]
+    assert not np.array_equal(placed.train, data.train)
+    assert np.array_equal(
+        np.sort(placed.layout.to_codes(placed.train), axis=1),
+        np.sort(data.layout.to_codes(data.train), axis=1),
+    )
+
+
 def test_where_a_molecule_goes_depends_on_itself_alone(tmp_path, cache, spec):
     full = load_molecules(spec, cache)
     some = load_molecules(molecules_spec(save(tmp_path, "x.smi", BY_HAND[::-2]), cache), cache)

@@ -40,6 +40,8 @@ NUM_STEPS = 2_000
 @pytest.fixture(scope="module")
 def one_ray():
     """One Ray of our own with two cores for all tests here, as `--ray local` starts it."""
+    import ray  # long before, as a program may have done
+
     from quantum_latents.execution.ray import cluster, connected
 
     with pytest.MonkeyPatch.context() as patch:
@@ -47,8 +49,6 @@ def one_ray():
         patch.setattr(cluster, "_OBJECT_STORE_BYTES", 80 * 2**20)
         with connected("local") as found:
             yield found
-    import ray
-
     assert not ray.is_initialized()
 
 
@@ -65,7 +65,7 @@ def run(study, directory, cache, **settings):
 def trained_here(study, directory, cache):
     """The rows of a study without an executor: its frozen plan, stack by stack."""
     directory.mkdir()
-    plan = load_or_make_plan(directory / "plan.json", study.runs, num_workers=1)
+    plan = load_or_make_plan(directory / "plan.json", study.runs, num_workers=1, cores=(2,))
     specs = {run.digest: run.to_json() for run in study.runs}
     told = (queue.Queue(), threading.Event(), study.name, specs, directory, cache, 60.0, "")
     rows = [row for stack in plan.stacks for row in train_planned(stack, *told) or ()]
@@ -73,13 +73,17 @@ def trained_here(study, directory, cache):
 
 
 def workers():
-    """Processes in which Ray trains a stack."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
+    """Processes below this one in which Ray trains a stack."""
+    parents, names = {}, {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            if file.read_bytes().startswith(b"ray::StackTrainer"):
-                found.append(int(file.parent.name))
-    return found
+            pid = int(file.parent.name)
+            parents[pid] = int(file.read_text().rpartition(")")[2].split()[1])
+            names[pid] = file.with_name("cmdline").read_bytes()
+    ours = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    return [pid for pid in ours if names.get(pid, b"").startswith(b"ray::StackTrainer")]
 
 
 class KillOnce:
@@ -108,7 +112,9 @@ def test_a_killed_worker_is_replaced_and_rows_are_those_of_this_machine(
     # No retry is left: what is finished or in a checkpoint stays.
     monkeypatch.setattr(stacks, "MAX_RETRIES", 0)
     kill = KillOnce(directory)
-    with pytest.raises(StudyError, match=r"was lost 1 times.*the same command goes on"):
+    with pytest.raises(
+        StudyError, match=r"lost its worker after 0 new starts.*the same command goes on"
+    ):
         run(
             study,
             directory,

@@ -1,10 +1,13 @@
 """The molecular recipes: which runs, in which comparisons, and where settings come from."""
 
+import json
+
 import numpy as np
 import pytest
 
 from quantum_latents.banks import import_bank
 from quantum_latents.data import MoleculesSpec
+from quantum_latents.models import GraphGANSpec
 from quantum_latents.recipes import (
     INTERFEROMETERS,
     LATENTS,
@@ -129,3 +132,14 @@ def test_the_counted_cost_is_about_that_of_the_reference():
     """About 20 GFLOP an iteration at batch 256, counted by hand."""
     (run, *_) = table2(QM9, "paper").runs
     assert 16e9 < flop_of(run) / run.training.num_steps < 22e9
+
+
+def test_placed_sees_places_and_is_said_to():
+    placed, tuned = (table2(QM9, "paper", num_seeds=1, setup=name) for name in ("placed", "tuned"))
+    first, second = placed.runs[0], tuned.runs[0]
+    assert isinstance(first.model, GraphGANSpec) and first.data.order == "rings_first"
+    assert (first.training.critic_steps, second.training.critic_steps) == (2, 5)
+    assert (first.model.generator, first.latent) == (second.model.generator, second.latent)
+    settings = settings_of(placed)
+    assert "placed" in json.dumps(settings)
+    assert "placed" in " ".join(placed.notes) and "placed" not in " ".join(tuned.notes)

@@ -242,7 +242,10 @@ def test_a_gaussian_path_takes_no_source_in_a_subspace(tmp_path):
     [
         ({"latent": LearnedPriorSpec(**LATENT)}, "a flow has no generator: use the gaussian"),
         ({"start": "target"}, "use start='random', not 'target'"),
-        ({"training": WGAN}, "WGANSpec trains a GANSpec or a MolGANSpec, not a FlowSpec"),
+        (
+            {"training": WGAN},
+            "WGANSpec trains a GANSpec or a MolGANSpec or a GraphGANSpec, not a FlowSpec",
+        ),
         (
             {"model": GANSpec(generator=NETWORK, critic=NETWORK)},
             "FlowMatchingSpec trains a FlowSpec, not a GANSpec",

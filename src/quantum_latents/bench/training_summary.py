@@ -18,7 +18,7 @@ RATIO_GOALS = {"molgan": 1.5}
 """Wanted: best plain time over ours, by network."""
 
 STACK_GOAL = 7.0
-"""Most that a step of a stack of 8 may take, in steps of a stack of one."""
+"""Most that a step of 8 runs in stacks may take, in steps of a stack of one."""
 
 
 def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
@@ -27,9 +27,10 @@ def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
     Keys: `contenders`, for each its milliseconds an iteration, the best plain time over its own
     (`ratio`), GFLOP/s by hand count and their share of the matrix rate; `best_plain` and `best`,
     the names of the fastest plain contender and of this library's; `ratio` between the two and
-    its `goal`; `stack`, how many steps of a stack of one a step of a stack of 8 takes;
-    `matrix_gflops`. `disturbed` is set where any figure that went into a number was; a number
-    that lacks a row is None.
+    its `goal`; `stack`, how many steps of a stack of one (which has all cores) a step of a stack
+    of 8 takes, and `stack_as_run`, the same where the 8 are shared out as `qlat run` does, a
+    process a core; `matrix_gflops`. `disturbed` is set where any figure that went into a number
+    was; a number that lacks a row is None.
     """
     rows = [row for row in measurement["rows"] if row["status"] in ("measured", "disturbed")]
     iterations = [row for row in rows if row["what"] == "iteration"]
@@ -55,7 +56,8 @@ def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
         "ratio": best and plain and best["per_second"] / plain["per_second"],
         "goal": RATIO_GOALS.get(measurement["settings"]["network"]),
         "disturbed": _disturbed(best, plain),
-        "stack": _stack(iterations),
+        "stack": _stack(iterations, 1),
+        "stack_as_run": _stack(iterations, measurement["machine"]["cores"]),
         "matrix_gflops": matrix and _rate(matrix) / 1e9,
     }
 
@@ -81,9 +83,15 @@ def training_markdown(measurement: dict[str, Any]) -> str:
         name = f"{told['best']} over {told['best_plain']}"
         goal = "" if told["goal"] is None else f"at least {told['goal']:g}"
         lines.append([name, f"{told['ratio']:.2f} x{'*' if told['disturbed'] else ''}", goal])
-    if (stack := told["stack"]) is not None:
+    ways = {
+        "stack_as_run": f"{STACK} runs as qlat run stacks them, a process a core",
+        "stack": f"a stack of {STACK} in one process",
+    }
+    for stack, way in ((told[key], way) for key, way in ways.items()):
+        if stack is None:
+            continue
         mark = "*" if stack["disturbed"] else ""
-        name = f"a step of a stack of {stack['size']} over one of a stack of one"
+        name = f"a step of {way}, over one of a stack of one"
         lines.append([name, f"{stack['ratio']:.2f}{mark}", f"at most {STACK_GOAL:g}"])
     if len(lines) > 1:
         parts.append(_table(lines))
@@ -111,12 +119,14 @@ def _machine(measurement: dict[str, Any], told: dict[str, Any], machine: dict[st
     return text + "."
 
 
-def _stack(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    # Both in one process with all threads: what changes is the stack alone.
-    alike = {r["stack"]: r for r in rows if not r["peer"] and r["processes"] == 1}
-    if 1 not in alike or STACK not in alike:
+def _stack(rows: list[dict[str, Any]], processes: int) -> dict[str, Any] | None:
+    """`STACK` runs at once in so many processes, in steps of one run that has the machine."""
+    ours = {
+        (row["processes"], row["processes"] * row["stack"]): row for row in rows if not row["peer"]
+    }
+    one, many = ours.get((1, 1)), ours.get((processes, STACK))
+    if one is None or many is None:
         return None
-    one, many = alike[1], alike[STACK]
     return {
         "size": STACK,
         "ratio": STACK * one["per_second"] / many["per_second"],

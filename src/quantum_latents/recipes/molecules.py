@@ -3,16 +3,15 @@
 Set-ups of the same generator: `paper`, its settings where it states them; `tuned`, an
 initialisation, batch, learning rate and averaging with which a Gaussian latent alone makes more
 valid and unique molecules in minutes on one core than the paper's best row, so that latents are
-compared where none is held back by the training; and `placed`, tuned with a critic that sees
-places, a perceptron, on molecules whose rings come first, which finds the aromatic rings that a
-relational critic misses.
+compared where none is held back by the training; and `placed`, tuned with a
+critic that sees places, a perceptron, on molecules whose rings come first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 from quantum_latents.data import MoleculesSpec
 from quantum_latents.latents import LatentSpec
@@ -258,7 +257,8 @@ def molecule_runs(
         gain=setup.gain,
         reinject_latent=True,
     )
-    shape = {"num_atoms": data.num_atoms, "num_node_classes": len(data.elements) + 1}
+    num_atoms, num_node_classes = data.num_atoms, len(data.elements) + 1
+    shape: dict[str, Any] = {"num_atoms": num_atoms, "num_node_classes": num_node_classes}
     if setup.critic_hidden:
         critic = MLPSpec(
             hidden=setup.critic_hidden,

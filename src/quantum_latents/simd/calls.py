@@ -18,7 +18,9 @@ from quantum_latents.simd.vectors import intrinsic
 
 __all__ = ["by_address", "subroutine"]
 
-subroutine: Any = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_njit: Any = numba.njit  # its signature leaves out what it takes
+
+subroutine = _njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """Decorates a function that only kernels call, with numpy's rules for divisions by zero.
 
 It has no entry from Python. To unpack the arguments there, if these are views of a network,

@@ -20,7 +20,14 @@ from typing import Any, Literal
 
 from quantum_latents.data import DataSpec, PushforwardSpec
 from quantum_latents.latents import LatentSpec, LearnedPriorSpec
-from quantum_latents.models import FlowSpec, GANModelSpec, GANSpec, ModelSpec, MolGANSpec
+from quantum_latents.models import (
+    FlowSpec,
+    GANModelSpec,
+    GANSpec,
+    GraphGANSpec,
+    ModelSpec,
+    MolGANSpec,
+)
 from quantum_latents.training.flow_settings import FlowMatchingSpec, check_flow_run
 from quantum_latents.training.settings import WGANSpec
 
@@ -30,7 +37,7 @@ TrainingSpec = WGANSpec | FlowMatchingSpec
 """Any kind of training; a GAN's, the only one once, says nothing of its kind in JSON."""
 
 _MODELS: dict[type, tuple[type, ...]] = {
-    WGANSpec: (GANSpec, MolGANSpec),
+    WGANSpec: (GANSpec, MolGANSpec, GraphGANSpec),
     FlowMatchingSpec: (FlowSpec,),
 }
 """What each kind of training can train."""

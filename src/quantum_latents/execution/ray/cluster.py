@@ -158,8 +158,10 @@ def connected(address: str, *, device: str = "cpu", gpu_share: float = 1.0) -> I
                     "ray.shutdown() first, or name that one"
                 )
         elif address == "local":
-            held.callback(ray.shutdown)
-            _start(held.enter_context(scratch_folder("qlat-ray-", _LONGEST_PLACE)))
+            folder = held.enter_context(scratch_folder("qlat-ray-", _LONGEST_PLACE))
+            held.enter_context(_loopback_alone())
+            held.callback(ray.shutdown)  # before its folder goes
+            _start(folder)
         else:
             held.callback(ray.shutdown)
             _join(address)
@@ -201,22 +203,33 @@ def _check_address(address: str) -> None:
 
 
 def _import_for(address: str) -> None:
-    """Import Ray; one of our own then keeps to the loopback interface.
-
-    Ray listens on all interfaces, and whoever is let in can run anything. The variable is the one
-    by which it is kept to this machine on other systems; it is read once, when Ray is imported.
-    """
+    """Import Ray, with what it reads from the environment when it is imported."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     for variable, value in _OWN.items() if address == "local" else ():
         os.environ.setdefault(variable, value)
-    name = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-    if address == "local" and name not in os.environ:
-        os.environ[name] = "0"
-        try:
-            import ray  # noqa: F401
-        finally:
-            del os.environ[name]
+    import ray  # noqa: F401
+
+
+@contextlib.contextmanager
+def _loopback_alone() -> Iterator[None]:
+    """A Ray that starts here keeps to the loopback interface.
+
+    Ray listens on all interfaces, and whoever is let in can run anything. The switch is the one by
+    which it is kept to this machine on other systems; Ray reads its variable only when it is
+    imported, which a program may have done long before. A variable that is set decides.
+    """
+    from ray._private import ray_constants
+
+    if ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR in os.environ:
+        yield
+        return
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _start(folder: Path) -> None:

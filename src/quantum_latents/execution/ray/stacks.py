@@ -226,7 +226,7 @@ class RayExecutor:
         if self._lost[stack.index] > MAX_RETRIES:
             raise self._failed(
                 started,
-                f"was lost {self._lost[stack.index]} times (out of memory?), last: {why[:500]}; "
+                f"lost its worker after {MAX_RETRIES} new starts (out of memory?): {why[:500]}; "
                 "finished runs are kept; the same command goes on",
             )
         self._end(started)
