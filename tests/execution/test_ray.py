@@ -19,7 +19,7 @@ from quantum_latents.circuits import haar
 from quantum_latents.cli import main
 from quantum_latents.data import array_spec
 from quantum_latents.evaluation import read_samples
-from quantum_latents.execution import StudyError, run_study
+from quantum_latents.execution import StudyError, evaluate_study, run_study
 from quantum_latents.execution.inputs import files_of
 from quantum_latents.execution.node import StackTask, StackTrainer
 from quantum_latents.execution.plan import StackPlan, load_or_make_plan
@@ -27,7 +27,7 @@ from quantum_latents.execution.worker import train_planned
 from quantum_latents.latents.stored import bank_spec
 from quantum_latents.random import stream
 from quantum_latents.recipes import table1
-from quantum_latents.results import deterministic_part, read_rows
+from quantum_latents.results import deterministic_part, read_rows, unevaluated
 
 # Not importorskip: what Ray reads of the environment, it reads when it is imported.
 pytestmark = pytest.mark.skipif(
@@ -152,6 +152,17 @@ def test_a_killed_worker_is_replaced_and_rows_are_those_of_this_machine(
         assert (directory / "runs" / name / "generator.safetensors").exists()
     assert not list(directory.glob("stack-*"))
     assert not list(cache.glob(".seen-*"))
+
+
+def test_metrics_left_for_later_are_those_of_this_machine(one_ray, tmp_path, tiny_study, cache):
+    study, directory = tiny_study(16), tmp_path / "study"
+    study = replace(study, runs=study.runs[:2])
+    assert run(study, directory, cache, ray="auto", num_workers=1, evaluate_later=True)
+    assert not (directory / "rows.jsonl").exists()
+    assert {record["run"] for record in unevaluated(directory)} == {r.digest for r in study.runs}
+    evaluate_study(directory, cache=cache)
+    rows = {row["run"]: deterministic_part(row) for row in read_rows(directory)}
+    assert rows == trained_here(study, tmp_path / "here", cache)
 
 
 @pytest.mark.slow
@@ -343,6 +354,7 @@ def as_node(study, cache, inputs, **changes):
         cache=str(cache),
         mark="mark",
         inputs={name: str(path) for name, path in inputs.items()},
+        evaluate_later=False,
         **changes,
     )
 

@@ -68,7 +68,7 @@ def _add_options(made: argparse.ArgumentParser, options: type) -> None:
         kind, name = hints[field.name], "--" + field.name.replace("_", "-")
         if field.name in _TUNING:
             continue
-        if dataclasses.is_dataclass(kind):
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             _add_options(made, kind)
             continue
         text = texts[field.name].replace("%", "%%")

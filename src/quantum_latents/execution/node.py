@@ -50,6 +50,7 @@ class StackTask:
         mark: name of a file in that cache; where it is seen, the cache is the parent's.
         inputs: the files that streams do not make: where each lies on the parent's machine, by its
             name inside a cache.
+        evaluate_later: leave the metrics to `evaluate_study`.
     """
 
     stack: StackPlan
@@ -60,6 +61,7 @@ class StackTask:
     cache: str
     mark: str
     inputs: Mapping[str, str]
+    evaluate_later: bool
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class StackTrainer:
                     self._cache,
                     task.seconds_between_checkpoints,
                     task.commit,
+                    task.evaluate_later,
                 )
                 outbox.send_files()
                 if rows is not None:

@@ -158,6 +158,7 @@ class RayExecutor:
             cache=str(work.cache.absolute()),
             mark=self._mark,
             inputs={name: str(path) for name, path in self._inputs.items()},
+            evaluate_later=work.evaluate_later,
         )
         # BLAS as in worker processes: with other threads it sums in another order.
         names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
