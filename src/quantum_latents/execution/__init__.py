@@ -5,7 +5,7 @@ from quantum_latents.execution.compare import compare_latents
 from quantum_latents.execution.evaluate import Evaluated, evaluate_study
 from quantum_latents.execution.generate import Generated, find_run, generate_file
 from quantum_latents.execution.local import Progress, StudyError, run_study
-from quantum_latents.execution.machine import default_cache
+from quantum_latents.execution.machine import check_precision, default_cache
 from quantum_latents.execution.tune import run_tuned
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "RunCertificate",
     "StudyError",
     "certify_runs",
+    "check_precision",
     "compare_latents",
     "default_cache",
     "evaluate_study",

@@ -27,7 +27,11 @@ from typing import Any
 from quantum_latents.data import check_installed
 from quantum_latents.execution.directory import description_of, lock_directory
 from quantum_latents.execution.freeze import freeze_study
-from quantum_latents.execution.machine import commit_of_source, default_cache
+from quantum_latents.execution.machine import (
+    check_precision,
+    commit_of_source,
+    default_cache,
+)
 from quantum_latents.execution.plan import Plan, load_or_make_plan, planned_runs
 from quantum_latents.execution.processes import (
     blas_threads,
@@ -103,7 +107,8 @@ def run_study(
 
     Raises:
         ValueError: the directory holds another study or anyone's rows, is in use, or is a file;
-            or fewer than one worker.
+            or fewer than one worker; or a precision that the device does not compute faster than
+            float32.
         ImportError: data need a library that is not installed; nothing has been written then.
         StudyError: a stack failed.
         KeyboardInterrupt: after a clean stop with checkpoints.
@@ -114,6 +119,8 @@ def run_study(
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
     for data in {run.data for run in study.runs}:
         check_installed(data)
+    for precision in {run.training.precision for run in study.runs}:
+        check_precision(precision, device)
     directory.mkdir(parents=True, exist_ok=True)
     with lock_directory(directory):
         commit = commit_of_source()

@@ -3,7 +3,7 @@
 from quantum_latents.training.autoregressive import fit_latent, is_fitted, latent_of_run
 from quantum_latents.training.cost import flop_of
 from quantum_latents.training.generator import TrainedGenerator, load_generator
-from quantum_latents.training.settings import OptimiserSpec, WGANSpec
+from quantum_latents.training.settings import OptimiserSpec, Precision, WGANSpec
 from quantum_latents.training.spec import EvaluationSpec, RunSpec
 from quantum_latents.training.stack import (
     Outcome,
@@ -12,13 +12,14 @@ from quantum_latents.training.stack import (
     milestone_steps,
     train_stack,
 )
-from quantum_latents.training.wgan import GANStack, StackMember, compile_steps
+from quantum_latents.training.wgan import GANStack, StackMember, compile_steps, kernel_of
 
 __all__ = [
     "EvaluationSpec",
     "GANStack",
     "OptimiserSpec",
     "Outcome",
+    "Precision",
     "RunSpec",
     "StackMember",
     "TrainedGenerator",
@@ -29,6 +30,7 @@ __all__ = [
     "fit_latent",
     "flop_of",
     "is_fitted",
+    "kernel_of",
     "latent_of_run",
     "load_generator",
     "milestone_steps",
