@@ -13,10 +13,10 @@ from quantum_latents.results import RowStore, sealed
 class MadeUp:
     """Gives each run a value that follows from its name, or stops where there is no time."""
 
-    def __init__(self, study, directory, plan, cache, seconds, commit, spec):
+    def __init__(self, study, directory, plan, spec):
         self.study, self.store, self.spec = study, RowStore(directory), spec
 
-    def run(self, time_budget, on_progress):
+    def run(self, start, time_budget, on_progress):
         if time_budget == 0:
             return False
         finished = {row["run"] for row in self.store.read()}

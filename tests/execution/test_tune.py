@@ -46,11 +46,11 @@ class MadeUp:
     scale = 1.0
     trained: list[str] = []  # noqa: RUF012
 
-    def __init__(self, study, directory, plan, cache, seconds, commit, spec):
+    def __init__(self, study, directory, plan, spec):
         self.study, self.store, self.spec = study, RowStore(directory), spec
         self.stacks = plan.stacks
 
-    def run(self, time_budget, on_progress):
+    def run(self, start, time_budget, on_progress):
         runs = {run.digest: run for run in self.study.runs}
         finished = {row["run"] for row in self.store.read()}
         for digest in (digest for stack in self.stacks for digest in stack.runs):

@@ -117,7 +117,7 @@ def test_facts_that_are_none_are_refused(path, facts):
 @pytest.mark.parametrize("written", ["9" * 5000, "2", "0", "-1", "one", "\u0661"])
 def test_formats_that_are_not_ours_are_refused(path, written):
     save_file({"flat": torch.zeros(3)}, path, metadata={"format": written, "facts": "{}"})
-    with pytest.raises(ValueError, match=r"stack-0000.safetensors (has format|is not a checkpoint)"):
+    with pytest.raises(ValueError, match=r"stack-0000.* (has format|is not a checkpoint)"):
         read_checkpoint(path, FACTS)
 
 

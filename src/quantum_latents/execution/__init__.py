@@ -3,8 +3,9 @@
 from quantum_latents.execution.certify import RunCertificate, certify_runs, runs_of
 from quantum_latents.execution.compare import compare_latents
 from quantum_latents.execution.evaluate import Evaluated, evaluate_study
+from quantum_latents.execution.executor import StudyError
 from quantum_latents.execution.generate import Generated, find_run, generate_file
-from quantum_latents.execution.local import Progress, StudyError, run_study
+from quantum_latents.execution.local import Progress, run_study
 from quantum_latents.execution.machine import check_precision, default_cache
 from quantum_latents.execution.tune import run_tuned
 

@@ -1,8 +1,8 @@
-"""Running a study on this machine: worker processes, rows as they finish, exact resume.
+"""Running a study from this machine: rows as they finish, exact resume.
 
-The parent owns the study's directory: it alone appends rows. Each worker takes a stack,
-trains it, writes its samples, and sends its rows back. Whatever dies, rows that were
-appended stay, checkpoints stay, and the same call goes on.
+The parent owns the study's directory: it alone appends rows. An executor (worker processes of this
+machine, or a Ray cluster) trains whole stacks and sends their rows back. Whatever dies, rows that
+were appended stay, checkpoints stay, and the same call goes on.
 
     DIR/frozen.json  what was declared, hashed, before the first run
     DIR/study.json   what is asked, every setting and its source (read by `report`)
@@ -15,40 +15,26 @@ appended stay, checkpoints stay, and the same call goes on.
 
 from __future__ import annotations
 
-import multiprocessing
-import queue
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from quantum_latents.data import check_installed
 from quantum_latents.execution.directory import description_of, lock_directory
+from quantum_latents.execution.executor import Executor, StudyError, Work
 from quantum_latents.execution.freeze import freeze_study
-from quantum_latents.execution.machine import (
-    check_precision,
-    commit_of_source,
-    default_cache,
-)
-from quantum_latents.execution.plan import Plan, load_or_make_plan, planned_runs
-from quantum_latents.execution.processes import (
-    blas_threads,
-    hidden_main_module,
-    interrupts_held_back,
-    interrupts_noted,
-)
+from quantum_latents.execution.machine import check_precision, commit_of_source, default_cache
+from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan, planned_runs
+from quantum_latents.execution.process_executor import ProcessExecutor
+from quantum_latents.execution.processes import interrupts_noted
 from quantum_latents.execution.reuse import reused_runs, take_over
-from quantum_latents.execution.worker import work
 from quantum_latents.recipes import Study
 from quantum_latents.results import RowStore, next_number, sealed
 
 __all__ = ["Progress", "StudyError", "run_study"]
-
-
-class StudyError(RuntimeError):
-    """A stack failed; what other stacks finished is on disk."""
 
 
 @dataclass
@@ -79,6 +65,8 @@ def run_study(
     command: str,
     device: str = "cpu",
     num_workers: int | None = None,
+    ray: str | None = None,
+    gpu_share: float = 1.0,
     time_budget: float | None = None,
     extend: bool = False,
     cache: Path | None = None,
@@ -94,6 +82,10 @@ def run_study(
         command: the command line that reproduces it, for the page.
         device: `cpu` or `cuda`.
         num_workers: processes; None is one a core. Frozen in the plan when the study starts.
+            On Ray, stacks that train at once; None is as many as the cluster has room for.
+        ray: address of a Ray cluster, see `quantum_latents.execution.ray.connected`; None trains
+            in processes of this machine.
+        gpu_share: of a GPU, for a stack on a Ray cluster, in (0, 1].
         time_budget: seconds after which it stops cleanly with checkpoints; None is none.
         extend: go on with more runs than the directory's study has; recorded, and told on its page.
         cache: folder of banks; None is `default_cache`.
@@ -108,8 +100,9 @@ def run_study(
     Raises:
         ValueError: the directory holds another study or anyone's rows, is in use, or is a file;
             or fewer than one worker; or a precision that the device does not compute faster than
-            float32.
-        ImportError: data need a library that is not installed; nothing has been written then.
+            float32; or a Ray cluster that does not answer or has no GPU.
+        ImportError: data need a library that is not installed, or Ray is not; nothing has been
+            written then.
         StudyError: a stack failed.
         KeyboardInterrupt: after a clean stop with checkpoints.
     """
@@ -121,8 +114,16 @@ def run_study(
         check_installed(data)
     for precision in {run.training.precision for run in study.runs}:
         check_precision(precision, device)
-    directory.mkdir(parents=True, exist_ok=True)
-    with lock_directory(directory):
+    if ray is None and gpu_share != 1:
+        raise ValueError(f"a share of a GPU ({gpu_share}) is for stacks on a Ray cluster")
+    with contextlib.ExitStack() as held:
+        cluster = None
+        if ray is not None:
+            from quantum_latents.execution.ray import connected
+
+            cluster = held.enter_context(connected(ray, device=device, gpu_share=gpu_share))
+        directory.mkdir(parents=True, exist_ok=True)
+        held.enter_context(lock_directory(directory))
         commit = commit_of_source()
         description = description_of(study, command, commit)
         spec = freeze_study(study.runs, description, directory, extend=extend)
@@ -136,35 +137,39 @@ def run_study(
             on_progress(Progress(len(study.runs), len(study.runs), 0))
             return True
         plan = load_or_make_plan(
-            directory / "plan.json", own, device=device, num_workers=num_workers
+            directory / "plan.json",
+            own,
+            device=device,
+            num_workers=cluster.num_places if cluster and num_workers is None else num_workers,
+            cores=None if cluster is None else cluster.cores,
         )
-        cache = cache or default_cache()
-        parent = _Parent(study, directory, plan, cache, seconds_between_checkpoints, commit, spec)
-        return parent.run(time_budget, on_progress)
+        work = Work(
+            study.name,
+            {run.digest: run.to_json() for run in study.runs},
+            directory,
+            cache or default_cache(),
+            seconds_between_checkpoints,
+            commit,
+        )
+
+        def executor(stacks: Sequence[StackPlan]) -> Executor:
+            if cluster is not None:
+                return cluster.executor(work, stacks, at_once=num_workers)
+            return ProcessExecutor(work, stacks, min(plan.num_workers, len(stacks)))
+
+        return _Parent(study, directory, plan, spec).run(executor, time_budget, on_progress)
 
 
 class _Parent:
-    """Hands stacks to worker processes and appends the rows they send back."""
+    """Keeps a study's directory: appends the rows that an executor sends, and tells progress."""
 
-    def __init__(
-        self,
-        study: Study,
-        directory: Path,
-        plan: Plan,
-        cache: Path,
-        seconds_between_checkpoints: float,
-        commit: str,
-        spec: str,
-    ) -> None:
-        self.study, self.directory, self.cache = study, directory, cache
-        self.spec = spec
-        self.seconds_between_checkpoints, self.commit = seconds_between_checkpoints, commit
+    def __init__(self, study: Study, directory: Path, plan: Plan, spec: str) -> None:
+        self.study, self.directory, self.spec = study, directory, spec
         self.store = RowStore(directory)
         rows = self.store.read()
         self.finished = finished = {row["run"] for row in rows}
         self.next_number = next_number(rows)
         self.pending = [s for s in plan.stacks if not finished.issuperset(s.runs)]
-        self.num_workers = min(plan.num_workers, len(self.pending))
         steps = study.runs[0].training.num_steps
         self.progress = Progress(
             num_runs=len(study.runs),
@@ -178,55 +183,32 @@ class _Parent:
         self.stack_steps: dict[int, int] = {}
         self.first_steps: dict[int, int] = {}
 
-    def run(self, time_budget: float | None, on_progress: Callable[[Progress], None]) -> bool:
+    def run(
+        self,
+        start: Callable[[Sequence[StackPlan]], Executor],
+        time_budget: float | None,
+        on_progress: Callable[[Progress], None],
+    ) -> bool:
         if not self.pending:
             on_progress(self.progress)
             return True
-        context = multiprocessing.get_context("spawn")
-        tasks, messages, stop = context.Queue(), context.Queue(), context.Event()
-        for stack in (*self.pending, *[None] * self.num_workers):
-            tasks.put(stack)  # None sends a worker home
-        specs = {run.digest: run.to_json() for run in self.study.runs}
-        arguments = (
-            self.study.name,
-            specs,
-            str(self.directory),
-            str(self.cache),
-            self.seconds_between_checkpoints,
-            self.commit,
-        )
-        workers = [
-            context.Process(target=work, args=(tasks, messages, stop, *arguments), daemon=True)
-            for _ in range(self.num_workers)
-        ]
         started = time.monotonic()
-        num_threads = max(stack.num_threads for stack in self.pending)
         failure: StudyError | None = None
         stopped = False
-        with interrupts_noted() as interrupted:
-            try:
-                with hidden_main_module(), interrupts_held_back(), blas_threads(num_threads):
-                    for worker in workers:
-                        worker.start()
-                # Whatever happens, rows are taken until the last worker is gone: one that
-                # finished while another failed is not trained twice.
-                while any(worker.is_alive() for worker in workers) or not messages.empty():
-                    try:
-                        self._receive(messages)
-                        self._check(workers)
-                    except StudyError as error:
-                        failure = failure or error
-                    self._report(started, on_progress)
-                    if time_budget is not None and time.monotonic() - started > time_budget:
-                        stopped = True
-                    if stopped or failure or interrupted.is_set():
-                        stop.set()
-            finally:
-                stop.set()
-                for worker in workers:
-                    if worker.pid is not None:
-                        worker.join(timeout=30)
-                        worker.kill()
+        with interrupts_noted() as interrupted, start(self.pending) as executor:
+            # Whatever happens, rows are taken until the last worker is gone: one that
+            # finished while another failed is not trained twice.
+            while executor.is_running():
+                try:
+                    self._receive(executor)
+                    executor.check()
+                except StudyError as error:
+                    failure = failure or error
+                self._report(started, on_progress)
+                if time_budget is not None and time.monotonic() - started > time_budget:
+                    stopped = True
+                if stopped or failure or interrupted.is_set():
+                    executor.stop()
         self._report(started, on_progress)
         if interrupted.is_set():
             raise KeyboardInterrupt
@@ -236,14 +218,13 @@ class _Parent:
             raise StudyError("the workers ended before every run had its row: run it again")
         return self.progress.num_finished == self.progress.num_runs
 
-    def _receive(self, messages: Any) -> None:
+    def _receive(self, executor: Executor) -> None:
         """Handle what workers sent within half a second."""
         deadline = time.monotonic() + 0.5
         while (left := deadline - time.monotonic()) > 0:
-            try:
-                kind, stack, content = messages.get(timeout=left)
-            except queue.Empty:
+            if (message := executor.receive(left)) is None:
                 return
+            kind, stack, content = message
             if kind == "rows":
                 self.progress.note = ""
                 for row in content:
@@ -274,11 +255,3 @@ class _Parent:
         self.progress.seconds = time.monotonic() - started
         self.progress.steps_per_second = (done - before) / max(self.progress.seconds, 1e-9)
         on_progress(self.progress)
-
-    def _check(self, workers: Sequence[BaseProcess]) -> None:
-        for worker in workers:
-            if worker.exitcode not in (None, 0):
-                raise StudyError(
-                    f"a worker process ended with code {worker.exitcode} (out of memory?): "
-                    "finished runs are kept; the same command goes on, --workers 1 needs less"
-                )

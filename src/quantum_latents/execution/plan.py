@@ -87,7 +87,12 @@ class Plan:
 
 
 def load_or_make_plan(
-    path: Path, runs: Sequence[RunSpec], *, device: str = "cpu", num_workers: int | None = None
+    path: Path,
+    runs: Sequence[RunSpec],
+    *,
+    device: str = "cpu",
+    num_workers: int | None = None,
+    cores: Sequence[int] | None = None,
 ) -> Plan:
     """Return the plan frozen at `path`, or make one and freeze it; extend it by runs it lacks.
 
@@ -97,6 +102,7 @@ def load_or_make_plan(
         device: where to train, if the plan is yet to be made.
         num_workers: processes, if the plan is yet to be made; None is one a core, or one
             on a GPU.
+        cores: of every machine that trains; None is this machine alone.
 
     Raises:
         ValueError: the plan on disk is damaged, or for other runs; or fewer than one worker.
@@ -111,15 +117,15 @@ def load_or_make_plan(
                 f"go on with --device {min(planned_on)}, or choose another --out"
             )
         if further := [run for run in runs if run.digest not in planned]:
-            stacks = _stacks(further, device, plan.num_workers, available_cores())
+            stacks = _stacks(further, device, plan.num_workers, cores or (available_cores(),))
             behind = (
                 replace(stack, index=place) for place, stack in enumerate(stacks, len(plan.stacks))
             )
             plan = Plan((*plan.stacks, *behind), plan.num_workers)
             write_atomically(path, json.dumps(plan.to_json(), indent=1).encode())
         return plan
-    cores = available_cores()
-    default = cores if device == "cpu" else 1
+    cores = cores or (available_cores(),)
+    default = sum(cores) if device == "cpu" else 1
     if num_workers is not None and num_workers < 1:
         raise ValueError(f"a study needs at least 1 worker, not {num_workers}")
     workers = default if num_workers is None else num_workers
@@ -148,7 +154,7 @@ def _read_plan(path: Path) -> Plan | None:
 
 
 def _stacks(
-    runs: Sequence[RunSpec], device: str, num_workers: int, num_cores: int
+    runs: Sequence[RunSpec], device: str, num_workers: int, cores: Sequence[int]
 ) -> tuple[StackPlan, ...]:
     groups: dict[Any, list[RunSpec]] = {}
     for run in runs:
@@ -165,10 +171,20 @@ def _stacks(
             last = (part + 1) * len(group) // num_stacks
             stacks.append(tuple(run.digest for run in group[first:last]))
     # Fewer stacks than workers leave cores to each: a single run has them all.
-    num_threads = max(1, num_cores // min(num_workers, len(stacks)))
+    num_threads = _threads_for(min(num_workers, len(stacks)), cores)
     return tuple(
         StackPlan(index, digests, device, num_threads) for index, digests in enumerate(stacks)
     )
+
+
+def _threads_for(num_stacks: int, cores: Sequence[int]) -> int:
+    """Return the most threads with which so many stacks have a place at once, at least 1.
+
+    >>> _threads_for(2, [7]), _threads_for(9, [7]), _threads_for(3, [8, 4])
+    (3, 1, 4)
+    """
+    fitting = (t for t in range(max(cores), 1, -1) if sum(c // t for c in cores) >= num_stacks)
+    return next(fitting, 1)
 
 
 def _data_dim(run: RunSpec) -> Any:

@@ -78,10 +78,10 @@ class WGANSpec:
         critic_steps: c, critic steps before each generator step.
         gradient_penalty: lambda.
         optimiser: of the generator and of the critic, each with its own state.
-        precision: of the matrix products; `float32` or `float64` of everything. `tf32`: float32 whose
-            products round their factors to 11 bits, on CUDA alone. `bf16`: activations and factors
-            in bfloat16, sums in float32; weights, gradients as the optimiser sees them, and its
-            state stay float32.
+        precision: `float32` or `float64`, of everything. `tf32`: float32 whose matrix products
+            round their factors to 11 bits, on CUDA alone. `bf16`: activations and the factors of
+            products in bfloat16, their sums in float32; weights, the gradients that the optimiser
+            takes, and its state stay float32.
         divergence_threshold: a run whose critic loss exceeds this in size, or is not a
             number, has diverged and is stopped.
         averaging: beta of an exponential moving average of the generator's weights, in [0, 1),
