@@ -137,9 +137,7 @@ def test_a_header_that_promises_more_than_there_is_is_refused(path):
         read_checkpoint(path, FACTS)
 
 
-DAMAGE = st.lists(
-    st.tuples(st.integers(0, 2**32), st.integers(0, 255)), min_size=1, max_size=8
-)
+DAMAGE = st.lists(st.tuples(st.integers(0, 2**32), st.integers(0, 255)), min_size=1, max_size=8)
 
 
 @settings(max_examples=150, deadline=None)
