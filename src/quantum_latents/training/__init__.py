@@ -3,6 +3,7 @@
 from quantum_latents.training.autoregressive import fit_latent, is_fitted, latent_of_run
 from quantum_latents.training.cost import flop_of
 from quantum_latents.training.generator import TrainedGenerator, load_generator
+from quantum_latents.training.resume import Earlier
 from quantum_latents.training.settings import OptimiserSpec, Precision, WGANSpec
 from quantum_latents.training.spec import EvaluationSpec, RunSpec
 from quantum_latents.training.stack import (
@@ -10,11 +11,13 @@ from quantum_latents.training.stack import (
     check_stackable,
     data_of,
     milestone_steps,
+    rehearse_stack,
     train_stack,
 )
 from quantum_latents.training.wgan import GANStack, StackMember, compile_steps, kernel_of
 
 __all__ = [
+    "Earlier",
     "EvaluationSpec",
     "GANStack",
     "OptimiserSpec",
@@ -34,5 +37,6 @@ __all__ = [
     "latent_of_run",
     "load_generator",
     "milestone_steps",
+    "rehearse_stack",
     "train_stack",
 ]

@@ -295,7 +295,7 @@ class GANStack:
         }
         if self.averaged is not None:
             state["averaged"] = self.averaged.to("cpu", copy=True)
-        for name, network, optimiser in self._parts():
+        for name, network, optimiser in self.parts():
             state[name] = network.flat.detach().to("cpu", copy=True)
             for key, value in optimiser.state[network.flat].items():
                 state[f"{name}.{key}"] = value.to("cpu", copy=True)
@@ -308,7 +308,7 @@ class GANStack:
         self.diverged_at = [None if at < 0 else int(at) for at in state["diverged_at"]]
         if self.averaged is not None:
             self.averaged.copy_(state["averaged"])
-        for name, network, optimiser in self._parts():
+        for name, network, optimiser in self.parts():
             with torch.no_grad():
                 network.flat.copy_(state[name])
             prefix = f"{name}."
@@ -320,7 +320,8 @@ class GANStack:
             whole["state"] = {0: loaded} if loaded else {}
             optimiser.load_state_dict(whole)
 
-    def _parts(self):
+    def parts(self):
+        """Return both networks with their names in a state and their optimisers."""
         return (
             ("generator", self.generator, self.generator_optimiser),
             ("critic", self.critic, self.critic_optimiser),
