@@ -24,13 +24,21 @@ from typing import Any
 
 from quantum_latents.data import check_installed
 from quantum_latents.execution.directory import description_of, lock_directory
-from quantum_latents.execution.executor import Executor, StudyError, Work
+from quantum_latents.execution.executor import Executor, OutOfMemory, StudyError, Work
 from quantum_latents.execution.freeze import freeze_study
 from quantum_latents.execution.machine import check_precision, commit_of_source, default_cache
-from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan, planned_runs
+from quantum_latents.execution.plan import (
+    Plan,
+    StackPlan,
+    load_or_make_plan,
+    planned_runs,
+    write_plan,
+)
 from quantum_latents.execution.process_executor import ProcessExecutor
 from quantum_latents.execution.processes import interrupts_noted
+from quantum_latents.execution.replan import replanned
 from quantum_latents.execution.reuse import reused_runs, take_over
+from quantum_latents.execution.stack_memory import MeasuringError
 from quantum_latents.recipes import Study
 from quantum_latents.results import RowStore, next_number, sealed
 
@@ -103,7 +111,8 @@ def run_study(
             float32; or a Ray cluster that does not answer or has no GPU.
         ImportError: data need a library that is not installed, or Ray is not; nothing has been
             written then.
-        StudyError: a stack failed.
+        StudyError: a stack failed, or a run does not fit into memory alone. A stack of several
+            that does not fit goes on in halves, see `execution.replan`.
         KeyboardInterrupt: after a clean stop with checkpoints.
     """
     if num_workers is not None and num_workers < 1:
@@ -112,8 +121,8 @@ def run_study(
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
     for data in {run.data for run in study.runs}:
         check_installed(data)
-    for precision in {run.training.precision for run in study.runs}:
-        check_precision(precision, device)
+    for training in {run.training for run in study.runs}:
+        check_precision(training.precision, device)
     if ray is None and gpu_share != 1:
         raise ValueError(f"a share of a GPU ({gpu_share}) is for stacks on a Ray cluster")
     with contextlib.ExitStack() as held:
@@ -136,13 +145,21 @@ def run_study(
         if not own:
             on_progress(Progress(len(study.runs), len(study.runs), 0))
             return True
-        plan = load_or_make_plan(
-            directory / "plan.json",
-            own,
-            device=device,
-            num_workers=cluster.num_places if cluster and num_workers is None else num_workers,
-            cores=None if cluster is None else cluster.cores,
-        )
+        started, path = time.monotonic(), directory / "plan.json"
+        try:
+            plan = load_or_make_plan(
+                path,
+                own,
+                device=device,
+                num_workers=cluster.num_places if cluster and num_workers is None else num_workers,
+                cores=None if cluster is None else cluster.cores,
+                cache=cache,
+                seconds=time_budget,
+            )
+        except MeasuringError as error:
+            raise StudyError(str(error)) from error
+        except TimeoutError:
+            return False
         work = Work(
             study.name,
             {run.digest: run.to_json() for run in study.runs},
@@ -157,13 +174,23 @@ def run_study(
                 return cluster.executor(work, stacks, at_once=num_workers)
             return ProcessExecutor(work, stacks, min(plan.num_workers, len(stacks)))
 
-        return _Parent(study, directory, plan, spec).run(executor, time_budget, on_progress)
+        note, of = "", {run.digest: run for run in study.runs}
+        while True:
+            parent = _Parent(study, directory, plan, spec, note)
+            try:
+                return parent.run(executor, started, time_budget, on_progress)
+            except OutOfMemory as short:
+                plan = replanned(plan, short, of[short.stack.runs[0]])
+                write_plan(path, plan)
+                note = plan.replanned[-1]
 
 
 class _Parent:
     """Keeps a study's directory: appends the rows that an executor sends, and tells progress."""
 
-    def __init__(self, study: Study, directory: Path, plan: Plan, spec: str) -> None:
+    def __init__(
+        self, study: Study, directory: Path, plan: Plan, spec: str, note: str = ""
+    ) -> None:
         self.study, self.directory, self.spec = study, directory, spec
         self.store = RowStore(directory)
         rows = self.store.read()
@@ -175,6 +202,7 @@ class _Parent:
             num_runs=len(study.runs),
             num_finished=len(finished),
             num_steps=steps * sum(len(stack.runs) for stack in plan.stacks),
+            note=note,
         )
         self.stack_size = {stack.index: len(stack.runs) for stack in plan.stacks}
         done = sum(len(s.runs) for s in plan.stacks) - sum(len(s.runs) for s in self.pending)
@@ -186,13 +214,13 @@ class _Parent:
     def run(
         self,
         start: Callable[[Sequence[StackPlan]], Executor],
+        started: float,
         time_budget: float | None,
         on_progress: Callable[[Progress], None],
     ) -> bool:
         if not self.pending:
             on_progress(self.progress)
             return True
-        started = time.monotonic()
         failure: StudyError | None = None
         stopped = False
         with interrupts_noted() as interrupted, start(self.pending) as executor:
@@ -229,7 +257,7 @@ class _Parent:
                 self.progress.note = ""
                 for row in content:
                     self._append(row)
-                (self.directory / stack.checkpoint_name).unlink(missing_ok=True)
+                self._discard_checkpoints(stack)
                 self.progress.num_finished = len(self.finished)
             elif kind == "note":
                 self.progress.note = content
@@ -237,8 +265,18 @@ class _Parent:
                 self.progress.note = ""
                 self.stack_steps[stack.index] = content
                 self.first_steps.setdefault(stack.index, content)
+            elif kind == "memory":
+                raise OutOfMemory(stack, content)
             else:
                 raise StudyError(content)
+
+    def _discard_checkpoints(self, stack: StackPlan) -> None:
+        """Remove what a finished stack went on from, but what other parts of it still need."""
+        others = [s for s in self.pending if not self.finished.issuperset(s.runs)]
+        needed = {one.checkpoint for other in others for one in other.split_from}
+        names = {stack.checkpoint_name, *(one.checkpoint for one in stack.split_from)}
+        for name in names - needed:
+            (self.directory / name).unlink(missing_ok=True)
 
     def _append(self, row: dict[str, Any]) -> None:
         if row["run"] in self.finished:

@@ -1,7 +1,7 @@
 """Training: specs of runs, many runs at once, checkpoints."""
 
 from quantum_latents.training.autoregressive import fit_latent, is_fitted, latent_of_run
-from quantum_latents.training.cost import flop_of
+from quantum_latents.training.cost import bytes_of, flop_of
 from quantum_latents.training.generator import TrainedGenerator, load_generator
 from quantum_latents.training.resume import Earlier
 from quantum_latents.training.settings import OptimiserSpec, Precision, WGANSpec
@@ -27,6 +27,7 @@ __all__ = [
     "StackMember",
     "TrainedGenerator",
     "WGANSpec",
+    "bytes_of",
     "check_stackable",
     "compile_steps",
     "data_of",

@@ -1,9 +1,9 @@
 """What a stack of runs goes on from: its own checkpoint, or its part of a larger stack's.
 
-Notation: S runs in the stack, R in the stack that was written; `places` are those of the S among the
-R. Every tensor of a checkpoint is separable by run: losses (steps, R, 3), samples on the way
-(R, num_samples, ..), and parameters with their averages, flat, block after block of (R, rows,
-columns).
+Notation: S runs in the stack, R in the stack that was written; `places` are those of the S among
+the R. Every tensor of a checkpoint is separable by run: losses (steps, R, 3), samples on the way
+(R, num_samples, ..), and parameters with their averages, flat, block after block of
+(R, rows, columns).
 """
 
 from __future__ import annotations

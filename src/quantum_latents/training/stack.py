@@ -33,6 +33,7 @@ __all__ = [
 
 _MAX_CURVE_POINTS = 100
 
+
 @dataclass(frozen=True)
 class Outcome:
     """What training leaves of one run.
@@ -204,8 +205,10 @@ def rehearse_stack(
     thrown away.
 
     Args:
-        specs, cache, device: as of `train_stack`.
+        specs: the runs.
+        cache: folder of banks and of fits.
         checkpoint: a file that is written and removed.
+        device: where to train.
 
     Raises:
         ValueError: as `train_stack`.
