@@ -221,6 +221,8 @@ class _Parent:
         if not self.pending:
             on_progress(self.progress)
             return True
+        if self.progress.note:  # before anything that workers say takes its place
+            on_progress(self.progress)
         failure: StudyError | None = None
         stopped = False
         with interrupts_noted() as interrupted, start(self.pending) as executor:
