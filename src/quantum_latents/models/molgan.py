@@ -219,6 +219,8 @@ class StackedRelationalCritic(nn.Module):
     torch.Size([2, 3, 1])
     """
 
+    _pair_at: Tensor
+
     def __init__(
         self,
         spec: RelationalCriticSpec,
