@@ -50,6 +50,7 @@ MISTAKES = [
     (["run", "table1", "--latents", "bank:"], "bank:FOLDER"),
     (["run", "table1", "--latents", "bank:here", "--bank", "fresh"], "leave --bank fresh out"),
     (["run", "table1", "--doses", "0,1"], "belongs to interference and loss"),
+    (["run", "mixture", "--precision", "tf32"], "--precision tf32 needs --device cuda"),
     (["run", "interference", "--doses", "0,much"], "numbers in [0, 1]"),
     (["run", "interference", "--doses", "0,2"], "numbers in [0, 1]"),
     (["run", "interference", "--doses", "0"], "three or more overlaps"),

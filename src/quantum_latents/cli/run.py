@@ -20,7 +20,7 @@ with contextlib.suppress(ModuleNotFoundError):  # `offline` reads the options wi
 
 if TYPE_CHECKING:
     from quantum_latents.recipes import Study
-    from quantum_latents.training import RunSpec
+    from quantum_latents.training import Precision, RunSpec
 
 __all__ = ["COMMANDS", "RECIPES", "Recipes", "Run"]
 
@@ -41,6 +41,9 @@ RECIPES = {
     "tune": "another recipe (--recipe table1) with every latent tuned equally before the test",
 }
 
+
+_PRECISIONS: dict[str, Precision] = {"fp32": "float32", "tf32": "tf32", "bf16": "bf16"}
+"""What `--precision` is called in a run's spec."""
 
 _MOLECULAR = ("table2", "hyperparameters")
 _DIALS = ("interference", "loss")
@@ -116,6 +119,9 @@ class Run:
     on that they were added after so many results were known."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    """Of the matrix products, recorded in every run's name. tf32: TensorFloat-32, on CUDA. bf16:
+    bfloat16 with fp32 weights and sums, where the device has matrix units for it."""
     workers: int | None = None
     """Processes (one a core by default); frozen when the study starts. On Ray: stacks that train
     at once (all that have a place)."""
@@ -234,16 +240,21 @@ def directory_of(command: Run) -> Path:
 
 
 def check_device(command: Run) -> None:
-    """Refuse a device that this machine has not; what a Ray cluster has, Ray is asked.
+    """Refuse a device that this machine has not, or a precision that the device has not.
+
+    What a Ray cluster has, Ray is asked.
 
     Raises:
         ValueError: as said.
     """
+    from quantum_latents.execution import check_precision
+
     if command.device == "cuda" and command.ray is None:
         import torch
 
         if not torch.cuda.is_available():
             raise ValueError("--device cuda: this machine's torch sees no GPU; use --device cpu")
+    check_precision(_PRECISIONS[command.precision], command.device)
 
 
 def announce(study: Study, directory: Path, command: Run) -> None:
@@ -374,6 +385,8 @@ def study_of(command: Run) -> Study:
         study = recipes.with_certifiable_generators(study)
     if command.num_steps is not None and command.recipe != "bank-sizes":
         study = recipes.with_num_steps(study, command.num_steps)
+    if command.precision != "fp32":
+        study = recipes.with_precision(study, _PRECISIONS[command.precision])
     if command.curve is not None:
         study = recipes.with_milestones(study, _shares(command.curve))
     if command.bank is not None and not banks and command.recipe != "bank-sizes":

@@ -7,7 +7,7 @@ from quantum_latents.execution.events import read_events
 from quantum_latents.execution.executor import StudyError
 from quantum_latents.execution.generate import Generated, find_run, generate_file
 from quantum_latents.execution.local import run_study
-from quantum_latents.execution.machine import default_cache
+from quantum_latents.execution.machine import check_precision, default_cache
 from quantum_latents.execution.tune import run_tuned
 from quantum_latents.execution.watch import LatentProgress, Progress
 
@@ -19,6 +19,7 @@ __all__ = [
     "RunCertificate",
     "StudyError",
     "certify_runs",
+    "check_precision",
     "compare_latents",
     "default_cache",
     "evaluate_study",

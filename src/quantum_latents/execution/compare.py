@@ -60,7 +60,7 @@ def compare_latents(
         if array is not None and is_written:
             directory.mkdir(parents=True, exist_ok=True)
             np.save(file, array, allow_pickle=False)
-        elif array is not None and not np.array_equal(np.load(file), array):
+        elif array is not None and not np.array_equal(np.load(file, allow_pickle=False), array):
             raise ValueError(f"{directory} holds a study of another array: choose another one")
         study = compare(
             str(file),

@@ -7,7 +7,8 @@ about. Every event has ``time`` (UTC) and ``event``:
     progress  seconds, runs, finished, waiting, steps, steps_done, steps_per_second, seconds_left,
               note, latents: of each what `LatentProgress` says
     run       run, data, latent, seed, status (finished, diverged or trained), metrics by name
-    end       why (finished, time budget, interrupted or failed), and all that progress has
+    end       why (finished, time budget, interrupted, out of memory or failed), and all that
+              progress has
 
 A call writes its first progress after `_FIRST_SECONDS`, the next ones ever more seldom: seven
 hundred in a day. Beyond `MAX_BYTES` only starts, runs and ends are written. A process killed in the

@@ -1,8 +1,8 @@
 """What the parent of a study asks of whoever trains its stacks, here or elsewhere.
 
 A message is (kind, stack, content): ``step``, generator steps done; ``note``, what takes long;
-``losses``, as `Watch.on_losses` takes them; ``rows``, of a stack that is finished; ``error``, why
-one failed.
+``losses``, as `Watch.on_losses` takes them; ``rows``, of a stack that is finished; ``memory``, why
+one did not fit; ``error``, why one failed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,25 @@ from typing import Any, Protocol
 
 from quantum_latents.execution.plan import StackPlan
 
-__all__ = ["Executor", "Message", "StudyError", "Work"]
+__all__ = ["Executor", "Message", "OutOfMemory", "StudyError", "Work"]
 
 Message = tuple[str, StackPlan, Any]
 
 
 class StudyError(RuntimeError):
     """A stack failed; what other stacks finished is on disk."""
+
+
+class OutOfMemory(StudyError):
+    """A stack did not fit into memory.
+
+    Attributes:
+        stack: which.
+    """
+
+    def __init__(self, stack: StackPlan, why: str) -> None:
+        super().__init__(why)
+        self.stack = stack
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,7 @@ class Executor(Protocol):
 
         Raises:
             StudyError: one is gone for good.
+            OutOfMemory: one was killed by the kernel for want of memory.
         """
         ...
 

@@ -24,14 +24,22 @@ from pathlib import Path
 
 from quantum_latents.data import check_installed
 from quantum_latents.execution.directory import description_of, lock_directory
-from quantum_latents.execution.executor import Executor, StudyError, Work
+from quantum_latents.execution.executor import Executor, OutOfMemory, StudyError, Work
 from quantum_latents.execution.finished import FinishedRuns
 from quantum_latents.execution.freeze import freeze_study
-from quantum_latents.execution.machine import commit_of_source, default_cache
-from quantum_latents.execution.plan import Plan, StackPlan, load_or_make_plan, planned_runs
+from quantum_latents.execution.machine import check_precision, commit_of_source, default_cache
+from quantum_latents.execution.plan import (
+    Plan,
+    StackPlan,
+    load_or_make_plan,
+    planned_runs,
+    write_plan,
+)
 from quantum_latents.execution.process_executor import ProcessExecutor
 from quantum_latents.execution.processes import interrupts_noted
+from quantum_latents.execution.replan import replanned
 from quantum_latents.execution.reuse import reused_runs, take_over
+from quantum_latents.execution.stack_memory import MeasuringError
 from quantum_latents.execution.tensorboard import Board, check_tensorboard
 from quantum_latents.execution.watch import Progress, Watch
 from quantum_latents.recipes import Study
@@ -88,10 +96,12 @@ def run_study(
 
     Raises:
         ValueError: the directory holds another study or anyone's rows, is in use, or is a file;
-            or fewer than one worker; or a Ray cluster that does not answer or has no GPU.
+            or fewer than one worker; or a precision that the device does not compute faster than
+            float32; or a Ray cluster that does not answer or has no GPU.
         ImportError: data or training need a library that is not installed, or Ray or TensorBoard
             is not; nothing has been written then.
-        StudyError: a stack failed.
+        StudyError: a stack failed, or a run does not fit into memory alone. A stack of several
+            that does not fit goes on in halves, see `execution.replan`.
         KeyboardInterrupt: after a clean stop with checkpoints.
     """
     if num_workers is not None and num_workers < 1:
@@ -100,6 +110,8 @@ def run_study(
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
     for data in {run.data for run in study.runs}:
         check_installed(data)
+    for training in {run.training for run in study.runs}:
+        check_precision(training.precision, device)
     if tensorboard:
         check_tensorboard()
     if ray is None and gpu_share != 1:
@@ -126,13 +138,21 @@ def run_study(
         if not own:
             on_progress(Progress(len(study.runs), len(study.runs), 0))
             return True
-        plan = load_or_make_plan(
-            directory / "plan.json",
-            own,
-            device=device,
-            num_workers=cluster.num_places if cluster and num_workers is None else num_workers,
-            cores=None if cluster is None else cluster.cores,
-        )
+        started, path = time.monotonic(), directory / "plan.json"
+        try:
+            plan = load_or_make_plan(
+                path,
+                own,
+                device=device,
+                num_workers=cluster.num_places if cluster and num_workers is None else num_workers,
+                cores=None if cluster is None else cluster.cores,
+                cache=cache,
+                seconds=time_budget,
+            )
+        except MeasuringError as error:
+            raise StudyError(str(error)) from error
+        except TimeoutError:
+            return False
         work = Work(
             study.name,
             {run.digest: run.to_json() for run in study.runs},
@@ -148,9 +168,16 @@ def run_study(
                 return cluster.executor(work, stacks, at_once=num_workers)
             return ProcessExecutor(work, stacks, min(plan.num_workers, len(stacks)))
 
-        board = Board(study, directory) if tensorboard else None
-        parent = _Parent(study, directory, plan, FinishedRuns(directory, spec), board)
-        return parent.run(executor, time_budget, on_progress)
+        note, of = "", {run.digest: run for run in study.runs}
+        while True:
+            board = Board(study, directory) if tensorboard else None
+            parent = _Parent(study, directory, plan, FinishedRuns(directory, spec), board, note)
+            try:
+                return parent.run(executor, started, time_budget, on_progress)
+            except OutOfMemory as short:
+                plan = replanned(plan, short, of[short.stack.runs[0]])
+                write_plan(path, plan)
+                note = plan.replanned[-1]
 
 
 class _Parent:
@@ -163,6 +190,7 @@ class _Parent:
         plan: Plan,
         finished: FinishedRuns,
         board: Board | None,
+        note: str = "",
     ) -> None:
         self.study, self.directory, self.finished = study, directory, finished
         self.watch = Watch(study, directory, finished.rows, finished.waiting, board)
@@ -173,6 +201,7 @@ class _Parent:
             num_finished=len(finished.runs),
             num_waiting=len(finished.waiting),
             num_steps=steps * sum(len(stack.runs) for stack in plan.stacks),
+            note=note,
             latents=self.watch.latents(),
             labels=self.watch.labels,
         )
@@ -186,6 +215,7 @@ class _Parent:
     def run(
         self,
         start: Callable[[Sequence[StackPlan]], Executor],
+        started: float,
         time_budget: float | None,
         on_progress: Callable[[Progress], None],
     ) -> bool:
@@ -193,7 +223,8 @@ class _Parent:
             on_progress(self.progress)
             return True
         self.watch.start(self.progress, self.pending[0].device)
-        started = time.monotonic()
+        if self.progress.note:  # before anything that workers say takes its place
+            on_progress(self.progress)
         failure: StudyError | None = None
         stopped = False
         with interrupts_noted() as interrupted, start(self.pending) as executor:
@@ -213,6 +244,8 @@ class _Parent:
         self._report(started, on_progress)
         is_done = self.progress.num_finished == self.progress.num_runs
         why = "interrupted" if interrupted.is_set() else "time budget" if stopped else "failed"
+        if isinstance(failure, OutOfMemory) and not interrupted.is_set():
+            why = "out of memory"
         self.watch.end(self.progress, "finished" if is_done else why)
         if interrupted.is_set():
             raise KeyboardInterrupt
@@ -234,7 +267,7 @@ class _Parent:
                 for row in content:
                     if self.finished.append(row):
                         self.watch.on_run(row)
-                (self.directory / stack.checkpoint_name).unlink(missing_ok=True)
+                self._discard_checkpoints(stack)
                 self.progress.num_finished = len(self.finished.runs)
                 self.progress.num_waiting = len(self.finished.waiting)
             elif kind == "note":
@@ -245,8 +278,18 @@ class _Parent:
                 self.first_steps.setdefault(stack.index, content)
             elif kind == "losses":
                 self.watch.on_losses(stack.runs, *content)
+            elif kind == "memory":
+                raise OutOfMemory(stack, content)
             else:
                 raise StudyError(content)
+
+    def _discard_checkpoints(self, stack: StackPlan) -> None:
+        """Remove what a finished stack went on from, but what other parts of it still need."""
+        others = [s for s in self.pending if not self.finished.runs.issuperset(s.runs)]
+        needed = {one.checkpoint for other in others for one in other.split_from}
+        names = {stack.checkpoint_name, *(one.checkpoint for one in stack.split_from)}
+        for name in names - needed:
+            (self.directory / name).unlink(missing_ok=True)
 
     def _report(self, started: float, on_progress: Callable[[Progress], None]) -> None:
         sizes = self.stack_size

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import signal
 from collections.abc import Sequence
 from types import TracebackType
 
-from quantum_latents.execution.executor import Message, StudyError, Work
+from quantum_latents.execution.executor import Message, OutOfMemory, StudyError, Work
+from quantum_latents.execution.memory import num_oom_kills
 from quantum_latents.execution.plan import StackPlan
 from quantum_latents.execution.processes import (
     blas_threads,
@@ -48,9 +50,12 @@ class ProcessExecutor:
             context.Process(target=work, args=(*queues, *arguments), daemon=True)
             for _ in range(num_workers)
         ]
+        self._stack_of: dict[int, StackPlan] = {}
+        self._kills_before: int | None = None
         self._num_threads = max(stack.num_threads for stack in stacks)
 
     def __enter__(self) -> ProcessExecutor:
+        self._kills_before = num_oom_kills()
         try:
             with hidden_main_module(), interrupts_held_back(), blas_threads(self._num_threads):
                 for worker in self._workers:
@@ -80,17 +85,33 @@ class ProcessExecutor:
 
     def receive(self, timeout: float) -> Message | None:
         try:
-            return self._messages.get(timeout=timeout)
+            kind, stack, content = self._messages.get(timeout=timeout)
         except queue.Empty:
             return None
+        if kind == "taken":
+            self._stack_of[content] = stack
+            return self.receive(timeout=0)
+        return kind, stack, content
 
     def check(self) -> None:
         for worker in self._workers:
             if worker.exitcode not in (None, 0):
+                if worker.exitcode == -signal.SIGKILL and self._kernel_killed():
+                    stack = self._stack_of.get(worker.pid or 0)
+                    if stack is not None:
+                        raise OutOfMemory(stack, "the kernel killed its process for want of memory")
                 raise StudyError(
                     f"a worker process ended with code {worker.exitcode} (out of memory?): "
                     "finished runs are kept; the same command goes on, --workers 1 needs less"
                 )
+
+    def _kernel_killed(self) -> bool:
+        """Return whether the kernel counts a kill for want of memory since the workers began.
+
+        Somebody's `kill -9` looks the same from here, and must not change a plan.
+        """
+        before, now = self._kills_before, num_oom_kills()
+        return before is not None and now is not None and now > before
 
     def stop(self) -> None:
         self._stop.set()

@@ -14,6 +14,7 @@ from typing import Any
 __all__ = [
     "blas_threads",
     "die_with_parent",
+    "die_with_parent_in_background",
     "hidden_main_module",
     "interrupts_held_back",
     "interrupts_noted",
@@ -98,3 +99,8 @@ def die_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
+
+
+def die_with_parent_in_background() -> None:
+    """Look after the parent in a thread, while this process does something else."""
+    threading.Thread(target=die_with_parent, daemon=True).start()

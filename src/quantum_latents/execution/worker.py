@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import queue
 import threading
 import time
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import quantum_latents
+from quantum_latents.execution.executor import Message
 from quantum_latents.execution.machine import machine
+from quantum_latents.execution.memory import is_out_of_memory
 from quantum_latents.execution.plan import StackPlan
-from quantum_latents.execution.processes import die_with_parent
-from quantum_latents.training import RunSpec
+from quantum_latents.execution.processes import die_with_parent_in_background
+from quantum_latents.training import Earlier, RunSpec
 
-__all__ = ["train_planned", "work"]
+__all__ = ["failure_of", "train_planned", "work"]
 
 
 def work(
@@ -33,7 +36,7 @@ def work(
     evaluate_later: bool = False,
 ) -> None:
     """Train stacks until none is left; runs in a process of its own."""
-    threading.Thread(target=die_with_parent, daemon=True).start()
+    die_with_parent_in_background()
     while not stop.is_set():
         try:
             stack = tasks.get(timeout=0.2)
@@ -41,6 +44,7 @@ def work(
             continue
         if stack is None:
             return
+        messages.put(("taken", stack, os.getpid()))
         try:
             rows = train_planned(
                 stack,
@@ -55,11 +59,19 @@ def work(
                 evaluate_later,
             )
         except Exception as error:
-            detail = "".join(traceback.format_exception(error))
-            messages.put(("error", stack, f"stack {stack.index} failed: {error}\n{detail}"))
+            messages.put(failure_of(stack, error))
             return
         if rows is not None:
             messages.put(("rows", stack, rows))
+
+
+def failure_of(stack: StackPlan, error: Exception, where: str = "") -> Message:
+    """Return what the parent is told of a stack that failed: ``memory`` or ``error``."""
+    if is_out_of_memory(error):
+        said = (str(error).strip().splitlines() or [""])[0][:200]
+        return "memory", stack, f"{type(error).__name__}{where}: {said}".removesuffix(": ")
+    detail = "".join(traceback.format_exception(error))
+    return "error", stack, f"stack {stack.index} failed{where}: {error}\n{detail}"
 
 
 def train_planned(
@@ -110,6 +122,7 @@ def train_planned(
         cache=cache,
         checkpoint=directory / stack.checkpoint_name,
         device=stack.device,
+        split_from=[Earlier(directory / one.checkpoint, one.runs) for one in stack.split_from],
         seconds_between_checkpoints=seconds_between_checkpoints,
         on_progress=on_progress,
         on_losses=on_losses,
@@ -142,6 +155,7 @@ def train_planned(
                     "device": stack.device,
                     "kernel": outcome.kernel,
                     "num_threads": stack.num_threads,
+                    **_replanned(stack, outcome.kernel),
                 },
                 provenance={
                     "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -158,3 +172,11 @@ def train_planned(
             )
         )
     return rows
+
+
+def _replanned(stack: StackPlan, kernel: str) -> dict[str, Any]:
+    """Return what rows of a split stack say of it: the sizes it had, why, and if bits changed."""
+    if not stack.split_from:
+        return {}
+    earlier = [{"size": len(one.runs), "why": one.why} for one in reversed(stack.split_from)]
+    return {"replanned": {"from": earlier, "same_bits": kernel == "numba"}}

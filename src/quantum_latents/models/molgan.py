@@ -228,6 +228,8 @@ class StackedRelationalCritic(nn.Module):
     torch.Size([2, 3, 1])
     """
 
+    _pair_at: Tensor
+
     def __init__(
         self,
         spec: RelationalCriticSpec,
@@ -249,6 +251,8 @@ class StackedRelationalCritic(nn.Module):
             self.blocks.append(_Block(f"bias{place}", 1, width))
         size = stack * sum(block.rows * block.columns for block in self.blocks)
         self.flat = nn.Parameter(torch.zeros(size, dtype=dtype, device=device))
+        # On the device from the start: moving it within a step would make the host wait for it.
+        self.register_buffer("_pair_at", _pair_at(num_atoms).to(device), persistent=False)
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Cut a flat tensor like `self.flat` into named views of shape (S, rows, columns)."""
@@ -288,10 +292,7 @@ class StackedRelationalCritic(nn.Module):
         n = self.num_atoms
         cut = BOND_CLASSES * (n * (n - 1) // 2)
         pairs = x[..., :cut].unflatten(-1, (-1, BOND_CLASSES))[..., 1:]
-        first, second = np.triu_indices(n, 1)
-        at = torch.zeros(n, n, dtype=torch.long)
-        at[first, second] = at[second, first] = torch.arange(len(first))
-        adjacency = pairs[..., at.flatten().to(x.device), :].unflatten(-2, (n, n))
+        adjacency = pairs[..., self._pair_at, :].unflatten(-2, (n, n))
         off_diagonal = (1 - torch.eye(n, dtype=x.dtype, device=x.device))[..., None]
         adjacency = (adjacency * off_diagonal).movedim(-1, -3)
         return adjacency, x[..., cut:].unflatten(-1, (n, self.num_node_classes))
@@ -321,6 +322,14 @@ class StackedRelationalCritic(nn.Module):
                 if place < len(self.layers):
                     u = torch.tanh(u)
         return u
+
+
+def _pair_at(num_atoms: int) -> Tensor:
+    """Return which pair lies at each place of A, row after row, (n n,); 0 on the diagonal."""
+    first, second = np.triu_indices(num_atoms, 1)
+    at = torch.zeros(num_atoms, num_atoms, dtype=torch.long)
+    at[first, second] = at[second, first] = torch.arange(len(first))
+    return at.flatten()
 
 
 def pairs_of(num_atoms: int) -> np.ndarray:

@@ -36,6 +36,7 @@ from torch.nn.utils import skip_init
 
 __all__ = [
     "MLPSpec",
+    "Shape",
     "StackedMLP",
     "check_initialisation",
     "draw_weights",
@@ -186,7 +187,9 @@ def draw_weights(
     return draw
 
 
-class _Shape(Protocol):
+class Shape(Protocol):
+    """A named parameter of a network, (rows, columns)."""
+
     @property
     def name(self) -> str: ...
     @property
@@ -195,7 +198,7 @@ class _Shape(Protocol):
     def columns(self) -> int: ...
 
 
-def views_of(flat: Tensor, stack: int, blocks: Sequence[_Shape]) -> dict[str, Tensor]:
+def views_of(flat: Tensor, stack: int, blocks: Sequence[Shape]) -> dict[str, Tensor]:
     """Cut a flat tensor into named views (S, rows, columns), block after block."""
     views, offset = {}, 0
     for block in blocks:

@@ -185,7 +185,7 @@ class JobLedger:
     ) -> None:
         """Put the shots of a job on the disk, and only then write that they are there."""
         data = io.BytesIO()
-        np.save(data, counts)
+        np.save(data, counts, allow_pickle=False)
         content = data.getvalue()
         _write_whole(self.folder / PARTS / f"{entry.name}.npy", content)
         said: dict[str, Any] = {"sha256": hashlib.sha256(content).hexdigest()}

@@ -26,6 +26,7 @@ from quantum_latents.recipes.study import (
     with_bank_size,
     with_milestones,
     with_num_steps,
+    with_precision,
 )
 from quantum_latents.recipes.survey import SURVEY_LATENTS, survey
 from quantum_latents.recipes.table1 import table1
@@ -79,4 +80,5 @@ __all__ = [
     "with_certifiable_generators",
     "with_milestones",
     "with_num_steps",
+    "with_precision",
 ]

@@ -14,7 +14,7 @@ from quantum_latents.latents import (
     PhotonicSpec,
 )
 from quantum_latents.models import GANModelSpec
-from quantum_latents.training import RunSpec, WGANSpec
+from quantum_latents.training import Precision, RunSpec, WGANSpec
 
 __all__ = [
     "LATENTS",
@@ -32,6 +32,7 @@ __all__ = [
     "with_bank_size",
     "with_milestones",
     "with_num_steps",
+    "with_precision",
 ]
 
 LATENTS = ("quantum", "distinguishable", "bernoulli", "gaussian")
@@ -340,4 +341,20 @@ def with_num_steps(study: Study, num_steps: int) -> Study:
     )
     note = f"Budget: {num_steps} {steps_of(study)} instead of this preset's {before}."
     sources = {**study.sources, "training.num_steps": "asked for on the command line"}
+    return replace(study, runs=runs, notes=(*study.notes, note), sources=sources)
+
+
+def with_precision(study: Study, precision: Precision) -> Study:
+    """Return the study whose matrix products are computed in another precision, see `WGANSpec`.
+
+    Raises:
+        ValueError: its runs are flows, which know no other.
+    """
+    if any(not isinstance(run.training, WGANSpec) for run in study.runs):
+        raise ValueError(f"flows are trained in float32, not in {precision}: leave --precision out")
+    runs = tuple(
+        replace(run, training=replace(run.training, precision=precision)) for run in study.runs
+    )
+    note = f"Matrix products in {precision}; weights and their updates in float32."
+    sources = {**study.sources, "training.precision": "asked for on the command line"}
     return replace(study, runs=runs, notes=(*study.notes, note), sources=sources)

@@ -1,7 +1,7 @@
 """Training: specs of runs, many runs at once, checkpoints."""
 
 from quantum_latents.training.autoregressive import fit_latent, is_fitted, latent_of_run
-from quantum_latents.training.cost import flop_of
+from quantum_latents.training.cost import bytes_of, flop_of
 from quantum_latents.training.flow_matching import FlowStack
 from quantum_latents.training.flow_settings import FlowMatchingSpec
 from quantum_latents.training.generator import TrainedFlow, TrainedGenerator, load_generator
@@ -12,24 +12,28 @@ from quantum_latents.training.kinds import (
     loss_names_of,
     prepare_steps,
 )
-from quantum_latents.training.settings import OptimiserSpec, WGANSpec
+from quantum_latents.training.resume import Earlier
+from quantum_latents.training.settings import OptimiserSpec, Precision, WGANSpec
 from quantum_latents.training.spec import EvaluationSpec, RunSpec, TrainingSpec
 from quantum_latents.training.stack import (
     Outcome,
     check_stackable,
     data_of,
     milestone_steps,
+    rehearse_stack,
     train_stack,
 )
-from quantum_latents.training.wgan import GANStack, StackMember, compile_steps
+from quantum_latents.training.wgan import GANStack, StackMember, compile_steps, kernel_of
 
 __all__ = [
+    "Earlier",
     "EvaluationSpec",
     "FlowMatchingSpec",
     "FlowStack",
     "GANStack",
     "OptimiserSpec",
     "Outcome",
+    "Precision",
     "RunSpec",
     "Stack",
     "StackMember",
@@ -38,6 +42,7 @@ __all__ = [
     "TrainingSpec",
     "WGANSpec",
     "build_stack",
+    "bytes_of",
     "check_requirements",
     "check_stackable",
     "compile_steps",
@@ -45,10 +50,12 @@ __all__ = [
     "fit_latent",
     "flop_of",
     "is_fitted",
+    "kernel_of",
     "latent_of_run",
     "load_generator",
     "loss_names_of",
     "milestone_steps",
     "prepare_steps",
+    "rehearse_stack",
     "train_stack",
 ]

@@ -8,14 +8,30 @@ hidden layers, are counted with the latent's width, but for graphs.
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
 
+from quantum_latents.data import ArraySpec
+from quantum_latents.data.tables import file_and_key
 from quantum_latents.data.width import width_of
-from quantum_latents.models import FlowSpec, GraphGANSpec, MolGANSpec
+from quantum_latents.latents import BernoulliSpec, GaussianSpec, PriorSpec
+from quantum_latents.models import (
+    FlowSpec,
+    GraphGANSpec,
+    GraphModelSpec,
+    MolGANSpec,
+    build_critic,
+    build_generator,
+)
 from quantum_latents.models.molgan import layers_of
 from quantum_latents.training.settings import WGANSpec
 from quantum_latents.training.spec import RunSpec
+from quantum_latents.training.wgan import BLOCK_STEPS
 
-__all__ = ["flop_of"]
+__all__ = ["bytes_of", "flop_of"]
+
+_TABLE = 64 * 2**20
+"""Bytes assumed of a law that is written out, or of data whose number of rows no spec says."""
 
 
 def flop_of(run: RunSpec) -> float:
@@ -60,9 +76,94 @@ def flop_of(run: RunSpec) -> float:
 
 
 def _of_flow(run: RunSpec, model: FlowSpec) -> float:
-    dim = max(run.latent.dim, width_of(run.data))
-    widths = (dim + 1 + 2 * model.velocity.num_frequencies, *model.velocity.hidden, dim)
-    per_row = 2.0 * sum(a * b for a, b in pairwise(widths))
+    per_row = 2.0 * _entries(run, model)
     trained = 3 * run.training.num_steps * run.training.batch_size
     generated = model.solver.num_evaluations * run.evaluation.num_samples
     return per_row * (trained + generated)
+
+
+def _widths(run: RunSpec, model: FlowSpec) -> tuple[int, ...]:
+    """Return the widths of a velocity's layers, from input to output."""
+    dim = max(run.latent.dim, width_of(run.data))
+    return dim + 1 + 2 * model.velocity.num_frequencies, *model.velocity.hidden, dim
+
+
+def _entries(run: RunSpec, model: FlowSpec) -> int:
+    return sum(a * b for a, b in pairwise(_widths(run, model)))
+
+
+def bytes_of(run: RunSpec) -> int:
+    """Return the bytes of the arrays that a run in training holds, counted without making them.
+
+    Weights with gradient, averages and the copies that a checkpoint makes; a block's draws; the
+    activations of the largest sweep, there and back; data, bank and what is generated. A law that
+    is written out, and data of unknown length, count 64 MiB each. Temporaries are not counted.
+    """
+    training, latent = run.training, run.latent
+    held = _of_gan_in_training(run) if isinstance(training, WGANSpec) else _of_flow_in_training(run)
+    data_dim = _data_dim(run)
+    averages = 2 if training.optimiser.name == "adam" else 1
+    kept = 1 + averages
+    copies = 1 + kept + 2 * kept + (1 if training.averaging else 0)
+    item = training.dtype.itemsize
+    weights = copies * item * held.weights
+    stored = (1 + len(run.evaluation.milestones)) * run.evaluation.num_samples * data_dim
+    bank = 2 * ((latent.bank_size or 0) + latent.num_held_out) * latent.dim
+    laws = 0 if isinstance(latent, (GaussianSpec, BernoulliSpec, PriorSpec)) else _TABLE
+    losses = held.num_losses * 8 * training.num_steps
+    numbers = item * (3 * held.draws + held.activations) + 8 * (stored + bank)
+    return int(weights + numbers + laws + losses + _bytes_of_data(run, data_dim))
+
+
+class _Held(NamedTuple):
+    """Numbers that a kind of training holds of one run."""
+
+    weights: int
+    draws: int
+    activations: int
+    num_losses: int
+
+
+def _of_gan_in_training(run: RunSpec) -> _Held:
+    training, latent, model = run.training, run.latent, run.model
+    assert isinstance(training, WGANSpec)
+    assert not isinstance(model, FlowSpec)
+    data_dim = _data_dim(run)
+    generator = build_generator(model, latent.dim, data_dim, stack=1, device="meta")
+    critic = build_critic(model, data_dim, stack=1, device="meta")
+    num_real = training.critic_steps * training.batch_size
+    num_latent = num_real + training.batch_size
+    noise = num_latent * data_dim if isinstance(model, GraphModelSpec) else 0
+    draws = BLOCK_STEPS * (num_real * (data_dim + 1) + num_latent * latent.dim + noise)
+    wide = sum(model.generator.hidden) + data_dim
+    if isinstance(model, MolGANSpec):
+        of_critic = model.num_atoms * sum(
+            layer.columns for layer in layers_of(model.critic, model.num_node_classes)
+        )
+    else:
+        of_critic = sum(model.critic.hidden)
+    activations = 2 * num_latent * wide + 8 * training.batch_size * of_critic
+    return _Held(generator.flat.numel() + critic.flat.numel(), draws, activations, 3)
+
+
+def _of_flow_in_training(run: RunSpec) -> _Held:
+    model, size = run.model, run.training.batch_size
+    assert isinstance(model, FlowSpec)
+    _, *wide = widths = _widths(run, model)
+    weights = _entries(run, model) + sum(wide)
+    draws = BLOCK_STEPS * size * (3 * widths[-1] + 1)
+    # A solver moves all latents at once; dopri5 keeps seven slopes.
+    solved = run.evaluation.num_samples * (8 * widths[-1] + sum(wide))
+    return _Held(weights, draws, max(2 * size * sum(wide), solved), 1)
+
+
+def _data_dim(run: RunSpec) -> int:
+    return run.model.data_dim if isinstance(run.model, GraphModelSpec) else width_of(run.data)
+
+
+def _bytes_of_data(run: RunSpec, data_dim: int) -> int:
+    if isinstance(run.data, ArraySpec):
+        file = Path(file_and_key(run.data.path)[0])
+        return 4 * file.stat().st_size if file.exists() else _TABLE
+    rows = getattr(run.data, "num_train", None)
+    return _TABLE if rows is None else 2 * 4 * data_dim * rows

@@ -43,6 +43,7 @@ from quantum_latents.random.torch import torch_generator
 from quantum_latents.training.coupling import check_transport_installed, transported
 from quantum_latents.training.flow_settings import FlowMatchingSpec
 from quantum_latents.training.paths import GAUSSIAN_PATHS, end_of, point_on
+from quantum_latents.training.resume import Flat
 from quantum_latents.training.wgan import BLOCK_STEPS, StackMember
 
 __all__ = ["FlowStack", "check_flow_requirements", "embedding_of"]
@@ -326,6 +327,19 @@ class FlowStack:
             if part.averaged is not None:
                 state[f"{name} averaged"] = part.averaged.to("cpu", copy=True)
         return state
+
+    def flats(self, num_runs: int) -> list[Flat]:
+        """Return the networks in the state of a stack of so many runs of this shape."""
+        blocks, everyone = self._parts[0].velocity.blocks, tuple(range(num_runs))
+        parts = [(run,) for run in everyone] if self.device.type == "cpu" else [everyone]
+        named = [(f"velocity-{place}", runs) for place, runs in enumerate(parts)]
+        flats = [Flat(name, "velocity", runs, blocks) for name, runs in named]
+        if self.training.averaging:
+            flats += [
+                Flat(f"{name} averaged", "averaged", runs, blocks, is_trained=False)
+                for name, runs in named
+            ]
+        return flats
 
     @torch.no_grad()
     def restore(self, state: dict[str, Tensor]) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from quantum_latents.models import ModelSpec
 from quantum_latents.training.flow_matching import FlowStack, check_flow_requirements
 from quantum_latents.training.flow_settings import FlowMatchingSpec
+from quantum_latents.training.resume import Flat
 from quantum_latents.training.settings import WGANSpec
 from quantum_latents.training.spec import TrainingSpec
 from quantum_latents.training.wgan import GANStack, StackMember, compile_steps
@@ -27,6 +28,8 @@ class Stack(Protocol):
     """S runs of one shape and one budget, trained together.
 
     Attributes:
+        members: the runs.
+        training: their budget, and what else their training needs.
         step: steps done.
         kernel: what makes the steps, for the row.
         loss_names: what `losses` holds, the names of the row's curves.
@@ -34,6 +37,8 @@ class Stack(Protocol):
         diverged_at: for each run the step at which it was stopped, or None.
     """
 
+    members: tuple[StackMember, ...]
+    training: Any
     step: int
     kernel: str
     loss_names: ClassVar[tuple[str, ...]]
@@ -58,6 +63,10 @@ class Stack(Protocol):
 
     def state(self) -> dict[str, Tensor]:
         """Return all that resuming needs, as named tensors of their own memory."""
+        ...
+
+    def flats(self, num_runs: int) -> list[Flat]:
+        """Return the networks in the state of a stack of so many runs of this shape."""
         ...
 
     def restore(self, state: dict[str, Tensor]) -> None:

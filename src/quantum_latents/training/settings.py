@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["OptimiserSpec", "WGANSpec", "falling_rates"]
+__all__ = ["OptimiserSpec", "Precision", "WGANSpec", "falling_rates"]
+
+Precision = Literal["float32", "float64", "tf32", "bf16"]
+"""What a training may be computed in, see `WGANSpec`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,11 @@ class OptimiserSpec:
         else:
             raise ValueError(f"optimiser is 'adam' or 'rmsprop', not {self.name!r}")
 
+    @property
+    def averages(self) -> tuple[str, ...]:
+        """Names of the averages that the torch optimiser keeps, each of the parameter's shape."""
+        return ("exp_avg", "exp_avg_sq") if self.name == "adam" else ("square_avg",)
+
     def build(self, parameter: Tensor) -> torch.optim.Optimizer:
         """Return the torch optimiser of one flat parameter."""
         if self.name == "adam":
@@ -75,7 +83,10 @@ class WGANSpec:
         critic_steps: c, critic steps before each generator step.
         gradient_penalty: lambda.
         optimiser: of the generator and of the critic, each with its own state.
-        precision: `float32` or `float64`.
+        precision: `float32` or `float64`, of everything. `tf32`: float32 whose matrix products
+            round their factors to 11 bits, on CUDA alone. `bf16`: activations and the factors of
+            products in bfloat16, their sums in float32; weights, the gradients that the optimiser
+            takes, and its state stay float32.
         divergence_threshold: a run whose critic loss exceeds this in size, or is not a
             number, has diverged and is stopped.
         averaging: beta of an exponential moving average of the generator's weights, in [0, 1),
@@ -91,7 +102,7 @@ class WGANSpec:
     critic_steps: int
     gradient_penalty: float
     optimiser: OptimiserSpec
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Precision = "float32"
     divergence_threshold: float = 1e8
     # Left out of a run's name where they are 0: runs named before keep their names.
     averaging: float = field(default=0.0, metadata={"omit_default": True})
@@ -115,13 +126,14 @@ class WGANSpec:
             raise ValueError(f"averaging is in [0, 1), not {self.averaging}")
         if not 0 <= self.decay <= 1:
             raise ValueError(f"decay is a share of the steps, in [0, 1], not {self.decay}")
-        if self.precision not in ("float32", "float64"):
-            raise ValueError(f"precision is 'float32' or 'float64', not {self.precision!r}")
+        if self.precision not in get_args(Precision):
+            names = ", ".join(map(repr, get_args(Precision)))
+            raise ValueError(f"precision is one of {names}, not {self.precision!r}")
 
     @property
     def dtype(self) -> torch.dtype:
-        """The torch type of weights, activations and gradients."""
-        return torch.float32 if self.precision == "float32" else torch.float64
+        """The torch type of the weights that are trained and of the optimiser's state."""
+        return torch.float64 if self.precision == "float64" else torch.float32
 
     def learning_rates(self, start: int, stop: int) -> np.ndarray:
         """Return the learning rates of the generator steps [start, stop), float64.

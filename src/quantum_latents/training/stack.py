@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,16 +17,22 @@ from quantum_latents.data import DataSet, load
 from quantum_latents.latents import LearnedSpec
 from quantum_latents.random import stream
 from quantum_latents.training.autoregressive import fit_latent, latent_of_run
-from quantum_latents.training.checkpoint import read_checkpoint, write_checkpoint
-from quantum_latents.training.kinds import build_stack
+from quantum_latents.training.checkpoint import write_checkpoint
+from quantum_latents.training.kinds import Stack, build_stack
+from quantum_latents.training.resume import MILESTONE, Earlier, find_state
 from quantum_latents.training.spec import RunSpec
 from quantum_latents.training.wgan import BLOCK_STEPS, StackMember
 
-__all__ = ["Outcome", "check_stackable", "data_of", "milestone_steps", "train_stack"]
+__all__ = [
+    "Outcome",
+    "check_stackable",
+    "data_of",
+    "milestone_steps",
+    "rehearse_stack",
+    "train_stack",
+]
 
 _MAX_CURVE_POINTS = 100
-_MILESTONE = "milestone.{}"
-"""Name in a checkpoint of the samples (S, num_samples, ..) after so many steps."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ def train_stack(
     cache: Path,
     checkpoint: Path,
     device: str = "cpu",
+    split_from: Sequence[Earlier] = (),
     seconds_between_checkpoints: float = 60.0,
     on_progress: Callable[[int], None] = lambda step: None,
     on_losses: Callable[[int, Tensor], None] = lambda step, losses: None,
@@ -117,6 +124,8 @@ def train_stack(
         cache: folder of banks and of fits, see `latent_of_run`.
         checkpoint: file of the stack's state, rewritten while training.
         device: where to train.
+        split_from: checkpoints of larger stacks that these runs were in, the latest first: what is
+            resumed from where `checkpoint` is not there yet.
         seconds_between_checkpoints: wall-clock between two writes of the checkpoint.
         on_progress: called with the number of steps done.
         on_losses: called after every block of steps with the number of steps done and the block's
@@ -130,43 +139,18 @@ def train_stack(
         ValueError: the runs do not fit together, the data hold out too few samples, or the
             checkpoint is not theirs.
     """
-    check_stackable(specs)
-    sets = {(spec.data, spec.seed): data_of(spec, cache) for spec in specs}
-    for spec in specs:
-        _check_enough_held_out(spec, sets[spec.data, spec.seed])
-    # Runs of one data set share its memory; a read-only array cannot become a tensor.
-    tensors = {id(data): torch.from_numpy(np.array(data.train)) for data in sets.values()}
-    latents = {
-        (spec.latent, spec.seed): latent_of_run(spec.latent, spec.seed, cache).to(device)
-        for spec in specs
-    }
-    members = [
-        StackMember(
-            data=tensors[id(sets[spec.data, spec.seed])],
-            latent=latents[spec.latent, spec.seed],
-            stream=stream(spec.seed, "training"),
-            restart=spec.restart,
-            weights=None if spec.start == "random" else sets[spec.data, spec.seed].generator,
-        )
-        for spec in specs
-    ]
-    stack = build_stack(members, specs[0].model, specs[0].training, device)
+    stack, sets, held_out = _prepared(specs, cache, device)
     facts = {"runs": [spec.digest for spec in specs]}
-    held_out = [
-        latents[spec.latent, spec.seed].held_out(spec.evaluation.num_samples) for spec in specs
-    ]
     at, kept = set(milestone_steps(specs[0])), {}
-    if checkpoint.exists():
-        state = read_checkpoint(checkpoint, facts)
-        stack.restore(state)
-        kept = {
-            name: tensor for name, tensor in state.items() if name.startswith(_MILESTONE.format(""))
-        }
+    earlier = Earlier(checkpoint, tuple(facts["runs"])), *split_from
+    if (found := find_state(earlier, stack, milestones=at)) is not None:
+        stack.restore(found.state)
+        kept = found.milestones
 
     def keep_milestone() -> None:
         pairs = zip(stack.generate(held_out), specs, strict=True)
         made = [_stored(rows, sets[spec.data, spec.seed]) for rows, spec in pairs]
-        kept[_MILESTONE.format(stack.step)] = torch.from_numpy(np.stack(made))
+        kept[MILESTONE.format(stack.step)] = torch.from_numpy(np.stack(made))
 
     started = last_written = time.monotonic()
     if stack.step == 0 and 0 in at:
@@ -208,7 +192,7 @@ def train_stack(
                 scale=None if data.layout is not None else data.scale,
                 milestones=(
                     {
-                        step: kept[_MILESTONE.format(step)][run].numpy()
+                        step: kept[MILESTONE.format(step)][run].numpy()
                         for step in milestone_steps(spec)
                     }
                     if diverged_at is None
@@ -219,6 +203,68 @@ def train_stack(
             )
         )
     return outcomes
+
+
+def rehearse_stack(
+    specs: Sequence[RunSpec], *, cache: Path, checkpoint: Path, device: str = "cpu"
+) -> None:
+    """Do once all that takes memory in a stack's training: build it, one step, keep it, generate.
+
+    The step is the last one, so that the losses of all others are held, too. What is trained is
+    thrown away.
+
+    Args:
+        specs: the runs.
+        cache: folder of banks and of fits.
+        checkpoint: a file that is written and removed.
+        device: where to train.
+
+    Raises:
+        ValueError: as `train_stack`.
+    """
+    stack, _, held_out = _prepared(specs, cache, device)
+    stack.step = specs[0].training.num_steps - 1
+    stack.train_block()
+    try:
+        write_checkpoint(checkpoint, stack.state(), {"runs": [spec.digest for spec in specs]})
+    finally:
+        checkpoint.unlink(missing_ok=True)
+    stack.generate(held_out)
+
+
+class _Prepared(NamedTuple):
+    stack: Stack
+    sets: dict[Any, DataSet]
+    held_out: list[Tensor]
+
+
+def _prepared(specs: Sequence[RunSpec], cache: Path, device: str) -> _Prepared:
+    """Load data and latents, and build the stack."""
+    check_stackable(specs)
+    sets = {(spec.data, spec.seed): data_of(spec, cache) for spec in specs}
+    for spec in specs:
+        _check_enough_held_out(spec, sets[spec.data, spec.seed])
+    # Runs of one data set share its memory; a read-only array cannot become a tensor.
+    tensors = {id(data): torch.from_numpy(np.array(data.train)) for data in sets.values()}
+    latents = {
+        (spec.latent, spec.seed): latent_of_run(spec.latent, spec.seed, cache).to(device)
+        for spec in specs
+    }
+    members = [
+        StackMember(
+            data=tensors[id(sets[spec.data, spec.seed])],
+            latent=latents[spec.latent, spec.seed],
+            stream=stream(spec.seed, "training"),
+            restart=spec.restart,
+            weights=None if spec.start == "random" else sets[spec.data, spec.seed].generator,
+        )
+        for spec in specs
+    ]
+    stack = build_stack(members, specs[0].model, specs[0].training, device)
+    held_out = [
+        latents[spec.latent, spec.seed].held_out(spec.evaluation.num_samples) for spec in specs
+    ]
+    return _Prepared(stack, sets, held_out)
 
 
 def _fit_of(spec: RunSpec, cache: Path) -> dict[str, Any] | None:

@@ -45,9 +45,10 @@ from quantum_latents.models import (
 from quantum_latents.random import Stream
 from quantum_latents.random import stream as root_stream
 from quantum_latents.random.torch import torch_generator
-from quantum_latents.training.settings import WGANSpec
+from quantum_latents.training.resume import Flat
+from quantum_latents.training.settings import Precision, WGANSpec
 
-__all__ = ["BLOCK_STEPS", "GANStack", "StackMember", "compile_steps"]
+__all__ = ["BLOCK_STEPS", "GANStack", "StackMember", "compile_steps", "kernel_of"]
 
 BLOCK_STEPS = 16
 """Steps whose random numbers are drawn together; part of every result."""
@@ -84,6 +85,21 @@ class StackMember:
         return self.stream.child("init", network, *again)
 
 
+def kernel_of(precision: Precision, device: str) -> Literal["numba", "torch"]:
+    """Return the kernel that makes a training's steps, a function of spec and device alone.
+
+    Raises:
+        ValueError: `tf32` elsewhere than on CUDA, where no product knows it: a row would name a
+            rounding that nothing had.
+
+    >>> kernel_of("float32", "cpu"), kernel_of("bf16", "cpu"), kernel_of("tf32", "cuda")
+    ('numba', 'torch', 'torch')
+    """
+    if precision == "tf32" and device != "cuda":
+        raise ValueError(f"precision='tf32' is computed on CUDA, not on {device}: use 'float32'")
+    return "numba" if device == "cpu" and precision in ("float32", "float64") else "torch"
+
+
 def _kernel(name: str, model: GANModelSpec, *parts: Any) -> Any:
     """Return a kernel over the networks; only what is used is loaded."""
     if name == "numba":
@@ -108,8 +124,8 @@ class GANStack:
         training: the budget and everything else that training needs.
         device: where to train.
         kernel: `numba`, every run by itself on one core, or `torch`, one launch an operation
-            for all runs, on any device; None is `numba` on the CPU and `torch` elsewhere.
-            They agree to rounding; with `numba` a run's result does not depend on its stack.
+            for all runs, on any device; None is what `kernel_of` says. They agree to rounding;
+            with `numba` a run's result does not depend on its stack.
 
     Attributes:
         step: generator steps done.
@@ -137,10 +153,15 @@ class GANStack:
         self.members, self.training, self.device = tuple(members), training, torch.device(device)
         self.model = model
         stack, dtype = len(members), training.dtype
-        on_cpu = self.device.type == "cpu"
-        self.kernel: str = kernel or ("numba" if on_cpu else "torch")
-        if self.kernel == "numba" and not on_cpu:
+        usual = kernel_of(training.precision, self.device.type)
+        self.kernel: str = kernel or usual
+        if self.kernel == "numba" and self.device.type != "cpu":
             raise ValueError(f"kernel='numba' trains on the CPU, not on {self.device}: use 'torch'")
+        if self.kernel == "numba" and usual != "numba":
+            raise ValueError(
+                f"kernel='numba' computes in float32 or float64, not in {training.precision}: "
+                "use 'torch'"
+            )
         self.generator = build_generator(
             model, latent_dim, data_dim, stack=stack, dtype=dtype, device=device
         )
@@ -286,7 +307,7 @@ class GANStack:
         }
         if self.averaged is not None:
             state["averaged"] = self.averaged.to("cpu", copy=True)
-        for name, network, optimiser in self._parts():
+        for name, network, optimiser in self.parts():
             state[name] = network.flat.detach().to("cpu", copy=True)
             for key, value in optimiser.state[network.flat].items():
                 state[f"{name}.{key}"] = value.to("cpu", copy=True)
@@ -299,7 +320,7 @@ class GANStack:
         self.diverged_at = [None if at < 0 else int(at) for at in state["diverged_at"]]
         if self.averaged is not None:
             self.averaged.copy_(state["averaged"])
-        for name, network, optimiser in self._parts():
+        for name, network, optimiser in self.parts():
             with torch.no_grad():
                 network.flat.copy_(state[name])
             prefix = f"{name}."
@@ -311,7 +332,17 @@ class GANStack:
             whole["state"] = {0: loaded} if loaded else {}
             optimiser.load_state_dict(whole)
 
-    def _parts(self):
+    def flats(self, num_runs: int) -> list[Flat]:
+        """Return the networks in the state of a stack of so many runs of this shape."""
+        runs = tuple(range(num_runs))
+        flats = [Flat(name, name, runs, network.blocks) for name, network, _ in self.parts()]
+        if self.averaged is not None:
+            averaged = Flat("averaged", "averaged", runs, self.generator.blocks, is_trained=False)
+            flats.append(averaged)
+        return flats
+
+    def parts(self):
+        """Return both networks with their names in a state and their optimisers."""
         return (
             ("generator", self.generator, self.generator_optimiser),
             ("critic", self.critic, self.critic_optimiser),
@@ -328,8 +359,11 @@ class _Zeros:
 def compile_steps(model: GANModelSpec, training: WGANSpec) -> None:
     """Compile what training on a CPU needs, or load it: once for an installation and precision.
 
-    It trains a network of one neuron; the compiled code depends on no size.
+    It trains a network of one neuron; the compiled code depends on no size. Steps that torch
+    makes need nothing compiled.
     """
+    if kernel_of(training.precision, "cpu") != "numba":
+        return
     tiny = replace(training, num_steps=1, batch_size=1, critic_steps=1)
     network = MLPSpec(hidden=(1,), activation="relu", negative_slope=0.0, initialisation="pytorch")
     smallest: GANModelSpec = GANSpec(generator=network, critic=network)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from quantum_latents.models.molgan import GraphModelSpec, StackedRelationalCritic, relax
 from quantum_latents.models.nn import StackedMLP
+from quantum_latents.training.kernels.precision import TrainedNetwork, products
 from quantum_latents.training.settings import WGANSpec
 
 __all__ = ["GraphTorchKernel", "TorchKernel"]
@@ -42,17 +43,27 @@ class TorchKernel:
         critic_optimiser: torch.optim.Optimizer,
         training: WGANSpec,
     ):
-        self.generator, self.critic, self.training = generator, critic, training
+        self.training = training
         self.generator_optimiser = generator_optimiser
         self.critic_optimiser = critic_optimiser
         batch, stack = training.batch_size, critic.stack
+        is_rounded = training.precision == "bf16"
+        # A mean's 1 / B: in the gradient's seed, but where it would be rounded to bfloat16.
+        self._num_rows, divisor = (1, batch) if is_rounded else (batch, 1)
+        self._generator = TrainedNetwork(
+            generator, generator_optimiser, training.precision, divisor
+        )
+        self._critic = TrainedNetwork(critic, critic_optimiser, training.precision, divisor)
+        generator, critic = self._generator.network, self._critic.network
         self._generator_out = generator.buffers_of((training.critic_steps + 1) * batch)
         self._generator_back = generator.buffers_of(batch)
         self._critic_out = critic.buffers_of(3 * batch)
         self._critic_back = critic.buffers_of(3 * batch)
         self._critic_tangents = critic.buffers_of(batch)
         self._points = torch.empty_like(self._critic_out[0])
-        weights = torch.tensor([-1 / batch, 1 / batch, 1.0], dtype=training.dtype)
+        weights = torch.tensor(
+            [-1 / self._num_rows, 1 / self._num_rows, 1.0], dtype=critic.flat.dtype
+        )
         seed = weights.repeat_interleave(batch).view(1, -1, 1).expand(stack, -1, -1)
         self._seed = seed.contiguous().to(critic.flat.device)
 
@@ -64,30 +75,42 @@ class TorchKernel:
             done: generator steps made before; the optimisers count for themselves.
             running: runs whose result is wanted; the others are carried along.
         """
-        return torch.stack([self._train_step(*step) for step in _steps(self, draws, done)])
+        with products(self.training.precision):
+            self._generator.read()
+            self._critic.read()
+            return torch.stack([self._train_step(*step) for step in _steps(self, draws, done)])
 
     def _train_step(self, real: Tensor, z: Tensor, mix: Tensor) -> Tensor:
         spec = self.training
         batch = spec.batch_size
-        generated = self.generator.activations(z, self._generator_out)
+        z = z.to(self._points.dtype)
+        generated = self._generator.network.activations(z, self._generator_out)
         fake = generated[-1]
         points, losses = self._points, torch.empty(0)
         for critic_step in range(spec.critic_steps):
             rows = slice(critic_step * batch, (critic_step + 1) * batch)
             points[:, :batch] = real[:, rows]
             points[:, batch : 2 * batch] = fake[:, rows]
-            torch.lerp(fake[:, rows], real[:, rows], mix[:, rows], out=points[:, 2 * batch :])
+            self._mix(fake[:, rows], real[:, rows], mix[:, rows], points[:, 2 * batch :])
             losses = self._critic_gradient(with_losses=critic_step == spec.critic_steps - 1)
-            self.critic_optimiser.step()
+            self._critic.update()
         last = slice(spec.critic_steps * batch, None)
         self._generator_gradient([a[:, last] for a in generated], z[:, last])
-        self.generator_optimiser.step()
+        self._generator.update()
         return losses
+
+    @staticmethod
+    def _mix(fake: Tensor, real: Tensor, mix: Tensor, out: Tensor) -> None:
+        """Write e x + (1 - e) g(z), rounded once."""
+        if fake.dtype == real.dtype:
+            torch.lerp(fake, real, mix, out=out)
+        else:
+            out.copy_(torch.lerp(fake.to(real.dtype), real, mix))
 
     def _critic_gradient(self, *, with_losses: bool) -> Tensor:
         """Write the gradient of L_f at the points; return (S, 3) losses if asked for."""
         critic, batch, weight = (
-            self.critic,
+            self._critic.network,
             self.training.batch_size,
             self.training.gradient_penalty,
         )
@@ -95,15 +118,16 @@ class TorchKernel:
         losses = torch.empty(0)
         mixed = slice(2 * batch, None)
         cotangents = critic.cotangents(activations, self._seed, self._critic_back, input_rows=mixed)
-        slopes = cotangents[0]
+        # What is not a product is computed in the master weights' type.
+        slopes = cotangents[0].to(self.training.dtype)
         norms = torch.linalg.vector_norm(slopes, dim=-1, keepdim=True)
         if with_losses:
-            scores = activations.pop()[..., 0]
+            scores = activations.pop()[..., 0].to(self.training.dtype)
             wasserstein = scores[:, :batch].mean(1) - scores[:, batch : 2 * batch].mean(1)
             penalty = (norms - 1).square().mean((1, 2))
             losses = torch.stack([weight * penalty - wasserstein, wasserstein, penalty], dim=1)
         # The norm has no derivative at 0; like torch, take 0 there.
-        pull = torch.where(norms > 0, (2 * weight / batch) * (1 - 1 / norms), 0.0)
+        pull = torch.where(norms > 0, (2 * weight / self._num_rows) * (1 - 1 / norms), 0.0)
         critic.tangents_([a[:, mixed] for a in activations], pull * slopes, self._critic_tangents)
         assert critic.flat.grad is not None
         critic.weight_gradients(critic.flat.grad, cotangents, activations, num_bias_rows=2 * batch)
@@ -111,15 +135,19 @@ class TorchKernel:
 
     def _generator_gradient(self, generated: list[Tensor], z: Tensor) -> None:
         """Write the gradient of L_g at the points generated of z."""
-        batch = self.training.batch_size
+        batch, generator, critic = (
+            self.training.batch_size,
+            self._generator.network,
+            self._critic.network,
+        )
         critic_out = [buffer[:, :batch] for buffer in self._critic_tangents]
         critic_back = [buffer[:, :batch] for buffer in self._critic_back]
-        activations = self.critic.activations(generated[-1], critic_out, with_output=False)
-        by_fake = self.critic.cotangents(activations, self._seed[:, :batch], critic_back)[0]
-        back = self.generator.cotangents(generated, by_fake, self._generator_back)
-        assert self.generator.flat.grad is not None
-        self.generator.weight_gradients(self.generator.flat.grad, back, generated[:-1])
-        self.generator.input_gradients(self.generator.flat.grad, back, z)
+        activations = critic.activations(generated[-1], critic_out, with_output=False)
+        by_fake = critic.cotangents(activations, self._seed[:, :batch], critic_back)[0]
+        back = generator.cotangents(generated, by_fake, self._generator_back)
+        assert generator.flat.grad is not None
+        generator.weight_gradients(generator.flat.grad, back, generated[:-1])
+        generator.input_gradients(generator.flat.grad, back, z)
 
 
 class GraphTorchKernel:
@@ -154,8 +182,14 @@ class GraphTorchKernel:
             done: generator steps made before; the optimisers count for themselves.
             running: runs whose result is wanted; the others are carried along.
         """
-        with torch.enable_grad():
+        with torch.enable_grad(), products(self.training.precision), self._rounding():
             return torch.stack([self._train_step(*step) for step in _steps(self, draws, done)])
+
+    def _rounding(self) -> torch.autocast:
+        """Return what makes autograd's products bfloat16 where the spec says so."""
+        is_rounded = self.training.precision == "bf16"
+        device = self.generator.flat.device.type
+        return torch.autocast(device, torch.bfloat16, enabled=is_rounded, cache_enabled=False)
 
     def _train_step(self, real: Tensor, z: Tensor, mix: Tensor, noise: Tensor) -> Tensor:
         spec = self.training
@@ -164,7 +198,7 @@ class GraphTorchKernel:
         real = real.to(spec.dtype)
         with torch.no_grad():
             before = None if noises is None else noises[:, :last]
-            fake = relax(self.generator(z[:, :last]), before, self.model)
+            fake = relax(self.generator(z[:, :last]), before, self.model).to(spec.dtype)
         losses = torch.empty(0)
         for critic_step in range(spec.critic_steps):
             rows = slice(critic_step * batch, (critic_step + 1) * batch)
