@@ -16,6 +16,7 @@ from quantum_latents.latents import BernoulliSpec, GaussianSpec, LearnedPriorSpe
 from quantum_latents.models import FlowSpec, GANSpec, MLPSpec, SolverSpec, VelocitySpec
 from quantum_latents.random import stream
 from quantum_latents.training import (
+    Earlier,
     EvaluationSpec,
     FlowMatchingSpec,
     FlowStack,
@@ -31,6 +32,7 @@ from quantum_latents.training import (
 from quantum_latents.training import coupling as coupling_module
 from quantum_latents.training.coupling import transported
 from quantum_latents.training.paths import PATHS, end_of, point_on
+from quantum_latents.training.resume import check_state, part_of_state
 
 LATENT = {"dim": 4, "scaling": "centred", "bank_size": 500, "num_held_out": 50}
 MODEL = FlowSpec(
@@ -146,6 +148,40 @@ def test_a_stopped_stack_goes_on_bit_for_bit(kind, tmp_path):
         assert np.array_equal(ours.milestones[16], theirs.milestones[16])
 
 
+@pytest.mark.parametrize("kind", ["plain", "all"])
+def test_a_part_of_a_split_stack_goes_on_as_the_whole_would_have(kind, tmp_path):
+    runs = [replace(KINDS[kind], seed=seed) for seed in range(3)]
+    whole = train(runs, tmp_path / "whole")
+    answers = iter([False, True])
+    assert train(runs, tmp_path / "first", should_stop=lambda: next(answers)) is None
+    earlier = Earlier(tmp_path / "first/stack.st", tuple(run.digest for run in runs))
+    steps = []
+    part = train(runs[1:], tmp_path / "part", split_from=[earlier], on_progress=steps.append)
+    assert steps[0] == 16
+    assert_same(part, whole[1:])
+
+
+def test_the_state_of_a_gpu_is_cut_by_run():
+    """All runs in one flat tensor: the part holds the chosen runs' weights and averages."""
+    members = [replace(member(), stream=stream(seed, "training")) for seed in range(3)]
+    whole, part = (
+        as_on_a_gpu(FlowStack(of, replace(JITTERED, embedding="none"), COUPLED))
+        for of in (members, [members[2], members[0]])
+    )
+    whole.train_block()
+    state = whole.state()
+    check_state(state, whole, 3)
+    of_two = part_of_state(state, part, [2, 0], 3)
+    check_state(of_two, part, 2)
+    part.restore(of_two)
+    for ours, theirs in ((0, 2), (1, 0)):
+        for name, weight in whole.weights_of(theirs).items():
+            assert torch.equal(part.weights_of(ours)[name], weight)
+    whole.train_block()
+    part.train_block()
+    assert torch.allclose(whole.losses[16:32, [2, 0]], part.losses[16:32], rtol=1e-5)
+
+
 def test_divergence_is_an_outcome_and_the_neighbour_does_not_notice(tmp_path):
     np.save(tmp_path / "huge.npy", stream(0, "test").generator().normal(size=(200, 2)) * 1e30)
     data = array_spec(tmp_path / "huge.npy", scaling="raw", held_out_fraction=0.5)
@@ -166,6 +202,13 @@ def member(data=2):
     return StackMember(torch.randn(100, data), latent, stream(0, "training"))
 
 
+def as_on_a_gpu(stack):
+    """Return the stack with all runs in one flat tensor."""
+    stack._are_alone = False
+    stack._parts = [stack._part(list(range(len(stack.members))))]
+    return stack
+
+
 def test_each_kind_of_training_has_its_stack():
     flow = replace(MODEL, embedding="none")
     assert isinstance(build_stack([member()], flow, TRAINING), FlowStack)
@@ -174,13 +217,12 @@ def test_each_kind_of_training_has_its_stack():
     )
 
 
-def test_a_stack_on_another_device_is_laid_out_as_one(monkeypatch):
+def test_a_stack_on_another_device_is_laid_out_as_one():
     """The layout of a GPU, on the CPU: all runs in one flat tensor, to rounding the same."""
     members = [replace(member(), stream=stream(seed, "training")) for seed in range(2)]
     model, training = replace(JITTERED, embedding="none"), replace(COUPLED, precision="float64")
     stacks = [FlowStack(members, model, training) for _ in range(2)]
-    together = stacks[1]
-    together._parts = [together._part([0, 1])]
+    together = as_on_a_gpu(stacks[1])
     for stack in stacks:
         stack.train_block()
     assert len(stacks[0]._parts) == 2
@@ -188,8 +230,7 @@ def test_a_stack_on_another_device_is_laid_out_as_one(monkeypatch):
     for run in range(2):
         for name, weight in stacks[0].weights_of(run).items():
             assert torch.allclose(weight, together.weights_of(run)[name], atol=1e-9)
-    again = FlowStack(members, model, training)
-    again._parts = [again._part([0, 1])]
+    again = as_on_a_gpu(FlowStack(members, model, training))
     again.restore(together.state())
     again.train_block()
     together.train_block()

@@ -14,7 +14,6 @@ from __future__ import annotations
 import queue
 import socket
 import threading
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from quantum_latents.execution.inputs import note_banks
 from quantum_latents.execution.machine import default_cache
 from quantum_latents.execution.plan import StackPlan
 from quantum_latents.execution.scratch import scratch_folder
-from quantum_latents.execution.worker import train_planned
+from quantum_latents.execution.worker import failure_of, train_planned
 from quantum_latents.training import RunSpec
 from quantum_latents.training.checkpoint import write_atomically
 
@@ -165,9 +164,7 @@ class StackTrainer:
                 if rows is not None:
                     outbox.put(("rows", task.stack, rows))
         except Exception as error:
-            detail = "".join(traceback.format_exception(error))
-            text = f"stack {task.stack.index} failed on {socket.gethostname()}: {error}\n{detail}"
-            self._messages.put(("error", task.stack, text))
+            self._messages.put(failure_of(task.stack, error, f" on {socket.gethostname()}"))
         # The folder is gone by now: the parent kills this process when it reads this.
         self._messages.put(("ended", task.stack, None))
 

@@ -140,16 +140,18 @@ class FlowStack:
         self._spaces = [embedding_of(model, latent_dim, data_dim, m.stream) for m in members]
         moved = {id(m.data): m.data.to(device, training.dtype) for m in members}
         self._data = [moved[id(m.data)] for m in members]
-        everyone = list(range(len(members)))
-        alone = self.device.type == "cpu"
-        self._parts = [
-            self._part(runs) for runs in ([[run] for run in everyone] if alone else [everyone])
-        ]
+        self._are_alone = self.device.type == "cpu"  # each in a tensor of its own
+        self._parts = [self._part(runs) for runs in self._shared(len(members))]
         self.step, self.kernel = 0, "torch"
         shape = training.num_steps, len(members), len(self.loss_names)
         self.losses = torch.full(shape, torch.nan, dtype=torch.float64)
         self.diverged_at: list[int | None] = [None] * len(members)
         self._sampling: list[dict[str, Any] | None] = [None] * len(members)
+
+    def _shared(self, num_runs: int) -> list[list[int]]:
+        """Return which runs share a flat tensor, in a stack of so many."""
+        everyone = list(range(num_runs))
+        return [[run] for run in everyone] if self._are_alone else [everyone]
 
     def _part(self, runs: list[int]) -> _Part:
         dim, dtype = self._spaces[0].dim, self.training.dtype
@@ -330,9 +332,8 @@ class FlowStack:
 
     def flats(self, num_runs: int) -> list[Flat]:
         """Return the networks in the state of a stack of so many runs of this shape."""
-        blocks, everyone = self._parts[0].velocity.blocks, tuple(range(num_runs))
-        parts = [(run,) for run in everyone] if self.device.type == "cpu" else [everyone]
-        named = [(f"velocity-{place}", runs) for place, runs in enumerate(parts)]
+        blocks, parts = self._parts[0].velocity.blocks, self._shared(num_runs)
+        named = [(f"velocity-{place}", tuple(runs)) for place, runs in enumerate(parts)]
         flats = [Flat(name, "velocity", runs, blocks) for name, runs in named]
         if self.training.averaging:
             flats += [

@@ -95,9 +95,9 @@ def find_state(
         kept = {name: t for name, t in tensors.items() if name.startswith(MILESTONE.format(""))}
         state = {name: t for name, t in tensors.items() if name not in kept}
         try:
+            check_state(state, stack, len(runs))
             if runs != own:
                 state = part_of_state(state, stack, places, len(runs))
-            check_state(state, stack)
             due = {MILESTONE.format(at) for at in milestones if at <= int(state["step"])}
             if kept.keys() != due:
                 raise ValueError(f"it has the milestones {sorted(kept)}, not {sorted(due)}")
@@ -109,13 +109,18 @@ def find_state(
     return None
 
 
-def check_state(state: Mapping[str, Tensor], stack: Stack) -> None:
-    """Refuse a state of other shapes than a stack's: compiled steps would read past its end.
+def check_state(state: Mapping[str, Tensor], stack: Stack, num_runs: int) -> None:
+    """Refuse a state of other shapes than this: compiled steps would read past its end.
+
+    Args:
+        state: without samples on the way.
+        stack: whose model and training it is of.
+        num_runs: whose state it is said to be.
 
     Raises:
         ValueError: as said, without the name of its file.
     """
-    num_steps, num_runs = stack.training.num_steps, len(stack.members)
+    num_steps = stack.training.num_steps
     step = int(state["step"]) if "step" in state and state["step"].numel() == 1 else -1
     if not 0 <= step <= num_steps:
         raise ValueError(f"it is not of a training of {num_steps} steps")
@@ -138,42 +143,33 @@ def part_of_state(
     """Return a stack's state out of that of a larger stack, which its runs were in.
 
     Args:
-        state: of `size` runs that share model and training with the stack's.
+        state: of `size` runs that share model and training with the stack's, see `check_state`.
         stack: whose state is wanted.
         places: of its runs in the larger stack, one each.
         size: R.
-
-    Raises:
-        ValueError: the state is not of `size` such runs, without the name of its file.
     """
-    chosen = list(places)
-    try:
-        part = {"step": state["step"], "losses": state["losses"][:, chosen]}
-        part["diverged_at"] = state["diverged_at"][chosen]
-        larger = stack.flats(size)
-        for flat in stack.flats(len(chosen)):
-            from_ = [flat.same_in(larger, chosen[run]) for run in flat.runs]
-            suffixes = ["", *(f".{name}" for name in stack.training.optimiser.averages)]
-            for suffix in suffixes if flat.is_trained else [""]:
-                if suffix and from_[0].name + suffix not in state:
-                    continue  # it has made no step
-                views = [
-                    _views_of_run(state[one.name + suffix], one, chosen[run])
-                    for one, run in zip(from_, flat.runs, strict=True)
-                ]
-                blocks = zip(*views, strict=True)
-                part[flat.name + suffix] = torch.cat([torch.cat(b).flatten() for b in blocks])
-            if (count := state.get(f"{from_[0].name}.step")) is not None and flat.is_trained:
-                part[f"{flat.name}.step"] = count  # every run's
-    except (KeyError, IndexError, RuntimeError) as error:
-        raise ValueError(f"it is not of {size} such runs ({error})") from error
+    chosen, larger = list(places), stack.flats(size)
+    part = {
+        "step": state["step"],
+        "losses": state["losses"][:, chosen],
+        "diverged_at": state["diverged_at"][chosen],
+    }
+    for flat in stack.flats(len(chosen)):
+        origins = [(flat.same_in(larger, chosen[run]), chosen[run]) for run in flat.runs]
+        first, _ = origins[0]
+        has_averages = flat.is_trained and int(state["step"])
+        averages = stack.training.optimiser.averages if has_averages else ()
+        for suffix in ("", *(f".{average}" for average in averages)):
+            views = [_views_of_run(state[o.name + suffix], o, run) for o, run in origins]
+            blocks = zip(*views, strict=True)
+            part[flat.name + suffix] = torch.cat([torch.cat(block).flatten() for block in blocks])
+        if averages:
+            part[f"{flat.name}.step"] = state[f"{first.name}.step"]  # every run's
     return part
 
 
 def _views_of_run(tensor: Tensor, flat: Flat, run: int) -> list[Tensor]:
     """Return a run's blocks, each (1, rows, columns), of a tensor that holds a flat's runs."""
-    if tensor.numel() != flat.size:
-        raise ValueError(f"it is not of {len(flat.runs)} runs, in {flat.name}")
     place = flat.runs.index(run)
     views = views_of(tensor, len(flat.runs), flat.blocks).values()
     return [view[place : place + 1] for view in views]

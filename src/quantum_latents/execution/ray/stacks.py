@@ -204,8 +204,10 @@ class RayExecutor:
             if name not in self._contents:
                 self._contents[name] = ray.put(self._inputs[name].read_bytes())
             started.actor.take.remote(name, self._contents[name])
-        path = self._work.directory / started.stack.checkpoint_name
-        kept = {path.name: path.read_bytes()} if path.exists() else {}
+        stack = started.stack
+        names = [stack.checkpoint_name, *(earlier.checkpoint for earlier in stack.split_from)]
+        paths = [self._work.directory / name for name in names]
+        kept = {path.name: path.read_bytes() for path in paths if path.exists()}
         started.actor.begin.remote(kept)
         started.has_begun = True
 
