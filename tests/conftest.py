@@ -56,7 +56,7 @@ def trains_here():
         with pytest.MonkeyPatch.context() as patch:
             spawned = SimpleNamespace(get_context=lambda kind: Here)
             patch.setattr("quantum_latents.execution.process_executor.multiprocessing", spawned)
-            patch.setattr("quantum_latents.execution.worker.die_with_parent", lambda: None)
+            patch.setattr("quantum_latents.execution.processes.die_with_parent", lambda: None)
             yield
         torch.set_num_threads(num_threads)
 

@@ -93,6 +93,45 @@ def test_the_tables_say_it(quiet):
     assert "*" not in text
 
 
+class Growing(Scripted):
+    """An iteration takes 1/(2 S) + 1/2 of a stack of one's; processes help in proportion."""
+
+    def round(self, seconds: float) -> Timing:
+        rate = 8.0 / (0.5 + 0.5 / self.contestant.stack) * self.contestant.num_processes
+        return Timing(int(10 * rate), 10.0, 10.0)
+
+
+@pytest.fixture
+def scaling(quiet):
+    settings = TrainingSettings(network="mixture", seconds=1.0, rounds=1, scaling=True)
+    return measure_training(settings, guard=quiet, start=Growing, cores=2)
+
+
+def test_scaling_is_told_by_stack_and_by_processes(scaling):
+    told = summary(scaling)
+    assert [entry["stack"] for entry in told["stacks"]] == [1, 2, 4, 8, 16, 32]
+    assert told["stacks"][0]["milliseconds"] == 125 and told["stacks"][0]["faster"] == 1
+    assert told["stacks"][1]["faster"] == pytest.approx(4 / 3, rel=0.01)
+    assert [entry["processes"] for entry in told["processes"]] == [1, 2]
+    assert told["processes"][1]["faster"] == pytest.approx(2, rel=0.01)
+    text = markdown(scaling)
+    assert "| mixture: runs in a stack, one thread | ms an iteration of a run | over one |" in text
+    assert "| 1 | 125 | 1.00 x |" in text
+
+
+def test_scaling_is_drawn(scaling, quiet, tmp_path, capsys):
+    file, figure = tmp_path / "rows.json", tmp_path / "scaling.svg"
+    file.write_text(json.dumps(scaling))
+    call = ["bench", "training", "--rows", str(file), "--figure", str(figure)]
+    assert main(call) == 0
+    drawn = figure.read_text()
+    assert "runs in a stack, one thread" in drawn and "in proportion" in drawn
+    assert main(call) == 0 and figure.read_text() == drawn
+    file.write_text(json.dumps(scripted(quiet)))
+    assert main(call) == 2
+    assert "these rows are not of scaling" in capsys.readouterr().err
+
+
 def test_foreign_load_is_marked_and_the_best_quiet_round_counts(monkeypatch):
     from quantum_latents.bench import guard
 
@@ -245,7 +284,9 @@ def test_the_command_tells_old_rows(quiet, tmp_path, capsys):
         (["training", "--rounds", "0"], "rounds is at least 1"),
         (["training", "--seconds", "-1"], "seconds is a positive length of time"),
         (["training", "--budget", "3"], "--budget belongs to qlat bench samplers"),
-        (["training", "--figure", "cost.svg"], "--figure belongs to qlat bench samplers"),
+        (["training", "--figure", "cost.svg"], "--figure of training draws its scaling"),
+        (["samplers", "--scaling"], "--scaling belongs to qlat bench training"),
+        (["training", "--rows", "absent.json", "--scaling"], "leave --scaling out"),
         (["samplers", "--network", "molgan"], "--network belongs to qlat bench training"),
         (["training", "--rows", "absent.json"], "absent.json"),
         (["training", "--rows", "absent.json", "--network", "molgan"], "leave --network out"),

@@ -1,6 +1,7 @@
-"""The cost of a shot against the number of photons, as an SVG for the docs.
+"""Figures of measurements for the docs, as SVG.
 
-Notation: n photons in m modes; a cost is CPU seconds a shot, one thread. The file stands on a
+The cost of a shot against the number of photons: n photons in m modes; a cost is CPU seconds a
+shot, one thread. The time of an iteration against the stack and the processes. A file stands on a
 white ground, because a page shows it as an image and cannot lend it colours. The same rows
 give the same text, byte for byte.
 """
@@ -12,12 +13,14 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from quantum_latents.bench.summary import RECORDED, summary
+from quantum_latents.bench.training import EACH
 
-__all__ = ["write_cost_figure"]
+__all__ = ["write_cost_figure", "write_scaling_figure"]
 
 _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "quantum-latents",
@@ -98,11 +101,59 @@ def write_cost_figure(measurement: dict[str, Any], path: Path) -> None:
         axes.set_xlabel("photons n")
         axes.set_ylabel("CPU time a shot (the PT-2: time)")
         axes.set_title("Cost of an exact shot")
-        axes.grid(color="#dde2ea", linewidth=0.6)
-        axes.set_axisbelow(True)
         axes.yaxis.set_major_formatter(FuncFormatter(_duration))
+        _ruled(axes)
         figure.legend(loc="outside lower left", ncols=2)
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+        _save(figure, path)
+
+
+def write_scaling_figure(measurement: dict[str, Any], path: Path) -> None:
+    """Draw the time of an iteration of one run against the stack's size, and the processes.
+
+    Args:
+        measurement: of `bench.measure_training` with `scaling`.
+        path: the SVG file to write.
+
+    Raises:
+        ValueError: no row was measured.
+    """
+    told, network = summary(measurement), measurement["settings"]["network"]
+    panels = {
+        "stacks": ("stack", "runs in a stack, one thread"),
+        "processes": ("processes", f"processes, a stack of {EACH} in each"),
+    }
+    if not any(told[key] for key in panels):
+        raise ValueError("no contender was measured: nothing to draw")
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(7.2, 3.0), layout="constrained", facecolor="white")
+        both = figure.subplots(1, 2, sharey=True)
+        for axes, (key, (name, label)) in zip(both, panels.items(), strict=True):
+            x = [entry[name] for entry in told[key]]
+            y = [1e-3 * entry["milliseconds"] for entry in told[key]]
+            axes.plot(x, y, "o-", color=_COLOURS["haar 2"], markersize=4, label="measured")
+            if key == "processes" and x:
+                ideal = [y[0] * x[0] / processes for processes in x]
+                axes.plot(x, ideal, "--", color="#666666", linewidth=0.8, label="in proportion")
+                axes.legend()
+            axes.set_xscale("log", base=2)
+            axes.set_yscale("log")
+            axes.set_xticks(x, [str(value) for value in x])
+            axes.set_xlabel(label)
+            axes.yaxis.set_major_formatter(FuncFormatter(_duration))
+            axes.yaxis.set_minor_formatter(FuncFormatter(_duration))
+            _ruled(axes)
+        both[0].set_ylabel("time of an iteration of a run")
+        both[0].set_title(network)
+        _save(figure, path)
+
+
+def _ruled(axes: Axes) -> None:
+    axes.grid(color="#dde2ea", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 
 
 def _duration(seconds: float, position: int | None = None) -> str:

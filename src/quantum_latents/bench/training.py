@@ -9,6 +9,9 @@ in a process a core with one thread each; this library's stacks in one process w
 and, as `qlat run` trains, in a process a core. Beside them the same machine multiplies
 matrices, which bounds what anyone's iterations can take. Rounds alternate between the
 contenders, and the best undisturbed round of each counts (`bench.guard`).
+
+With `scaling` the contenders are this library's alone: stacks of 1, 2, 4, ... runs on one thread,
+and a stack of `EACH` runs in each of 1, 2, 4, ... processes.
 """
 
 from __future__ import annotations
@@ -24,12 +27,25 @@ from quantum_latents.bench.iteration import PRODUCT
 from quantum_latents.bench.machine import facts, load_before, num_cores
 from quantum_latents.bench.team import Contestant, Team
 
-__all__ = ["NETWORKS", "STACK", "TrainingSettings", "contestants", "measure_training"]
+__all__ = [
+    "EACH",
+    "NETWORKS",
+    "STACK",
+    "TrainingSettings",
+    "contestants",
+    "measure_training",
+    "scaling_contestants",
+]
 
 NETWORKS = ("table1", "mixture", "molgan")
 
 STACK = 8
 """Runs of the stack that is held against a stack of one."""
+
+EACH = 4
+"""Runs in the stack of each process, where processes are counted."""
+
+_LARGEST_STACK = 32
 
 _SCHEMA = 1
 _DISTRIBUTIONS = ("numba", "numpy", "torch")
@@ -44,11 +60,13 @@ class TrainingSettings:
             modified MolGAN at batch 256; 5 critic steps an iteration in all three.
         seconds: length of a round; a contender that has begun a step ends it.
         rounds: undisturbed rounds wanted of each contender, at most twice as many are tried.
+        scaling: measure time against the size of a stack and the number of processes instead.
     """
 
     network: str = "molgan"
     seconds: float = 5.0
     rounds: int = 3
+    scaling: bool = False
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
@@ -84,6 +102,25 @@ def contestants(network: str, cores: int) -> list[Contestant]:
     return found
 
 
+def scaling_contestants(cores: int) -> list[Contestant]:
+    """Return stacks of growing size on one thread, then ever more processes with one each.
+
+    >>> [contestant.name for contestant in scaling_contestants(2)][-4:]
+    ['stack of 16', 'stack of 32', '1 process, stack of 4 each', '2 processes, stack of 4 each']
+    """
+    found = [
+        Contestant(f"stack of {stack}", "stacked", 1, 1, stack) for stack in _powers(_LARGEST_STACK)
+    ]
+    for processes in sorted({*_powers(cores), cores}):
+        name = f"{processes} process{'es' if processes > 1 else ''}, stack of {EACH} each"
+        found.append(Contestant(name, "stacked", processes, 1, EACH))
+    return found
+
+
+def _powers(most: int) -> list[int]:
+    return [2**k for k in range(most.bit_length())]
+
+
 def measure_training(
     settings: TrainingSettings,
     note: Callable[[str], None] = lambda _: None,
@@ -103,11 +140,15 @@ def measure_training(
     """
     load = load_before()
     guard = guard or Guard()
+    cores = cores or num_cores()
+    wanted = (
+        scaling_contestants(cores) if settings.scaling else contestants(settings.network, cores)
+    )
     rows: dict[str, dict[str, Any]] = {}
     teams: dict[str, Team] = {}
     with tempfile.TemporaryDirectory(prefix="qlat-bench-") as folder:
         try:
-            for contestant in contestants(settings.network, cores or num_cores()):
+            for contestant in wanted:
                 note(f"{contestant.name}: compiling, warming up")
                 rows[contestant.name] = row = _blank(contestant, settings.network)
                 team = teams[contestant.name] = start(contestant, settings.network, Path(folder))

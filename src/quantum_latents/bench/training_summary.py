@@ -10,9 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 from quantum_latents.bench.iteration import PRODUCT
-from quantum_latents.bench.training import STACK
+from quantum_latents.bench.training import EACH, STACK
 
-__all__ = ["RATIO_GOALS", "STACK_GOAL", "training_markdown", "training_summary"]
+__all__ = [
+    "RATIO_GOALS",
+    "STACK_GOAL",
+    "is_scaling",
+    "scaling_of",
+    "training_markdown",
+    "training_summary",
+]
 
 RATIO_GOALS = {"molgan": 1.5}
 """Wanted: best plain time over ours, by network."""
@@ -29,10 +36,12 @@ def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
     the names of the fastest plain contender and of this library's; `ratio` between the two and
     its `goal`; `stack`, how many steps of a stack of one (which has all cores) a step of a stack
     of 8 takes, and `stack_as_run`, the same where the 8 are shared out as `qlat run` does, a
-    process a core; `matrix_gflops`. `disturbed` is set where any figure that went into a number
-    was; a number that lacks a row is None.
+    process a core; `matrix_gflops`. Of a measurement of scaling: see `scaling_of`. `disturbed` is
+    set where any figure that went into a number was; a number that lacks a row is None.
     """
     rows = [row for row in measurement["rows"] if row["status"] in ("measured", "disturbed")]
+    if is_scaling(measurement):
+        return scaling_of(rows)
     iterations = [row for row in rows if row["what"] == "iteration"]
     matrix = _fastest([row for row in rows if row["what"] == "product"])
     plain = _fastest([row for row in iterations if row["peer"]])
@@ -65,6 +74,8 @@ def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
 def training_markdown(measurement: dict[str, Any]) -> str:
     """Return the tables of a measurement in markdown."""
     told, machine = training_summary(measurement), measurement["machine"]
+    if is_scaling(measurement):
+        return _scaling_markdown(measurement, told)
     network = measurement["settings"]["network"]
     lines = [[f"{network}, whole machine", "ms an iteration", "over the best plain"]]
     lines[0] += ["GFLOP/s", "share of the matrix rate"]
@@ -77,7 +88,7 @@ def training_markdown(measurement: dict[str, Any]) -> str:
         lines.append(
             [who, f"{entry['milliseconds']:.4g}{mark}", ratio, f"{entry['gflops']:.3g}", share]
         )
-    parts = [_machine(measurement, told, machine), _table(lines)]
+    parts = [_machine(measurement, told["matrix_gflops"], machine), _table(lines)]
     lines = [["", "measured", "goal"]]
     if told["ratio"] is not None:
         name = f"{told['best']} over {told['best_plain']}"
@@ -95,23 +106,71 @@ def training_markdown(measurement: dict[str, Any]) -> str:
         lines.append([name, f"{stack['ratio']:.2f}{mark}", f"at most {STACK_GOAL:g}"])
     if len(lines) > 1:
         parts.append(_table(lines))
+    return "\n\n".join([*parts, *_remarks(measurement)]) + "\n"
+
+
+def is_scaling(measurement: dict[str, Any]) -> bool:
+    """Return whether a measurement of training is of stack sizes and processes."""
+    return measurement["settings"].get("scaling", False)
+
+
+def scaling_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how the time of an iteration falls, as JSON values.
+
+    Keys: `stacks`, on one thread, and `processes`, each a list of the number (`stack`,
+    `processes`), the milliseconds an iteration of one run takes of the machine's time, what that
+    is faster by than the first of the list (`faster`), and `disturbed`.
+    """
+    lists = {}
+    for key, name in (("stacks", "stack"), ("processes", "processes")):
+        some = [row for row in rows if row["contender"].endswith("each") == (key == "processes")]
+        first = some[0] if some and some[0][name] == 1 else None
+        lists[key] = [
+            {
+                name: row[name],
+                "milliseconds": 1e3 / row["per_second"],
+                "faster": first and row["per_second"] / first["per_second"],
+                "disturbed": _disturbed(row, first),
+            }
+            for row in some
+        ]
+    return lists
+
+
+def _scaling_markdown(measurement: dict[str, Any], told: dict[str, Any]) -> str:
+    network = measurement["settings"]["network"]
+    parts = [_machine(measurement, None, measurement["machine"])]
+    for key, name, what in (
+        ("stacks", "stack", "runs in a stack, one thread"),
+        ("processes", "processes", f"processes, a thread and a stack of {EACH} each"),
+    ):
+        lines = [[f"{network}: {what}", "ms an iteration of a run", "over one"]]
+        for entry in told[key]:
+            mark = "*" if entry["disturbed"] else ""
+            faster = "" if entry["faster"] is None else f"{entry['faster']:.2f} x{mark}"
+            lines.append([str(entry[name]), f"{entry['milliseconds']:.4g}{mark}", faster])
+        parts.append(_table(lines))
+    return "\n\n".join([*parts, *_remarks(measurement)]) + "\n"
+
+
+def _remarks(measurement: dict[str, Any]) -> list[str]:
     failed = [row for row in measurement["rows"] if row["status"] == "failed"]
-    parts += [f"{row['contender']}: failed, {row['detail']}." for row in failed]
+    said = [f"{row['contender']}: failed, {row['detail']}." for row in failed]
     if any(row["status"] == "disturbed" for row in measurement["rows"]):
-        parts.append("*: others used the machine in every round.")
-    return "\n\n".join(parts) + "\n"
+        said.append("*: others used the machine in every round.")
+    return said
 
 
-def _machine(measurement: dict[str, Any], told: dict[str, Any], machine: dict[str, Any]) -> str:
+def _machine(measurement: dict[str, Any], matrix: float | None, machine: dict[str, Any]) -> str:
     text = (
         f"{machine['processor']}, {machine['cores']} cores, vectors of "
         f"{machine['vector_bits']} bits, torch {machine['libraries'].get('torch')}"
     )
-    if told["matrix_gflops"] is not None:
+    if matrix is not None:
         rows, inner, columns = PRODUCT
         text += (
             f"; all cores multiply ({rows} x {inner}) by ({inner} x {columns}) in float32 at "
-            f"{told['matrix_gflops']:.0f} GFLOP/s, measured in the same run"
+            f"{matrix:.0f} GFLOP/s, measured in the same run"
         )
     flops = {row["flops"] for row in measurement["rows"] if row["what"] == "iteration"} - {None}
     if flops:

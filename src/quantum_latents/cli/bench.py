@@ -32,8 +32,11 @@ class Bench:
     """Undisturbed rounds wanted of each contender; at most twice as many are tried."""
     budget: float | None = None
     """samplers: CPU seconds that one shot may take, 20 by default; a slower one is stopped."""
+    scaling: bool = False
+    """training: time against the size of a stack and the number of processes instead of peers."""
     figure: Path | None = None
-    """samplers: also draw the cost against the number of photons: an SVG file to write."""
+    """Also draw an SVG file. samplers: the cost against the number of photons; training
+    --scaling: the time of an iteration against stacks and processes."""
     rows: Path | None = None
     """Tell the rows of an earlier run, what --json printed, and measure nothing."""
     json: bool = False
@@ -51,9 +54,7 @@ def _bench(command: Bench, arguments: Sequence[str]) -> int:
     else:
         measurement = _measured(command)
     if command.figure is not None:
-        from quantum_latents.bench.figure import write_cost_figure
-
-        write_cost_figure(measurement, command.figure)
+        _draw(measurement, command.figure)
     if command.json:
         print(json.dumps({**measurement, "summary": summary(measurement)}, indent=1))
         return 0
@@ -63,11 +64,28 @@ def _bench(command: Bench, arguments: Sequence[str]) -> int:
     return 0
 
 
+def _draw(measurement: dict[str, Any], path: Path) -> None:
+    from quantum_latents.bench.figure import write_cost_figure, write_scaling_figure
+    from quantum_latents.bench.training_summary import is_scaling
+
+    if measurement.get("bench") != "training":
+        write_cost_figure(measurement, path)
+    elif is_scaling(measurement):
+        write_scaling_figure(measurement, path)
+    else:
+        raise ValueError("these rows are not of scaling: leave --figure out")
+
+
 def _check_bench(command: Bench) -> None:
-    owner = {"network": "training", "budget": "samplers", "figure": "samplers"}
+    owner = {"network": "training", "budget": "samplers", "scaling": "training"}
     for name, what in owner.items():
-        if getattr(command, name) is not None and command.what != what:
+        if getattr(command, name) not in (None, False) and command.what != what:
             raise ValueError(f"--{name} belongs to qlat bench {what}: leave it out")
+    is_drawn = command.what == "samplers" or command.scaling or command.rows is not None
+    if command.figure is not None and not is_drawn:
+        raise ValueError("--figure of training draws its scaling: add --scaling, or leave it out")
+    if command.rows is not None and command.scaling:
+        raise ValueError("--rows says what it holds: leave --scaling out")
     if command.rows is not None and command.network is not None:
         raise ValueError("--rows holds the rows of one network: leave --network out")
 
@@ -84,7 +102,8 @@ def _measured(command: Bench) -> dict[str, Any]:
     given = {"network": command.network, "seconds": command.seconds, "budget": command.budget}
     settings: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
     if command.what == "training":
-        return measure_training(TrainingSettings(rounds=command.rounds, **settings), note)
+        made = TrainingSettings(rounds=command.rounds, scaling=command.scaling, **settings)
+        return measure_training(made, note)
     return measure(Settings(rounds=command.rounds, **settings), note)
 
 

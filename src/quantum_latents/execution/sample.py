@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import json
 import multiprocessing
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +18,7 @@ import numpy as np
 from quantum_latents.banks import BankRecipe
 from quantum_latents.execution.processes import (
     blas_threads,
-    die_with_parent,
+    die_with_parent_in_background,
     hidden_main_module,
     interrupts_held_back,
 )
@@ -136,4 +135,4 @@ def _sampler(recipe: str):
 
 
 def _follow_parent() -> None:
-    threading.Thread(target=die_with_parent, daemon=True).start()
+    die_with_parent_in_background()
