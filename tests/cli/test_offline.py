@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from quantum_latents.cli import offline
+from quantum_latents.cli.flow import FlowOptions
 from quantum_latents.cli.run import Run, study_of
 from quantum_latents.data import molecules_spec, write_prepared
 from quantum_latents.execution import evaluate_study, read_events
@@ -125,13 +126,16 @@ def test_molecules_are_trained_there_and_measured_here(environment, tmp_path, mo
 
 def test_it_takes_every_option_of_qlat_run_but_tuning():
     options = {action.dest for action in offline.parser()._actions} - {"help"}
-    fields = {field.name for field in dataclasses.fields(Run)}
-    assert options - fields == {"pack", "part_size"}
+    of_flows = {field.name for field in dataclasses.fields(FlowOptions)}
+    fields = {field.name for field in dataclasses.fields(Run)} - {"flow"}
+    assert options - fields - of_flows == {"pack", "part_size"}
     assert fields - options == {"tuned", "trials", "tuning_seeds"}
+    assert of_flows < options
     assert all(action.help for action in offline.parser()._actions)
     given = vars(offline.parser().parse_args(["mixture"]))
-    assert {name: given[name] for name in fields & options} == {
-        name: getattr(Run(recipe="mixture"), name) for name in fields & options
+    defaults = {**vars(Run(recipe="mixture")), **vars(FlowOptions())}
+    assert {name: given[name] for name in options & defaults.keys()} == {
+        name: defaults[name] for name in options & defaults.keys()
     }
 
 

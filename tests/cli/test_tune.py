@@ -12,10 +12,10 @@ from quantum_latents.random import stream
 class MadeUp:
     """Gives each run a value that follows from its name, or stops where there is no time."""
 
-    def __init__(self, study, directory, plan, finished, board):
+    def __init__(self, study, directory, plan, finished, board, note):
         self.study, self.finished = study, finished
 
-    def run(self, start, time_budget, on_progress):
+    def run(self, start, started, time_budget, on_progress):
         if time_budget == 0:
             return False
         for run in self.study.runs:

@@ -16,7 +16,7 @@ from quantum_latents.execution.executor import OutOfMemory, Work
 from quantum_latents.execution.plan import Plan, StackPlan
 from quantum_latents.execution.replan import replanned
 from quantum_latents.results import deterministic_part, read_rows
-from quantum_latents.training import stack as training_stack
+from quantum_latents.training import GANStack
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 
@@ -117,7 +117,7 @@ def undisturbed(study, cache, tmp_path, in_this_process):
 def short_of_memory(monkeypatch, most_runs, at_step=32):
     """Let stacks of more runs raise a MemoryError at a step; return the steps they began at."""
     begun = []
-    block = training_stack.GANStack.train_block
+    block = GANStack.train_block
 
     def train_block(stack):
         is_new = not begun or begun[-1][0] is not stack
@@ -127,7 +127,7 @@ def short_of_memory(monkeypatch, most_runs, at_step=32):
             raise MemoryError("Unable to allocate 9.00 GiB")
         block(stack)
 
-    monkeypatch.setattr(training_stack.GANStack, "train_block", train_block)
+    monkeypatch.setattr(GANStack, "train_block", train_block)
     return begun
 
 

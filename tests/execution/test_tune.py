@@ -44,11 +44,11 @@ class MadeUp:
     scale = 1.0
     trained: list[str] = []  # noqa: RUF012
 
-    def __init__(self, study, directory, plan, finished, board):
+    def __init__(self, study, directory, plan, finished, board, note):
         self.study, self.finished = study, finished
         self.stacks = plan.stacks
 
-    def run(self, start, time_budget, on_progress):
+    def run(self, start, started, time_budget, on_progress):
         runs = {run.digest: run for run in self.study.runs}
         for digest in (digest for stack in self.stacks for digest in stack.runs):
             if digest in self.finished.runs:
