@@ -18,6 +18,7 @@ from quantum_latents.execution.memory import (
 )
 from quantum_latents.execution.plan import load_or_make_plan
 from quantum_latents.execution.stack_memory import Measured, MeasuringError, Need, Needs
+from quantum_latents.recipes import moons
 from quantum_latents.training import bytes_of
 
 GIB = 2**30
@@ -131,6 +132,16 @@ def test_counted_bytes_grow_with_what_is_asked_for(tiny_study):
     assert bytes_of(longer) - usual > 10**6 * run.latent.dim
     batch = replace(run.training, batch_size=10 * run.training.batch_size)
     assert bytes_of(replace(run, training=batch)) > usual
+
+
+def test_counted_bytes_of_a_flow_grow_with_its_velocity_and_with_what_it_generates():
+    run = moons("quick").runs[0]
+    usual, velocity = bytes_of(run), run.model.velocity
+    wider = replace(run.model, velocity=replace(velocity, hidden=(1024, 1024)))
+    assert bytes_of(replace(run, model=wider)) - usual > 10 * 4 * 1024 * 1024
+    more = replace(run, latent=replace(run.latent, num_held_out=10**6))
+    more = replace(more, evaluation=replace(run.evaluation, num_samples=10**6))
+    assert bytes_of(more) - usual > 10**6 * sum(velocity.hidden)
 
 
 @pytest.fixture

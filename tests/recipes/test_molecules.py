@@ -1,6 +1,7 @@
 """The molecular recipes: which runs, in which comparisons, and where settings come from."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from quantum_latents.recipes import (
     table2,
     with_num_steps,
 )
-from quantum_latents.training import flop_of
+from quantum_latents.training import bytes_of, flop_of
 
 QM9 = MoleculesSpec(name="qm9", sha256="0" * 64, num_atoms=9, elements=("C", "N", "O", "F"))
 OTHER = MoleculesSpec(name="mine", sha256="1" * 64, num_atoms=12, elements=("C", "O"))
@@ -140,6 +141,9 @@ def test_placed_sees_places_and_is_said_to():
     assert isinstance(first.model, GraphGANSpec) and first.data.order == "rings_first"
     assert (first.training.critic_steps, second.training.critic_steps) == (2, 5)
     assert (first.model.generator, first.latent) == (second.model.generator, second.latent)
+    # A hidden weight of the critic is kept some ten times over, and needed in every precision.
+    wider = replace(first.model, critic=replace(first.model.critic, hidden=(1024, 512)))
+    assert bytes_of(replace(first, model=wider)) - bytes_of(first) > 10 * 4 * 512 * 512
     settings = settings_of(placed)
     assert "placed" in json.dumps(settings)
     assert "placed" in " ".join(placed.notes) and "placed" not in " ".join(tuned.notes)
