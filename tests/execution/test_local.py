@@ -115,6 +115,7 @@ def test_a_study_leaves_rows_samples_and_its_description(undisturbed, tiny_study
             "num_threads": 1,
         }
         assert row["provenance"]["seconds"] > 0
+        assert row["provenance"]["stack_cpu_seconds"] > 0
         assert {"finished_at", "machine", "torch", "version", "commit"} <= set(row["provenance"])
     described = read_study(undisturbed)
     assert described["command"] == "qlat run tiny"

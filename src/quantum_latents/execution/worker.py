@@ -117,6 +117,7 @@ def train_planned(
         announce.cancel()
     if not all(is_fitted(run.latent, run.seed, cache) for run in runs):
         messages.put(("note", stack, "fitting learned latents"))
+    before = time.process_time()
     outcomes = train_stack(
         runs,
         cache=cache,
@@ -128,6 +129,7 @@ def train_planned(
         on_losses=on_losses,
         should_stop=stop.is_set,
     )
+    cpu_seconds = time.process_time() - before
     if outcomes is None:
         return None
     rows: list[dict[str, Any]] = []
@@ -162,6 +164,8 @@ def train_planned(
                     # The run's share of its stack, since the stack's last resume.
                     "seconds": round(outcome.seconds / len(runs), 3),
                     "stack_seconds": round(outcome.seconds, 3),
+                    # Of all threads: what the wall clock cannot say where others use the machine.
+                    "stack_cpu_seconds": round(cpu_seconds, 3),
                     "machine": machine(),
                     "torch": torch.__version__,
                     "version": quantum_latents.__version__,
