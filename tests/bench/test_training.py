@@ -57,6 +57,9 @@ class Scripted(Team):
     def round(self, seconds: float) -> Timing:
         return Timing(int(10 * self.rates[self.contestant.name]), 10.0, 10.0)
 
+    def memory(self) -> int | None:
+        return 2**20 * (300 * self.contestant.num_processes + self.contestant.stack)
+
 
 def scripted(quiet, team: type[Team] = Scripted):
     settings = TrainingSettings(network="molgan", seconds=1.0, rounds=2)
@@ -82,8 +85,8 @@ def test_ratios_shares_and_the_stack_follow_from_rows(quiet):
 
 def test_the_tables_say_it(quiet):
     text = markdown(scripted(quiet))
-    assert "| this library, stack of 8 | 125 | 1.60 x | 40 | 40 % |" in text
-    assert "| plain, 2 processes | 200 | 1.00 x | 25 | 25 % |" in text
+    assert "| this library, stack of 8 | 125 | 1.60 x | 40 | 40 % | 308 |" in text
+    assert "| plain, 2 processes | 200 | 1.00 x | 25 | 25 % | 601 |" in text
     assert (
         "| 2 processes, stack of 4 each over plain, 2 processes | 2.00 x | at least 1.5 |" in text
     )
@@ -197,6 +200,8 @@ def test_a_team_multiplies_in_processes_of_its_own(tmp_path):
         assert team.ready() == 2 * 500 * 512 * 512 and team.num_threads == 2
         timing = team.round(0.01)
         assert timing.done >= 40 and timing.done % 20 == 0 and timing.wall_seconds > 0
+        memory = team.memory()
+        assert memory is None or memory > 2 * 50 * 2**20  # two interpreters with torch
     finally:
         team.stop()
 

@@ -100,12 +100,20 @@ class Team:
         Raises:
             RuntimeError: a process failed.
         """
-        for process, connection in self._members:
-            try:
-                connection.send(seconds)
-            except OSError:
-                raise RuntimeError(self._ended(process)) from None
+        self._ask(seconds)
         return together(self._answers())
+
+    def memory(self) -> int | None:
+        """Return the most bytes that the processes have held since they were ready, added up.
+
+        Interpreter and libraries included; None where the system does not say.
+
+        Raises:
+            RuntimeError: a process failed.
+        """
+        self._ask(None)
+        answers = self._answers()
+        return None if None in answers else sum(answers)
 
     def stop(self) -> None:
         """End the processes."""
@@ -114,6 +122,13 @@ class Team:
             process.join()
             connection.close()
         self._members = []
+
+    def _ask(self, what: float | None) -> None:
+        for process, connection in self._members:
+            try:
+                connection.send(what)
+            except OSError:
+                raise RuntimeError(self._ended(process)) from None
 
     def _answers(self) -> list[Any]:
         answers = []
@@ -142,14 +157,19 @@ def _serve(connection: Any, contestant: Contestant, network: str, place: int, ca
         import torch
 
         from quantum_latents.bench.trainers import open_trainer
+        from quantum_latents.execution.memory import forget_peak, peak_resident
 
         torch.set_num_threads(threads)
         seeds = tuple(range(place * contestant.stack, (place + 1) * contestant.stack))
         train, flops = open_trainer(contestant.kind, network, seeds, cache)
         train()
+        forget_peak()  # compiling takes more than training
         connection.send(("done", float(flops)))
         while True:
             seconds, done = connection.recv(), 0
+            if seconds is None:
+                connection.send(("done", peak_resident()))
+                continue
             cpu, wall = time.process_time(), time.perf_counter()
             while time.perf_counter() - wall < seconds:
                 done += train()

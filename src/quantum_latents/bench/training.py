@@ -16,6 +16,7 @@ and a stack of `EACH` runs in each of 1, 2, 4, ... processes.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -163,6 +164,9 @@ def measure_training(
                 for name, team in teams.items()
             }
             timings, stopped = guard.alternate(works, settings.rounds, (RuntimeError,))
+            for name in teams.keys() - stopped.keys():
+                with contextlib.suppress(RuntimeError):  # its timings stand all the same
+                    rows[name]["memory_bytes"] = teams[name].memory()
         finally:
             for team in teams.values():
                 team.stop()
@@ -209,6 +213,7 @@ def _blank(contestant: Contestant, network: str) -> dict[str, Any]:
         "threads": contestant.num_threads,
         "stack": contestant.stack,
         "flops": None,
+        "memory_bytes": None,
         "status": "failed",
         "detail": "",
     }

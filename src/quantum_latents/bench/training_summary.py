@@ -32,7 +32,8 @@ def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
     """Return what follows from the rows, as JSON values.
 
     Keys: `contenders`, for each its milliseconds an iteration, the best plain time over its own
-    (`ratio`), GFLOP/s by hand count and their share of the matrix rate; `best_plain` and `best`,
+    (`ratio`), GFLOP/s by hand count and their share of the matrix rate, and the memory of its
+    processes with all that they have loaded; `best_plain` and `best`,
     the names of the fastest plain contender and of this library's; `ratio` between the two and
     its `goal`; `stack`, how many steps of a stack of one (which has all cores) a step of a stack
     of 8 takes, and `stack_as_run`, the same where the 8 are shared out as `qlat run` does, a
@@ -54,6 +55,7 @@ def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
             "ratio": plain and row["per_second"] / plain["per_second"],
             "gflops": row["per_second"] * row["flops"] / 1e9,
             "matrix_share": matrix and _rate(row) / _rate(matrix),
+            "memory_bytes": row.get("memory_bytes"),
             "disturbed": _disturbed(row, plain, matrix),
         }
         for row in iterations
@@ -78,16 +80,17 @@ def training_markdown(measurement: dict[str, Any]) -> str:
         return _scaling_markdown(measurement, told)
     network = measurement["settings"]["network"]
     lines = [[f"{network}, whole machine", "ms an iteration", "over the best plain"]]
-    lines[0] += ["GFLOP/s", "share of the matrix rate"]
+    lines[0] += ["GFLOP/s", "share of the matrix rate", "memory, MiB"]
     for entry in told["contenders"]:
         mark = "*" if entry["disturbed"] else ""
         who = entry["contender"] if entry["peer"] else f"this library, {entry['contender']}"
         ratio = "" if entry["ratio"] is None else f"{entry['ratio']:.2f} x{mark}"
         share = entry["matrix_share"]
         share = "" if share is None else f"{100 * share:.0f} %"
-        lines.append(
-            [who, f"{entry['milliseconds']:.4g}{mark}", ratio, f"{entry['gflops']:.3g}", share]
-        )
+        memory = entry["memory_bytes"]
+        memory = "" if memory is None else f"{memory / 2**20:,.0f}"
+        time = f"{entry['milliseconds']:.4g}{mark}"
+        lines.append([who, time, ratio, f"{entry['gflops']:.3g}", share, memory])
     parts = [_machine(measurement, told["matrix_gflops"], machine), _table(lines)]
     lines = [["", "measured", "goal"]]
     if told["ratio"] is not None:

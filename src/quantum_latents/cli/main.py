@@ -14,6 +14,7 @@ from quantum_latents.cli import (
     bench,
     certify,
     cost,
+    doctor,
     leaderboard,
     prepare,
     processors,
@@ -39,6 +40,7 @@ COMMANDS: dict[str, tuple[type, Callable[[Any, Sequence[str]], int]]] = {
     **validate.COMMANDS,
     **cost.COMMANDS,
     **bench.COMMANDS,
+    **doctor.COMMANDS,
 }
 """Every command by its name: the dataclass of its options, and what runs it."""
 

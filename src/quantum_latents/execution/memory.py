@@ -12,7 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Free", "free_memory", "gib", "is_out_of_memory", "num_oom_kills", "peak_resident"]
+__all__ = [
+    "Free",
+    "forget_peak",
+    "free_memory",
+    "gib",
+    "is_out_of_memory",
+    "num_oom_kills",
+    "peak_resident",
+]
 
 _UNLIMITED = 2**60
 """What version 1 of cgroups writes for no limit is a little below 2^63."""
@@ -91,6 +99,12 @@ def peak_resident(root: Path = Path("/")) -> int | None:
             if line.startswith("VmHWM:"):
                 return 1024 * int(line.split()[1])
     return None
+
+
+def forget_peak() -> None:
+    """Let the kernel begin anew with this process's peak, where it lets us."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def num_oom_kills(root: Path = Path("/")) -> int | None:

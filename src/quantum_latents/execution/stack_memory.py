@@ -24,7 +24,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quantum_latents.execution.memory import Free, free_memory, gib, is_out_of_memory, peak_resident
+from quantum_latents.execution.memory import (
+    Free,
+    forget_peak,
+    free_memory,
+    gib,
+    is_out_of_memory,
+    peak_resident,
+)
 from quantum_latents.execution.processes import (
     die_with_parent_in_background,
     hidden_main_module,
@@ -248,7 +255,7 @@ def _rehearsals(specs: list[Any], device: str, cache: Path):
         yield "free", (free, "torch.cuda.mem_get_info")
     else:
         prepare_steps(runs[0].model, runs[0].training)
-        _forget_peak()  # compiling takes more than many a run
+        forget_peak()  # compiling takes more than many a run
     for size in range(1, len(runs) + 1):
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = Path(folder) / "stack.safetensors"
@@ -259,11 +266,3 @@ def _rehearsals(specs: list[Any], device: str, cache: Path):
         if is_gpu:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-
-
-def _forget_peak() -> None:
-    """Let the kernel begin anew with this process's peak, where it lets us."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return
