@@ -24,6 +24,37 @@ def test_the_share_of_aromatic_molecules_predicts_the_fcd():
     assert "correlation is −0.96" in (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 
 
+def test_what_generators_reach_with_a_critic_that_sees_places():
+    found = {}
+    for row in read_rows(ROOT / "results" / "table2-placed"):
+        metrics = row["metrics"]
+        rings = {d["name"]: d for d in row["preview"]["distributions"]}["rings"]
+        found[row["spec"]["latent"]["name"], row["spec"]["seed"]] = (
+            metrics["fcd_unique_2522"]["value"],
+            metrics["valid_and_unique"]["value"],
+            rings["generated"][rings["categories"].index("aromatic")],
+            row["provenance"]["seconds"],
+        )
+    assert len(found) == 12
+    of = {name: np.array([found[name, seed] for seed in range(3)]) for name, _ in found}
+    of_all, gaussian = np.array(list(found.values())), of["gaussian"]
+    assert (round(of_all[:, 3].min()), round(of_all[:, 3].max())) == (559, 1205)
+    assert gaussian[:, 3].max() < 1200
+    assert (gaussian[:, 1].min(), gaussian[:, 1].max()) == (5388, 5430)
+    assert (f"{gaussian[:, 0].min():.2f}", f"{gaussian[:, 0].max():.2f}") == ("0.71", "0.79")
+    assert (f"{of_all[:, 2].min():.1%}", f"{of_all[:, 2].max():.1%}") == ("12.4%", "14.8%")
+    means = [f"{of[name][:, 0].mean():.2f}" for name in ("quantum", "distinguishable", "gaussian")]
+    assert means == ["0.61", "0.66", "0.75"]
+    assert (of["quantum"][:, 0] < of["distinguishable"][:, 0]).all()
+    assert (of["distinguishable"][:, 0] < gaussian[:, 0]).all()
+    assert f"{(of['distinguishable'] - of['quantum'])[:, 0].mean():.2f}" == "0.04"
+    first, second, third = of["bernoulli"]
+    assert (f"{first[0]:.2f}", f"{second[0]:.2f}", f"{third[0]:.2f}") == ("0.50", "0.52", "1.32")
+    assert third[1] == 3763
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert "5,388 to 5,430" in text and "0.71 to 0.79" in text and "FCD 1.32" in text
+
+
 def test_the_papers_gap_to_distinguishable_photons_needs_so_many_seeds():
     folder = ROOT / "results" / "table2-tuned"
     (section,) = table(read_rows(folder), read_study(folder)).sections
