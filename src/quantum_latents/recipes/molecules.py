@@ -74,7 +74,7 @@ _PRESETS = {
         num_seeds=2, num_samples=500, bank_size=20_000,
     ),
     "quick": MoleculeSize(
-        hidden=(64, 176, 288), convolutions=(64, 32), aggregation=64, dense=(64,), num_steps=1000,
+        hidden=(64, 176, 288), convolutions=(64, 32), aggregation=64, dense=(64,), num_steps=600,
         num_seeds=3, num_samples=5000, bank_size=100_000,
     ),
     "paper": MoleculeSize(
