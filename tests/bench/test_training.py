@@ -11,6 +11,7 @@ import torch
 
 from quantum_latents.bench import markdown, measure_training, read_measurement, summary, trainers
 from quantum_latents.bench.guard import Guard, Timing
+from quantum_latents.bench.iteration import Needed
 from quantum_latents.bench.peak import Burst
 from quantum_latents.bench.team import Contestant, Team, together
 from quantum_latents.bench.trainers import open_trainer, task_of
@@ -51,8 +52,8 @@ class Scripted(Team):
         self.contestant = contestant
         self._members = []
 
-    def ready(self) -> float:
-        return 1e9 if self.contestant.kind == "product" else 5e9
+    def ready(self) -> Needed:
+        return Needed(10**9 if self.contestant.kind == "product" else 5 * 10**9, 10**8)
 
     def round(self, seconds: float) -> Timing:
         return Timing(int(10 * self.rates[self.contestant.name]), 10.0, 10.0)
@@ -93,6 +94,8 @@ def test_the_tables_say_it(quiet):
     over = ", over one of a stack of one |"
     assert f"| a step of a stack of 8 in one process{over} 6.00 | at most 7 |" in text
     assert f"| a step of 8 runs as qlat run stacks them, a process a core{over} 4.80 |" in text
+    assert "is 5 GFLOP of matrix products by hand count, 50 ms at that rate; its weights" in text
+    assert "are 100 MB of traffic where no cache keeps them, 50 operations a byte." in text
     assert "*" not in text
 
 
@@ -150,7 +153,7 @@ def test_foreign_load_is_marked_and_the_best_quiet_round_counts(monkeypatch):
 
 def test_who_fails_is_named_and_the_others_go_on(quiet):
     class Failing(Scripted):
-        def ready(self) -> float:
+        def ready(self) -> Needed:
             if self.contestant.kind == "product":
                 raise RuntimeError("no memory")
             return super().ready()
@@ -169,7 +172,7 @@ def test_who_fails_is_named_and_the_others_go_on(quiet):
 
 def test_nothing_measured_is_told_too(quiet):
     class Dead(Scripted):
-        def ready(self) -> float:
+        def ready(self) -> Needed:
             raise RuntimeError("dead")
 
     measurement = scripted(quiet, Dead)
@@ -197,7 +200,7 @@ def test_processes_at_once_add_up():
 def test_a_team_multiplies_in_processes_of_its_own(tmp_path):
     team = Team(Contestant("products", "product", 2, 1), "molgan", tmp_path)
     try:
-        assert team.ready() == 2 * 500 * 512 * 512 and team.num_threads == 2
+        assert team.ready().flops == 2 * 500 * 512 * 512 and team.num_threads == 2
         timing = team.round(0.01)
         assert timing.done >= 40 and timing.done % 20 == 0 and timing.wall_seconds > 0
         memory = team.memory()
@@ -244,9 +247,9 @@ def small(monkeypatch):
 @pytest.mark.parametrize("kind", ["plain", "stacked"])
 def test_trainers_count_their_iterations(kind, network, small, tmp_path):
     seeds = (3,) if kind == "plain" else (3, 4)
-    train, flops = open_trainer(kind, network, seeds, tmp_path)
+    train, needed = open_trainer(kind, network, seeds, tmp_path)
     assert [train(), train()] == ([1, 1] if kind == "plain" else [32, 32])
-    assert flops > 0
+    assert needed.flops > 0 and needed.num_bytes > 0
 
 
 def test_a_diverged_run_is_no_fast_run(small, monkeypatch, tmp_path):

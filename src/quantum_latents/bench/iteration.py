@@ -1,4 +1,4 @@
-"""The matrix products of one training iteration, counted by hand.
+"""What one training iteration needs, counted by hand: matrix products, and bytes moved.
 
 Notation: an *iteration* is c critic steps and one generator step at batch B; a multiply-add
 counts as two operations. All contenders are held against the same count, of what the
@@ -16,11 +16,59 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
-__all__ = ["PRODUCT", "molgan_flops", "product_flops", "wgan_flops"]
+__all__ = ["PRODUCT", "Needed", "iteration_bytes", "molgan_flops", "product_flops", "wgan_flops"]
 
 PRODUCT = (500, 512, 512)
 """Rows, inner and columns of the product that the machine's matrix rate is measured with."""
+
+
+class Needed(NamedTuple):
+    """What an iteration, or a product, cannot do without.
+
+    Attributes:
+        flops: operations of matrix products.
+        num_bytes: that pass between core and memory, if nothing but activations stays in a cache.
+    """
+
+    flops: int
+    num_bytes: int
+
+
+def iteration_bytes(
+    *,
+    num_generator: int,
+    num_critic: int,
+    averages: int,
+    data_dim: int,
+    latent_dim: int,
+    batch_size: int,
+    critic_steps: int,
+) -> int:
+    """Return the bytes of an iteration in float32.
+
+    An optimiser with a averages (2 of Adam, 1 of RMSProp) reads a weight, its gradient and the
+    averages, and writes the gradient before, the weight and the averages: 4 + 2 a numbers for each
+    of the critic's P_f weights in each of c steps, and for each of the generator's P_g once. Draws
+    are read once: c B (d_x + 1) + (c + 1) B d_z numbers.
+
+    Args:
+        num_generator: P_g.
+        num_critic: P_f.
+        averages: a.
+        data_dim: d_x.
+        latent_dim: d_z.
+        batch_size: B.
+        critic_steps: c.
+
+    >>> iteration_bytes(num_generator=10, num_critic=20, averages=1, data_dim=3, latent_dim=2,
+    ...     batch_size=4, critic_steps=5)
+    3152
+    """
+    updated = (4 + 2 * averages) * (critic_steps * num_critic + num_generator)
+    drawn = critic_steps * (data_dim + 1) + (critic_steps + 1) * latent_dim
+    return 4 * (updated + batch_size * drawn)
 
 
 def product_flops(rows: int, inner: int, columns: int) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from quantum_latents.bench.guard import Timing
+from quantum_latents.bench.iteration import Needed
 
 __all__ = ["Contestant", "Team", "together"]
 
@@ -86,8 +87,8 @@ class Team:
         """Of all processes."""
         return self.contestant.num_processes * self.contestant.num_threads
 
-    def ready(self) -> float:
-        """Wait until all have compiled and warmed up; return the operations of an iteration.
+    def ready(self) -> Needed:
+        """Wait until all have compiled and warmed up; return what an iteration needs.
 
         Raises:
             RuntimeError: one failed.
@@ -161,10 +162,10 @@ def _serve(connection: Any, contestant: Contestant, network: str, place: int, ca
 
         torch.set_num_threads(threads)
         seeds = tuple(range(place * contestant.stack, (place + 1) * contestant.stack))
-        train, flops = open_trainer(contestant.kind, network, seeds, cache)
+        train, needed = open_trainer(contestant.kind, network, seeds, cache)
         train()
         forget_peak()  # compiling takes more than training
-        connection.send(("done", float(flops)))
+        connection.send(("done", needed))
         while True:
             seconds, done = connection.recv(), 0
             if seconds is None:

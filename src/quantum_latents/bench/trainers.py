@@ -19,7 +19,14 @@ from typing import Any
 
 import torch
 
-from quantum_latents.bench.iteration import PRODUCT, molgan_flops, product_flops, wgan_flops
+from quantum_latents.bench.iteration import (
+    PRODUCT,
+    Needed,
+    iteration_bytes,
+    molgan_flops,
+    product_flops,
+    wgan_flops,
+)
 from quantum_latents.bench.plain_molgan import (
     PlainMolGANCritic,
     PlainMolGANGenerator,
@@ -40,7 +47,7 @@ from quantum_latents.random import stream
 from quantum_latents.recipes import mixture, table1
 from quantum_latents.training import GANStack, OptimiserSpec, StackMember, WGANSpec, data_of
 
-__all__ = ["Task", "flops_of", "open_trainer", "plain_networks", "task_of"]
+__all__ = ["Task", "bytes_moved", "flops_of", "open_trainer", "plain_networks", "task_of"]
 
 _BLOCK = 16
 _LAYOUT = GraphLayout(num_atoms=9, elements=("C", "N", "O", "F"))
@@ -143,10 +150,27 @@ def flops_of(model: GANModelSpec, training: WGANSpec, latent_dim: int, width: in
     return wgan_flops(generator, critic, **sizes)
 
 
+def bytes_moved(model: GANModelSpec, training: WGANSpec, latent_dim: int, width: int) -> int:
+    """Return the bytes of an iteration by hand count; `width` is that of the data."""
+    sizes = [
+        sum(weights.numel() for weights in network.parameters())
+        for network in plain_networks(model, latent_dim, width)
+    ]
+    return iteration_bytes(
+        num_generator=sizes[0],
+        num_critic=sizes[1],
+        averages=len(training.optimiser.averages),
+        data_dim=width,
+        latent_dim=latent_dim,
+        batch_size=training.batch_size,
+        critic_steps=training.critic_steps,
+    )
+
+
 def open_trainer(
     kind: str, network: str, seeds: tuple[int, ...], cache: Path
-) -> tuple[Callable[[], int], int]:
-    """Return a trainer, and the operations of one of what it counts.
+) -> tuple[Callable[[], int], Needed]:
+    """Return a trainer, and what one of what it counts needs.
 
     Args:
         kind: `plain` (one seed), `stacked`, or `product`, which trains nothing and multiplies.
@@ -155,12 +179,14 @@ def open_trainer(
         cache: folder of banks.
     """
     if kind == "product":
-        return _product(), product_flops(*PRODUCT)
+        rows, inner, columns = PRODUCT
+        moved = 4 * (rows * inner + inner * columns + rows * columns)
+        return _product(), Needed(product_flops(*PRODUCT), moved)
     task = task_of(network, cache)
     members = [task.member(seed) for seed in seeds]
     make = {"stacked": _stacked, "plain": _plain}[kind]
-    widths = members[0].latent.dim, members[0].data.shape[1]
-    return make(task, members), flops_of(task.model, task.training, *widths)
+    of = task.model, task.training, members[0].latent.dim, members[0].data.shape[1]
+    return make(task, members), Needed(flops_of(*of), bytes_moved(*of))
 
 
 def _product() -> Callable[[], int]:

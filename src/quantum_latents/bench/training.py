@@ -154,7 +154,7 @@ def measure_training(
                 rows[contestant.name] = row = _blank(contestant, settings.network)
                 team = teams[contestant.name] = start(contestant, settings.network, Path(folder))
                 try:
-                    row["flops"] = team.ready()
+                    row["flops"], row["bytes"] = team.ready()
                 except RuntimeError as error:
                     row |= {"status": "failed", "detail": str(error)}
                     teams.pop(contestant.name).stop()
@@ -213,6 +213,7 @@ def _blank(contestant: Contestant, network: str) -> dict[str, Any]:
         "threads": contestant.num_threads,
         "stack": contestant.stack,
         "flops": None,
+        "bytes": None,
         "memory_bytes": None,
         "status": "failed",
         "detail": "",

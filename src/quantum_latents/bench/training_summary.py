@@ -175,9 +175,17 @@ def _machine(measurement: dict[str, Any], matrix: float | None, machine: dict[st
             f"; all cores multiply ({rows} x {inner}) by ({inner} x {columns}) in float32 at "
             f"{matrix:.0f} GFLOP/s, measured in the same run"
         )
-    flops = {row["flops"] for row in measurement["rows"] if row["what"] == "iteration"} - {None}
-    if flops:
-        text += f". An iteration is {max(flops) / 1e9:.3g} GFLOP of matrix products by hand count"
+    iterations = [r for r in measurement["rows"] if r["what"] == "iteration" and r["flops"]]
+    if iterations:
+        flops, moved = iterations[0]["flops"], iterations[0].get("bytes")
+        text += f". An iteration is {flops / 1e9:.3g} GFLOP of matrix products by hand count"
+        if matrix is not None:
+            text += f", {flops / 1e6 / matrix:.3g} ms at that rate"
+        if moved:
+            text += (
+                f"; its weights, averages and draws are {moved / 1e6:.3g} MB of traffic where no "
+                f"cache keeps them, {flops / moved:.0f} operations a byte"
+            )
     return text + "."
 
 
