@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 import pytest
-import thewalrus
 from scipy import stats
 from thewalrus.quantum import photon_number_covmat, photon_number_mean_vector
 from thewalrus.quantum import probabilities as gaussian_probabilities
+from thewalrus.reference import hafnian
 
 from quantum_latents.circuits import from_unitary, haar
 from quantum_latents.random import stream
@@ -51,9 +51,11 @@ def test_the_law_is_that_of_hafnians(squeezing):
     expected = []
     for outcome in outcomes:
         modes = np.repeat(np.arange(3), outcome)
-        hafnian = thewalrus.hafnian(B[np.ix_(modes, modes)]) if len(modes) else 1
+        # The plain hafnian: thewalrus' compiled ones take a minute to compile.
+        is_even = len(modes) % 2 == 0
+        pairs = (hafnian(B[np.ix_(modes, modes)]) if len(modes) else 1) if is_even else 0
         factorials = math.prod(math.factorial(int(s)) for s in outcome)
-        expected.append(abs(hafnian) ** 2 / factorials / norm)
+        expected.append(abs(pairs) ** 2 / factorials / norm)
     acceptance = SqueezedSampler(device, squeezing, max_photons=6).acceptance
     np.testing.assert_allclose(probabilities * acceptance, expected, atol=1e-13)
     assert acceptance == pytest.approx(sum(expected), abs=1e-12)
