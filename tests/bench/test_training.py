@@ -84,6 +84,23 @@ def test_ratios_shares_and_the_stack_follow_from_rows(quiet):
     assert by_name["plain, 2 processes"]["milliseconds"] == 200
 
 
+def test_a_stack_is_held_against_a_run_alone_round_by_round(quiet):
+    """The machine runs at half its speed in the second round, and the run alone is lucky once."""
+
+    class Drifting(Scripted):
+        def round(self, seconds: float) -> Timing:
+            self.count = getattr(self, "count", 0) + 1
+            speed = {1: 1.0, 2: 0.5, 3: 1.0}[self.count]
+            if self.contestant.name == "stack of 1" and self.count == 3:
+                speed = 2.0
+            return Timing(int(1000 * speed * self.rates[self.contestant.name]), 1e3, 1e3)
+
+    settings = TrainingSettings(network="molgan", seconds=1.0, rounds=3)
+    told = summary(measure_training(settings, guard=quiet, start=Drifting, cores=2))
+    assert told["stack"]["ratio"] == pytest.approx(8 * 6 / 8)
+    assert told["stack_as_run"]["ratio"] == pytest.approx(8 * 6 / 10)
+
+
 def test_the_tables_say_it(quiet):
     text = markdown(scripted(quiet))
     assert "| this library, stack of 8 | 125 | 1.60 x | 40 | 40 % | 308 |" in text

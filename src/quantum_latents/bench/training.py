@@ -182,6 +182,7 @@ def measure_training(
             "cpu_seconds": timing.cpu_seconds,
             "wall_seconds": timing.wall_seconds,
             "per_second": timing.done / timing.wall_seconds,
+            "rounds_per_second": [t.done / t.wall_seconds for t, _ in timed],
         }
     return {
         "schema": _SCHEMA,

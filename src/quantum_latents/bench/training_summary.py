@@ -7,6 +7,7 @@ rows can be told again.
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 from quantum_latents.bench.iteration import PRODUCT
@@ -190,7 +191,7 @@ def _machine(measurement: dict[str, Any], matrix: float | None, machine: dict[st
 
 
 def _stack(rows: list[dict[str, Any]], processes: int) -> dict[str, Any] | None:
-    """`STACK` runs at once in so many processes, in steps of one run that has the machine."""
+    """Say how many steps of a run that has the machine `STACK` runs take in so many processes."""
     ours = {
         (row["processes"], row["processes"] * row["stack"]): row for row in rows if not row["peer"]
     }
@@ -199,10 +200,22 @@ def _stack(rows: list[dict[str, Any]], processes: int) -> dict[str, Any] | None:
         return None
     return {
         "size": STACK,
-        "ratio": STACK * one["per_second"] / many["per_second"],
+        "ratio": STACK * _paired(one, many),
         "goal": STACK_GOAL,
         "disturbed": _disturbed(one, many),
     }
+
+
+def _paired(one: dict[str, Any], other: dict[str, Any]) -> float:
+    """Return the median ratio of two contenders' rates, of rounds that followed each other.
+
+    A machine's speed drifts by more than two contenders of one kind differ, so that best rounds,
+    which may lie minutes apart, would compare the machine with itself.
+    """
+    if "rounds_per_second" not in one or "rounds_per_second" not in other:
+        return one["per_second"] / other["per_second"]
+    pairs = zip(one["rounds_per_second"], other["rounds_per_second"], strict=False)
+    return median(a / b for a, b in pairs)
 
 
 def _fastest(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
