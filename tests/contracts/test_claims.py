@@ -48,9 +48,20 @@ def test_what_generators_reach_with_a_critic_that_sees_places():
     assert (of["quantum"][:, 0] < of["distinguishable"][:, 0]).all()
     assert (of["distinguishable"][:, 0] < gaussian[:, 0]).all()
     assert f"{(of['distinguishable'] - of['quantum'])[:, 0].mean():.2f}" == "0.04"
+    spreads = [np.ptp(of[name][:, 0]) for name in ("quantum", "distinguishable", "gaussian")]
+    assert f"{max(spreads):.2f}" == "0.09"
     first, second, third = of["bernoulli"]
     assert (f"{first[0]:.2f}", f"{second[0]:.2f}", f"{third[0]:.2f}") == ("0.50", "0.52", "1.32")
     assert third[1] == 3763
+    for other in ("table2-tuned", "table2-constant-rate"):  # the README's claim
+        rows = read_rows(ROOT / "results" / other)
+        for name, found_here in of.items():
+            there = [
+                row["metrics"]["fcd_unique_2522"]["value"]
+                for row in rows
+                if row["spec"]["latent"]["name"] == name
+            ]
+            assert found_here[:, 0].mean() < np.mean([v for v in there if v is not None])
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert "5,388 to 5,430" in text and "0.71 to 0.79" in text and "FCD 1.32" in text
 

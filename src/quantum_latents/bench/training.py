@@ -104,16 +104,16 @@ def contestants(network: str, cores: int) -> list[Contestant]:
 
 
 def scaling_contestants(cores: int) -> list[Contestant]:
-    """Return stacks of growing size on one thread, then ever more processes with one each.
+    """Return stacks of growing size on one thread, then ever more processes of that of `EACH`.
 
-    >>> [contestant.name for contestant in scaling_contestants(2)][-4:]
-    ['stack of 16', 'stack of 32', '1 process, stack of 4 each', '2 processes, stack of 4 each']
+    >>> [contestant.name for contestant in scaling_contestants(2)][-3:]
+    ['stack of 16', 'stack of 32', '2 processes, stack of 4 each']
     """
     found = [
         Contestant(f"stack of {stack}", "stacked", 1, 1, stack) for stack in _powers(_LARGEST_STACK)
     ]
-    for processes in sorted({*_powers(cores), cores}):
-        name = f"{processes} process{'es' if processes > 1 else ''}, stack of {EACH} each"
+    for processes in sorted({*_powers(cores), cores} - {1}):
+        name = f"{processes} processes, stack of {EACH} each"
         found.append(Contestant(name, "stacked", processes, 1, EACH))
     return found
 

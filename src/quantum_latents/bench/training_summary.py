@@ -125,20 +125,22 @@ def scaling_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     `processes`), the milliseconds an iteration of one run takes of the machine's time, what that
     is faster by than the first of the list (`faster`), and `disturbed`.
     """
-    lists = {}
-    for key, name in (("stacks", "stack"), ("processes", "processes")):
-        some = [row for row in rows if row["contender"].endswith("each") == (key == "processes")]
-        first = some[0] if some and some[0][name] == 1 else None
-        lists[key] = [
-            {
-                name: row[name],
-                "milliseconds": 1e3 / row["per_second"],
-                "faster": first and row["per_second"] / first["per_second"],
-                "disturbed": _disturbed(row, first),
-            }
-            for row in some
-        ]
-    return lists
+    alone = [row for row in rows if row["processes"] == 1]
+    alike = [row for row in rows if row["stack"] == EACH]
+    return {"stacks": _growing(alone, "stack"), "processes": _growing(alike, "processes")}
+
+
+def _growing(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    first = next((row for row in rows if row[name] == 1), None)
+    return [
+        {
+            name: row[name],
+            "milliseconds": 1e3 / row["per_second"],
+            "faster": first and row["per_second"] / first["per_second"],
+            "disturbed": _disturbed(row, first),
+        }
+        for row in rows
+    ]
 
 
 def _scaling_markdown(measurement: dict[str, Any], told: dict[str, Any]) -> str:

@@ -40,8 +40,8 @@ def _doctor(command: Doctor, arguments: Sequence[str]) -> int:
             checks.append(checked)
             if not command.json:
                 mark = "right" if checked.is_right else "WRONG"
-                print(f"  {mark}  {checked.name}: {checked.said} ({checked.seconds:.1f} s)")
-                sys.stdout.flush()
+                said = f"{checked.name}: {checked.said} ({checked.seconds:.1f} s)"
+                print(f"  {mark}  {said}", flush=True)
     is_whole = not found["extras"]["required"]["missing"]
     is_right = is_whole and all(checked.is_right for checked in checks)
     if command.json:
@@ -53,6 +53,8 @@ def _doctor(command: Doctor, arguments: Sequence[str]) -> int:
 
 
 def _told(found: dict[str, Any]) -> str:
+    from quantum_latents.execution.memory import gib
+
     lines = [
         f"quantum-latents {found['version']}, Python {found['python']}, {found['system']}",
         "",
@@ -66,25 +68,18 @@ def _told(found: dict[str, Any]) -> str:
             lacks = f"{'; ' if there else ''}not {', '.join(extra['missing'])}: {extra['hint']}"
         lines.append(f"  {name:<{width}}  {there}{lacks}")
     gpus, units = found["gpus"], found["bf16_units"]
+    memory, disk = found["free_memory"], found["free_disk"]
     lines += [
         "",
         "devices",
         f"  {found['processor']}, {found['cores']} cores, vectors of {found['vector_bits']} bits",
         f"  matrix units for bf16: {', '.join(units) if units else 'none'}",
         f"  GPU: {', '.join(gpus) if gpus else 'none that torch sees'}",
-        f"  free memory: {_gib(found['free_memory'])}",
-        f"  cache: {found['cache']} ({_gib(found['free_disk'], 'no folder to write to')} free)",
+        f"  free memory: {'unknown' if memory is None else gib(memory)}",
+        f"  cache: {found['cache']} "
+        f"({'it cannot be written to' if disk is None else f'{gib(disk)} free'})",
     ]
     return "\n".join(lines)
-
-
-def _gib(number: int | None, otherwise: str = "unknown") -> str:
-    """Return a size in words.
-
-    >>> _gib(3 * 2**30), _gib(None)
-    ('3.0 GiB', 'unknown')
-    """
-    return otherwise if number is None else f"{number / 2**30:.1f} GiB"
 
 
 COMMANDS = {"doctor": (Doctor, _doctor)}

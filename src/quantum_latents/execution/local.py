@@ -112,12 +112,11 @@ def run_study(
         check_installed(data)
     for training in {run.training for run in study.runs}:
         check_precision(training.precision, device)
+        check_requirements(training)
     if tensorboard:
         check_tensorboard()
     if ray is None and gpu_share != 1:
         raise ValueError(f"a share of a GPU ({gpu_share}) is for stacks on a Ray cluster")
-    for training in {run.training for run in study.runs}:
-        check_requirements(training)
     with contextlib.ExitStack() as held:
         cluster = None
         if ray is not None:

@@ -62,7 +62,7 @@ class ProcessDrawer:
         num_threads = max(1, available_cores() // number)
         order = (json.dumps(recipe.to_json()), recipe.digest)
         pool = ProcessPoolExecutor(
-            number, multiprocessing.get_context("spawn"), initializer=_follow_parent
+            number, multiprocessing.get_context("spawn"), initializer=die_with_parent_in_background
         )
         left, running = iter(ranges), {}  # the future of each range
 
@@ -132,7 +132,3 @@ def _sampler(recipe: str):
     """Return recipe and sampler; a law that is written out is written out once in a process."""
     made = BankRecipe.from_json(json.loads(recipe))
     return made, made.sampler()
-
-
-def _follow_parent() -> None:
-    die_with_parent_in_background()

@@ -2,8 +2,7 @@
 
 Every check draws with fixed seeds, so that on a machine it always ends the same: what fails here is
 no bad luck, but a kernel that computes something else. A law is checked by Pearson's chi-square
-over the outcomes that are expected at least five times, all others together being one, and fails
-below a p-value of 1e-6.
+(`samplers.validation.chi_square`) and fails below a p-value of 1e-6.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import chi2
 
 from quantum_latents.banks import BankRecipe, build_bank, open_bank
 from quantum_latents.circuits import Interferometer, from_unitary, haar, time_bin
 from quantum_latents.random import stream
 from quantum_latents.samplers import boson_law, sample_boson, sample_distinguishable
+from quantum_latents.samplers.probabilities import Law
+from quantum_latents.samplers.validation import chi_square
 
 __all__ = ["CHECKS", "Checked", "self_check"]
 
@@ -90,29 +90,16 @@ def _law(path: str, device: Callable[[], Interferometer]) -> Callable[[], str]:
         )
         if (counts.sum(axis=1) != sum(_INPUT)).any():
             raise _Wrong("a shot has another number of photons than went in")
-        return _fit(counts, *boson_law(interferometer, _INPUT))
+        return _fit(counts, boson_law(interferometer, _INPUT))
 
     return check
 
 
-def _fit(counts: np.ndarray, outcomes: np.ndarray, law: np.ndarray) -> str:
-    place = {outcome.tobytes(): k for k, outcome in enumerate(outcomes.astype(np.uint8))}
-    found, times = np.unique(counts, axis=0, return_counts=True)
-    observed = np.zeros(len(law))
-    for outcome, number in zip(found, times, strict=True):
-        observed[place[outcome.tobytes()]] = number
-    expected = len(counts) * law
-    if (observed[expected < 1e-9] > 0).any():
-        raise _Wrong("an outcome was drawn that has probability 0")
-    seldom = expected < 5
-    observed = np.append(observed[~seldom], observed[seldom].sum())
-    expected = np.append(expected[~seldom], expected[seldom].sum())
-    observed, expected = observed[expected > 0], expected[expected > 0]
-    statistic = ((observed - expected) ** 2 / expected).sum()
-    p = float(chi2.sf(statistic, len(expected) - 1))
-    if not p >= _LEAST_P:
-        raise _Wrong(f"chi-square {statistic:.1f} over {len(expected)} outcomes, p = {p:.2g}")
-    return f"{len(law)} outcomes, {len(counts):,} shots, chi-square p = {p:.2f}"
+def _fit(counts: np.ndarray, law: Law) -> str:
+    test = chi_square(counts, law)
+    if not test.p_value >= _LEAST_P:
+        raise _Wrong(f"chi-square {test.statistic:.1f}, p = {test.p_value:.2g}")
+    return f"{len(law[1])} outcomes, {len(counts):,} shots, chi-square p = {test.p_value:.2f}"
 
 
 def _threads() -> str:
