@@ -35,6 +35,8 @@ def main(url, folder):
         if not pid:
             code = 1
             try:
+                # Said by the child: Python drops a signal that comes while it is being forked.
+                print(os.getpid(), flush=True)
                 collect_bank(
                     OrcaProcessor(url), order(), folder, patience=PATIENCE, resend="yes" in line
                 )
@@ -43,7 +45,6 @@ def main(url, folder):
                 code = 130
             finally:
                 os._exit(code)
-        print(pid, flush=True)
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import threading
 import time
 from collections import deque
@@ -399,3 +400,31 @@ def test_a_lost_submission_of_any_processor_is_possibly_paid(order, tmp_path, pa
 
     with pytest.raises(CollectionStopped, match="the line went dead: chunk 0"):
         collect(Forgetful(), order, tmp_path, patience=patience)
+
+
+@pytest.mark.parametrize("when", ["before it is sent", "before it is written down"])
+def test_ctrl_c_while_a_job_is_sent_leaves_no_job_in_doubt(
+    when, order, tmp_path, patience, monkeypatch
+):
+    written = JobLedger.intend
+
+    def intend(ledger, *job):
+        entry = written(ledger, *job)
+        if when == "before it is sent":
+            signal.raise_signal(signal.SIGINT)
+        return entry
+
+    class Sending(SimulatedProcessor):
+        def submit(self, request):
+            job = super().submit(request)
+            if when == "before it is written down":
+                signal.raise_signal(signal.SIGINT)
+            return job
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobLedger, "intend", intend)
+        with pytest.raises(KeyboardInterrupt):
+            collect(Sending(), order, tmp_path, patience=patience)
+    (entry,) = JobLedger.read(tmp_path).entries
+    assert entry.state == "submitted"
+    assert not entry.is_possibly_paid

@@ -135,15 +135,16 @@ class Collector:
             self._stop, self._bound = "no more jobs", most
             return False
         first_shot, num_shots = self._gap(chunk)
-        entry = self._ledger.intend(chunk, num_shots, first_shot)
-        request = JobRequest(
-            interferometer=self._order.interferometer,
-            occupation=self._order.occupation,
-            num_shots=entry.num_shots,
-            first_shot=entry.first_shot,
-            key=self._order.key(chunk),
-        )
-        with _interrupts_held():  # an accepted job is written down before Ctrl-C is heard
+        # From the intent on Ctrl-C is held: an intent without an answer is possibly paid.
+        with _interrupts_held():
+            entry = self._ledger.intend(chunk, num_shots, first_shot)
+            request = JobRequest(
+                interferometer=self._order.interferometer,
+                occupation=self._order.occupation,
+                num_shots=entry.num_shots,
+                first_shot=entry.first_shot,
+                key=self._order.key(chunk),
+            )
             try:
                 job = self._processor.submit(request)
             except RetryLater as error:
