@@ -49,9 +49,20 @@ from quantum_latents.latents import (
     bank_spec,
 )
 from quantum_latents.metrics import METRICS
-from quantum_latents.models import FlowSpec, GANSpec, MLPSpec, SolverSpec, VelocitySpec
+from quantum_latents.models import (
+    DDGANSpec,
+    Diffusion,
+    FlowSpec,
+    GANSpec,
+    MLPSpec,
+    SolverSpec,
+    TimeCriticSpec,
+    UNetSpec,
+    VelocitySpec,
+)
 from quantum_latents.random import stream
 from quantum_latents.training import (
+    DenoisingSpec,
     EvaluationSpec,
     FlowMatchingSpec,
     OptimiserSpec,
@@ -344,4 +355,53 @@ def test_a_flow_takes_every_latent_to_every_data_set(data_spec, latent_specs, ca
         assert outcome.samples.shape == (NUM_HELD_OUT, width_of(data_spec))
         assert np.isfinite(outcome.samples).all()
         assert outcome.sampling == {"solver": "euler", "function_evaluations": 2}
+    assert len({outcome.samples.tobytes() for outcome in outcomes}) == len(outcomes)
+
+
+def denoiser_of(latent_spec) -> RunSpec:
+    """Two steps of the diffusion, so two latents an image."""
+    return RunSpec(
+        data=DigitsSpec(threshold=None, num_held_out=NUM_HELD_OUT),
+        latent=latent_spec,
+        model=DDGANSpec(
+            image_shape=DigitsSpec.image_shape,
+            diffusion=Diffusion(num_timesteps=2, beta_min=0.1, beta_max=20.0),
+            generator=UNetSpec(
+                channels=4,
+                multipliers=(1,),
+                num_blocks=1,
+                attention=(),
+                style_width=4,
+                mapping_layers=1,
+                normalise_latent=True,
+            ),
+            critic=TimeCriticSpec(channels=4, multipliers=(1,), time_width=4, group=4),
+        ),
+        training=DenoisingSpec(
+            num_steps=2,
+            batch_size=4,
+            optimiser=OptimiserSpec(name="adam", learning_rate=1e-3, betas=(0.5, 0.9)),
+            critic_learning_rate=1e-3,
+            least_learning_rate=0.0,
+            gradient_penalty=1.0,
+            penalty_every=2,
+            averaging=0.5,
+        ),
+        evaluation=EvaluationSpec(num_samples=NUM_HELD_OUT // 2),
+        seed=0,
+    )
+
+
+def test_a_diffusion_gan_takes_every_latent(latent_specs, cache, tmp_path):
+    latents = dict(latent_specs)
+    with pytest.raises(ValueError, match="a learned prior's means and scales"):
+        denoiser_of(latents.pop("learned_prior"))
+    runs = [denoiser_of(latent) for latent in latents.values()]
+    assert RunSpec.from_json(json.loads(json.dumps(runs[0].to_json()))) == runs[0]
+    outcomes = train_stack(runs, cache=cache, checkpoint=tmp_path / "stack.safetensors")
+    assert outcomes is not None
+    for outcome in outcomes:
+        assert outcome.samples is not None
+        assert outcome.samples.shape == (NUM_HELD_OUT // 2, 64)
+        assert np.isfinite(outcome.samples).all()
     assert len({outcome.samples.tobytes() for outcome in outcomes}) == len(outcomes)

@@ -36,6 +36,7 @@ from quantum_latents.bench.plain_wgan import plain_mlp, plain_wgan
 from quantum_latents.latents import Latent, build_latent
 from quantum_latents.latents.sources import GaussianSource
 from quantum_latents.models import (
+    DDGANSpec,
     FlowSpec,
     GANModelSpec,
     MLPSpec,
@@ -112,7 +113,7 @@ def task_of(network: str, cache: Path) -> Task:
         latent = build_latent(run.latent, seed, cache)
         return StackMember(data, latent, stream(seed, "bench", "training"))
 
-    assert not isinstance(run.model, FlowSpec)
+    assert not isinstance(run.model, (FlowSpec, DDGANSpec))
     assert isinstance(run.training, WGANSpec)
     return Task(run.model, run.training, member)
 

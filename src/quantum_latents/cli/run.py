@@ -37,6 +37,7 @@ RECIPES = {
     "survey": "across data sets that are not the quantum latent's own: does it help there?",
     "corollary": "Corollary 1: who reaches data that a quantum latent made? GAN-induced distances",
     "moons": "Appendix G of the paper: flow matching on two moons from four latents, or any",
+    "ddgan": "Appendix F of the paper, on digits: a diffusion GAN from four latents, or any",
     "compare": "your own data (--data FILE), four latents",
     "tune": "another recipe (--recipe table1) with every latent tuned equally before the test",
 }
@@ -63,7 +64,7 @@ class Run:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """table1, table2, hyperparameters, mixture, depth, challengers, interference, loss,
-    bank-sizes, survey, corollary, moons, compare or tune."""
+    bank-sizes, survey, corollary, moons, ddgan, compare or tune."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -71,8 +72,8 @@ class Run:
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None
     """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default); also
-    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers, survey, corollary
-    and moons take any classical rival or prior too, such as pairwise or student_t."""
+    bank:FOLDER, the shots of a bank of as many modes as z is long. challengers, survey, corollary,
+    moons and ddgan take any classical rival or prior too, such as pairwise or student_t."""
     data: str | None = None
     """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
     interference, loss, bank-sizes, survey: any of quantum, bernoulli, gbs, thermal, iqp, ising,
@@ -308,6 +309,7 @@ def study_of(command: Run) -> Study:
         "survey": recipes.SURVEY_LATENTS,
         "corollary": recipes.COROLLARY_LATENTS,
         "moons": recipes.LATENTS,
+        "ddgan": recipes.LATENTS,
     }
     known = recipes.CHALLENGERS if command.recipe in usual_of else recipes.LATENTS
     usual = usual_of.get(command.recipe, known)
@@ -333,6 +335,7 @@ def study_of(command: Run) -> Study:
         settings["bank_size"] = _bank_size(command.bank) if command.bank else None
     if command.recipe in (
         *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey", "moons"),
+        "ddgan",
     ):
         settings["latent_dim"] = dim
     if command.recipe == "compare":
@@ -377,7 +380,9 @@ def study_of(command: Run) -> Study:
             raise ValueError(
                 f"{command.recipe} draws its own data: leave --data out, or run compare"
             )
-        if command.recipe == "depth":
+        if command.recipe == "ddgan":
+            study = recipes.ddgan(command.preset, **settings)
+        elif command.recipe == "depth":
             study = recipes.depth(command.preset, depths=_depths(command.depths), **settings)
         else:
             study = recipes.mixture(command.preset, **settings)
@@ -397,7 +402,7 @@ def study_of(command: Run) -> Study:
 _BELONGS_TO = {
     "latent_dim": (
         *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey"),
-        *("corollary", "moons"),
+        *("corollary", "moons", "ddgan"),
         *("table2", "hyperparameters"),
     ),
     "interferometer": ("table2", "hyperparameters"),

@@ -11,18 +11,28 @@ Repository 1998, doi 10.24432/C50P49 (its test images); `load_digits` of scikit-
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from safetensors.numpy import load_file
 
 from quantum_latents.data.dataset import DataSet
 from quantum_latents.data.sizes import check_integer
 from quantum_latents.data.split import split_rows
 
-__all__ = ["DIGITS_SHA256", "NUM_IMAGES", "DigitsSpec", "check_digits_installed", "load_digits"]
+__all__ = [
+    "DIGITS_SHA256",
+    "FEATURES_FILE",
+    "NUM_IMAGES",
+    "DigitsSpec",
+    "check_digits_installed",
+    "load_digits",
+]
 
 NUM_IMAGES = 1797
 """N, of all ten digits."""
@@ -30,7 +40,18 @@ NUM_IMAGES = 1797
 DIGITS_SHA256 = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"
 """Of the grey levels as bytes, image by image: what a spec without a file's hash means."""
 
+FEATURES_FILE = Path(__file__).with_name("digit_features.safetensors")
+"""Weights of the network whose features measure grey digits, see `scripts/digit_features.py`."""
+
 _MAX_LEVEL = 16
+_FEATURE_METRICS = (
+    "frechet_feature_distance",
+    "kernel_feature_distance",
+    "feature_precision",
+    "feature_recall",
+    "feature_density",
+    "feature_coverage",
+)
 _NOT_INSTALLED = (
     "the digits ship with scikit-learn, which is not installed: "
     "pip install 'quantum-latents[data]' (or scikit-learn), or leave them out of --data"
@@ -53,6 +74,7 @@ class DigitsSpec:
     """
 
     dim: ClassVar[int] = 64
+    image_shape: ClassVar[tuple[int, int, int]] = (1, 8, 8)
 
     threshold: int | None
     num_held_out: int = 400
@@ -101,12 +123,13 @@ def check_digits_installed() -> None:
 
 
 def load_digits(spec: DigitsSpec) -> DataSet:
-    """Read, check and split the images.
+    """Read, check and split the images; grey ones are also measured by a network's features.
 
     Pixels that never change among the training images (the corners) are kept, and counted in the
     notes. Facts: `image_shape` = (8, 8) and `pixel_range`, for pictures; of grey levels also
     `coordinate_scale` = 16 for every pixel, so that two-sample metrics and moments are those of
-    pixels in [0, 1].
+    pixels in [0, 1], and `feature_network`,
+    weights of a network that takes such pixels.
 
     Raises:
         ImportError: scikit-learn is not installed, or has other images.
@@ -121,25 +144,28 @@ def load_digits(spec: DigitsSpec) -> DataSet:
     scale = np.full(spec.dim, 1.0 if spec.is_binary else float(_MAX_LEVEL))
     facts: dict[str, Any] = {"image_shape": (8, 8), "pixel_range": (0, int(scale[0]))}
     if not spec.is_binary:
-        facts["coordinate_scale"] = scale
+        facts |= {"coordinate_scale": scale, "feature_network": _feature_network()}
+    metrics = (
+        *("l1_to_integer", "mean_error", "covariance_error"),
+        *("energy_distance", "mmd", "sliced_wasserstein"),
+        *(() if spec.is_binary else _FEATURE_METRICS),
+    )
     return DataSet(
         name=spec.name,
         train=(train / scale).astype(np.float32),
         held_out=held_out.astype(np.float32),
         floor_reference=floor_reference.astype(np.float32),
-        metrics=(
-            "l1_to_integer",
-            "mean_error",
-            "covariance_error",
-            "energy_distance",
-            "mmd",
-            "sliced_wasserstein",
-        ),
+        metrics=metrics,
         facts=facts,
         notes=_notes(spec, train),
         offset=np.zeros(spec.dim),
         scale=scale,
     )
+
+
+@functools.cache
+def _feature_network() -> dict[str, np.ndarray]:
+    return load_file(FEATURES_FILE)
 
 
 def _grey_levels() -> np.ndarray:

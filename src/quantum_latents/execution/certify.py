@@ -125,10 +125,11 @@ def certify_runs(
         on_progress(f"run {place} of {len(folders)}: {folder.name}")
         try:
             generator = load_generator(folder)
-            if isinstance(generator, TrainedFlow):
+            if not isinstance(generator, TrainedGenerator):
+                kind = "flow" if isinstance(generator, TrainedFlow) else "diffusion GAN"
                 raise ValueError(
-                    f"run {generator.spec.digest} is a flow: certificates are of piecewise linear "
-                    "generators, whose layers can be undone one by one"
+                    f"run {generator.spec.digest} is a {kind}: certificates are of piecewise "
+                    "linear generators, whose layers can be undone one by one"
                 )
         except ValueError as error:
             if len(folders) == 1:

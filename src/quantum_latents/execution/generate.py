@@ -104,6 +104,7 @@ def generate_file(
     """
     from quantum_latents.evaluation.export import check_suffix, write_samples
     from quantum_latents.latents import BankSpec
+    from quantum_latents.models import latents_per_sample
     from quantum_latents.training import latent_of_run, load_generator
 
     if num_samples < 1:
@@ -111,14 +112,16 @@ def generate_file(
     generator = load_generator(folder)
     spec = generator.spec
     check_suffix(out, generator.layout)
-    on_progress(f"drawing {num_samples:,} latents")
+    num_latents = num_samples * latents_per_sample(spec.model)
+    on_progress(f"drawing {num_latents:,} latents")
     if isinstance(spec.latent, BankSpec):
         latent, whence = spec.latent, "shots, as training drew them, of the"
     else:
         latent, whence = replace(spec.latent, bank_size=None), "fresh draws of the"
     draws = stream(seed, "generate")
-    z = latent_of_run(latent, spec.seed, cache or default_cache()).sample(num_samples, draws)
+    z = latent_of_run(latent, spec.seed, cache or default_cache()).sample(num_latents, draws)
     on_progress(f"generating {num_samples:,} samples")
+    # All other noise, a diffusion's too: the stream has the name of what first needed one.
     samples = generator.generate(z, draws.child("dequantisation"))
     on_progress(f"writing {out}")
     num_written, num_valid = write_samples(out, samples, generator.layout)

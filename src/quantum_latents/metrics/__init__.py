@@ -6,6 +6,13 @@ samples are *facts*.
 """
 
 from quantum_latents.metrics.discrete import l1_to_integer, outcome_distance, total_photon_error
+from quantum_latents.metrics.features import (
+    Manifolds,
+    features_of,
+    frechet_feature_distance,
+    kernel_feature_distance,
+    manifolds,
+)
 from quantum_latents.metrics.frechet import Moments, frechet_distance, moments
 from quantum_latents.metrics.modes import (
     mode_coverage,
@@ -30,6 +37,7 @@ __all__ = [
     "MAX_TRANSPORT",
     "METRICS",
     "MOLECULE_METRICS",
+    "Manifolds",
     "Metric",
     "MoleculeSet",
     "Moments",
@@ -37,10 +45,14 @@ __all__ = [
     "compute",
     "covariance_error",
     "energy_distance",
+    "features_of",
     "floor",
     "frechet_distance",
+    "frechet_feature_distance",
+    "kernel_feature_distance",
     "l1_to_integer",
     "lookup",
+    "manifolds",
     "mean_error",
     "median_bandwidth",
     "mmd_squared",

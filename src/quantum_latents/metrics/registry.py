@@ -16,6 +16,8 @@ Facts that metrics read:
 - `selection_share`, optional, in (0, 1): this leading share of the rows of both sets only chooses
   between restarts of a run; `wasserstein_1_selection` reads it, the other two-sample metrics leave
   it out. Without it they take all rows;
+- `feature_network`: weights of a network of images, see `quantum_latents.metrics.features`, which
+  takes coordinates in their scale;
 - `train_smiles`: the canonical SMILES that a generator was trained on;
 - `chemnet_reference`: moments of the reference molecules' activations, see
   `quantum_latents.metrics.frechet`.
@@ -34,7 +36,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quantum_latents.metrics import discrete, modes, molecules, moment_errors, transport, two_sample
+from quantum_latents.metrics import (
+    discrete,
+    features,
+    modes,
+    molecules,
+    moment_errors,
+    transport,
+    two_sample,
+)
 from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet
 from quantum_latents.metrics.samples import as_samples_pair
 from quantum_latents.random import Stream
@@ -81,10 +91,10 @@ def lookup(name: str) -> Metric:
 
     >>> lookup("mmd").direction
     'lower'
-    >>> lookup("mode_coverrage")
+    >>> lookup("mode_weigth_error")
     Traceback (most recent call last):
     ...
-    ValueError: no metric is called 'mode_coverrage'; did you mean 'mode_coverage'?
+    ValueError: no metric is called 'mode_weigth_error'; did you mean 'mode_weight_error'?
     """
     if name in METRICS:
         return METRICS[name]
@@ -222,6 +232,31 @@ def _wasserstein_selection(
 ) -> float:
     x, y = (_split(rows, facts)[0] for rows in as_samples_pair(generated, reference))
     return transport.wasserstein_1(*_in_scale(x, y, facts))
+
+
+def _of_features(
+    name: str,
+    label: str,
+    direction: Literal["lower", "higher"],
+    compute: Callable[[np.ndarray, np.ndarray], float],
+    *,
+    constant_wins: bool = False,
+) -> Metric:
+    def in_features(x: ArrayLike, y: ArrayLike, facts: Facts, stream: Stream) -> float:
+        network = facts["feature_network"]
+        both = (features.features_of(rows, network) for rows in _scaled(x, y, facts))
+        return compute(*both)
+
+    return Metric(
+        name=name,
+        label=label,
+        direction=direction,
+        unit="",
+        constant_wins=constant_wins,
+        corroborated_by=_TWO_SAMPLE if constant_wins else (),
+        needs=("feature_network",),
+        compute=in_features,
+    )
 
 
 def _fcd_of_subsample(num_molecules: int) -> Callable[[Any, Any, Facts, Stream], float]:
@@ -388,6 +423,37 @@ _MOLECULES = (
 assert tuple(metric.name for metric in _MOLECULES) == MOLECULE_METRICS
 
 _TWO_SAMPLE = ("energy_distance", "mmd", "sliced_wasserstein")
+
+_FEATURES = (
+    _of_features(
+        "frechet_feature_distance",
+        "Fréchet distance of features",
+        "lower",
+        features.frechet_feature_distance,
+    ),
+    _of_features(
+        "kernel_feature_distance",
+        "kernel distance of features",
+        "lower",
+        features.kernel_feature_distance,
+    ),
+    # One image of the data, or one far from all, has the best value of some of these.
+    *(
+        _of_features(
+            f"feature_{name}",
+            label,
+            "higher",
+            lambda x, y, name=name: getattr(features.manifolds(x, y), name),
+            constant_wins=name in ("precision", "density"),
+        )
+        for name, label in (
+            ("precision", "precision: generated images among the data"),
+            ("recall", "recall: data among the generated images"),
+            ("density", "density of the data about generated images"),
+            ("coverage", "coverage: data with a generated image near"),
+        )
+    ),
+)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -569,6 +635,7 @@ METRICS: dict[str, Metric] = {
             needs=("selection_share",),
             compute=_wasserstein_selection,
         ),
+        *_FEATURES,
         *_MOLECULES,
     )
 }

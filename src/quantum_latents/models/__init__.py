@@ -1,6 +1,14 @@
 """Generators, critics and velocities: stacked networks that see only tensors and draw no noise."""
 
-from quantum_latents.models.build import GANModelSpec, ModelSpec, build_critic, build_generator
+from quantum_latents.models.build import (
+    GANModelSpec,
+    ModelSpec,
+    build_critic,
+    build_generator,
+    latents_per_sample,
+)
+from quantum_latents.models.ddgan import DDGANSpec
+from quantum_latents.models.diffusion import Diffusion
 from quantum_latents.models.flow import (
     Embedding,
     FlowSpec,
@@ -20,8 +28,11 @@ from quantum_latents.models.molgan import (
 )
 from quantum_latents.models.nn import MLPSpec, StackedMLP
 from quantum_latents.models.spectral import project_
+from quantum_latents.models.unet import TimeCritic, TimeCriticSpec, UNet, UNetSpec, initialise
 
 __all__ = [
+    "DDGANSpec",
+    "Diffusion",
     "Embedding",
     "FlowSpec",
     "GANModelSpec",
@@ -36,11 +47,17 @@ __all__ = [
     "StackedMLP",
     "StackedRelationalCritic",
     "StackedVelocity",
+    "TimeCritic",
+    "TimeCriticSpec",
+    "UNet",
+    "UNetSpec",
     "VelocitySpec",
     "build_critic",
     "build_generator",
     "check_solver_installed",
     "dequantised",
+    "initialise",
+    "latents_per_sample",
     "project_",
     "solve",
 ]

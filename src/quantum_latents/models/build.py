@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import torch
 
+from quantum_latents.models.ddgan import DDGANSpec
 from quantum_latents.models.flow import FlowSpec
 from quantum_latents.models.gan import GANSpec
 from quantum_latents.models.graph_gan import GraphGANSpec
 from quantum_latents.models.molgan import GraphModelSpec, MolGANSpec, StackedRelationalCritic
 from quantum_latents.models.nn import StackedMLP
 
-__all__ = ["GANModelSpec", "ModelSpec", "build_critic", "build_generator"]
+__all__ = ["GANModelSpec", "ModelSpec", "build_critic", "build_generator", "latents_per_sample"]
 
 GANModelSpec = GANSpec | MolGANSpec | GraphGANSpec
-"""A model of a generator and a critic."""
+"""A model of a generator and a critic, each one pass."""
 
-ModelSpec = GANModelSpec | FlowSpec
+ModelSpec = GANModelSpec | FlowSpec | DDGANSpec
 """Any model's spec."""
+
+
+def latents_per_sample(model: ModelSpec) -> int:
+    """Return how many latents a sample is made of, consecutive rows."""
+    return model.latents_per_sample if isinstance(model, DDGANSpec) else 1
 
 
 def build_generator(

@@ -7,6 +7,7 @@ from quantum_latents.recipes.challengers import CHALLENGERS, LADDER, challengers
 from quantum_latents.recipes.compare import compare
 from quantum_latents.recipes.corollary import COROLLARY_LATENTS, corollary
 from quantum_latents.recipes.data_sets import DATA_SETS, NON_CIRCULAR, TABLE1_DATA, NamedData
+from quantum_latents.recipes.ddgan import ddgan
 from quantum_latents.recipes.depth import DEPTHS, depth
 from quantum_latents.recipes.hyperparameters import hyperparameters
 from quantum_latents.recipes.interference import DOSES, TRANSMISSIONS, interference, loss
@@ -62,6 +63,7 @@ __all__ = [
     "challengers",
     "compare",
     "corollary",
+    "ddgan",
     "depth",
     "hyperparameters",
     "interference",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from quantum_latents.circuits.occupation import evenly_spread
 from quantum_latents.latents import (
@@ -46,7 +46,7 @@ from quantum_latents.recipes.discrete import (
     discrete_runs,
     discrete_size,
 )
-from quantum_latents.recipes.presets import ShrunkenGAN, stated
+from quantum_latents.recipes.presets import stated
 from quantum_latents.recipes.study import LATENTS, Study, length_of_z, reference_of
 
 __all__ = [
@@ -156,23 +156,47 @@ def challengers(
     )
 
 
+class _Sizes(Protocol):
+    """What latents take from a preset's sizes."""
+
+    @property
+    def num_seeds(self) -> int: ...
+
+    @property
+    def num_samples(self) -> int: ...
+
+    @property
+    def bank_size(self) -> int | None: ...
+
+
 def challenger_latents(
     names: Sequence[str],
     latent_dim: int,
-    size: ShrunkenGAN,
+    size: _Sizes,
     bank_folders: Sequence[str],
     cache: Path | None,
+    *,
+    num_held_out: int | None = None,
 ) -> tuple[tuple[LatentSpec, ...], tuple[LatentSpec, ...]]:
     """Return the named latents, all of which exist, and those of the banks in the folders.
+
+    Args:
+        names: which of `CHALLENGERS`.
+        latent_dim: of all.
+        size: of the study.
+        bank_folders: of the banks.
+        cache: where banks are found again.
+        num_held_out: of every latent; None is one for every sample.
 
     Raises:
         ValueError: as `challengers`.
     """
+    num_held_out = size.num_samples if num_held_out is None else num_held_out
     shared: dict[str, Any] = {
         "dim": latent_dim,
         "scaling": "centred",
         "bank_size": size.bank_size,
-        "num_held_out": size.num_samples,
+        "num_held_out": num_held_out,
     }
     specs = tuple(challenger_spec(name, shared) for name in names)
     banks = bank_latents(
@@ -181,7 +205,7 @@ def challenger_latents(
         latent_dims=(latent_dim,),
         scaling="centred",
         bank_size=size.bank_size,
-        num_held_out=size.num_samples,
+        num_held_out=num_held_out,
     )
     check_existence(specs, size.num_seeds)
     return specs, banks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["PRESETS", "ShrunkenGAN", "size_of", "stated"]
 
@@ -60,8 +60,8 @@ def size_of(sizes: Mapping[str, _Size], preset: str) -> _Size:
 
 def stated(
     preset: str,
-    size: ShrunkenGAN,
-    full: ShrunkenGAN,
+    size: Any,
+    full: Any,
     settings: Mapping[str, tuple[str, ...]] | None = None,
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the sources of what differs from the full preset, and a note that says it in words.

@@ -348,10 +348,12 @@ def with_precision(study: Study, precision: Precision) -> Study:
     """Return the study whose matrix products are computed in another precision, see `WGANSpec`.
 
     Raises:
-        ValueError: its runs are flows, which know no other.
+        ValueError: its runs are no Wasserstein GANs, and know no other.
     """
     if any(not isinstance(run.training, WGANSpec) for run in study.runs):
-        raise ValueError(f"flows are trained in float32, not in {precision}: leave --precision out")
+        raise ValueError(
+            f"{study.name} is trained in float32, not in {precision}: leave --precision out"
+        )
     runs = tuple(
         replace(run, training=replace(run.training, precision=precision)) for run in study.runs
     )

@@ -1,4 +1,4 @@
-"""How the samples of a study's runs were made, where rows say it: how flows were solved."""
+"""How the samples of a study's runs were made, where that is not one pass of a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["sampling_note"]
 
 
 def sampling_note(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return how often the velocity was evaluated for samples; "" where no row says it.
+    """Return how often a network was evaluated for a sample; "" where no row says it.
 
     An adaptive solver's number is a mean over the runs of a latent, since it follows from each.
 
@@ -35,6 +35,8 @@ def sampling_note(rows: Sequence[Mapping[str, Any]]) -> str:
         same = len(set(numbers)) == 1
         mean = numbers[0] if same else number_text(sum(numbers) / len(numbers))
         parts.append(f"{name} {mean}{'' if same else ' on average'}")
+    if solvers == ["denoising"]:
+        return f"Samples are denoised step by step; evaluations a sample: {', '.join(parts)}."
     return (
         f"Samples are solutions of a flow, by {' and '.join(solvers)}; function evaluations a "
         f"sample: {', '.join(parts)}."

@@ -2,9 +2,16 @@
 
 from quantum_latents.training.autoregressive import fit_latent, is_fitted, latent_of_run
 from quantum_latents.training.cost import bytes_of, flop_of
+from quantum_latents.training.denoising import DenoisingStack
+from quantum_latents.training.denoising_settings import DenoisingSpec
 from quantum_latents.training.flow_matching import FlowStack
 from quantum_latents.training.flow_settings import FlowMatchingSpec
-from quantum_latents.training.generator import TrainedFlow, TrainedGenerator, load_generator
+from quantum_latents.training.generator import (
+    TrainedDenoiser,
+    TrainedFlow,
+    TrainedGenerator,
+    load_generator,
+)
 from quantum_latents.training.kinds import (
     Stack,
     build_stack,
@@ -26,6 +33,8 @@ from quantum_latents.training.stack import (
 from quantum_latents.training.wgan import GANStack, StackMember, compile_steps, kernel_of
 
 __all__ = [
+    "DenoisingSpec",
+    "DenoisingStack",
     "Earlier",
     "EvaluationSpec",
     "FlowMatchingSpec",
@@ -37,6 +46,7 @@ __all__ = [
     "RunSpec",
     "Stack",
     "StackMember",
+    "TrainedDenoiser",
     "TrainedFlow",
     "TrainedGenerator",
     "TrainingSpec",

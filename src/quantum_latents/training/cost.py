@@ -7,23 +7,32 @@ hidden layers, are counted with the latent's width, but for graphs.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from quantum_latents.data import ArraySpec
 from quantum_latents.data.tables import file_and_key
 from quantum_latents.data.width import width_of
 from quantum_latents.latents import BernoulliSpec, GaussianSpec, PriorSpec
 from quantum_latents.models import (
+    DDGANSpec,
     FlowSpec,
     GraphGANSpec,
     GraphModelSpec,
     MolGANSpec,
+    TimeCritic,
+    UNet,
     build_critic,
     build_generator,
 )
 from quantum_latents.models.molgan import layers_of
+from quantum_latents.training.denoising_settings import DenoisingSpec
 from quantum_latents.training.settings import WGANSpec
 from quantum_latents.training.spec import RunSpec
 from quantum_latents.training.wgan import BLOCK_STEPS
@@ -45,10 +54,16 @@ def flop_of(run: RunSpec) -> float:
 
     Flows: a step has 3 sweeps of the velocity; generating, which is counted once, one for every
     evaluation of a solver of equal steps. Optimal transport is no matrix product.
+
+    Denoising diffusion GANs, whose convolutions torch counts: a critic step has 6 sweeps of the
+    critic, 6 more where it takes a penalty, and 1 of the generator; a generator step 2 and 3;
+    generating, counted once, one of the generator for every step of the diffusion.
     """
     training, model = run.training, run.model
     if isinstance(model, FlowSpec):
         return _of_flow(run, model)
+    if isinstance(model, DDGANSpec):
+        return _of_denoising(run, model)
     assert isinstance(training, WGANSpec)
     per_batch = 2.0 * training.batch_size
     if isinstance(model, MolGANSpec):
@@ -82,6 +97,51 @@ def _of_flow(run: RunSpec, model: FlowSpec) -> float:
     return per_row * (trained + generated)
 
 
+def _of_denoising(run: RunSpec, model: DDGANSpec) -> float:
+    training = run.training
+    assert isinstance(training, DenoisingSpec)
+    generator, critic = _passes_of(model, run.latent.dim)
+    penalties = 6 / training.penalty_every if training.gradient_penalty else 0.0
+    step = (8 + penalties) * critic.flop + 4 * generator.flop
+    trained = training.num_steps * training.batch_size * step
+    return trained + run.num_held_out_latents * generator.flop
+
+
+class _Pass(NamedTuple):
+    """One image through a network: operations, numbers that its layers give, and weights."""
+
+    flop: float
+    activations: int
+    weights: int
+
+
+@cache
+def _passes_of(model: DDGANSpec, latent_dim: int) -> tuple[_Pass, _Pass]:
+    """Return one image's pass of generator and of critic, counted without computing it."""
+    number = model.critic.group
+    generator = UNet(model.generator, model.shape, latent_dim).to("meta")
+    critic = TimeCritic(model.critic, model.shape).to("meta")
+    with torch.device("meta"):
+        x, t = torch.empty(number, *model.shape), torch.empty(number, dtype=torch.long)
+        z = torch.empty(number, latent_dim)
+    return _pass_of(generator, number, x, t, z), _pass_of(critic, number, x, x, t)
+
+
+def _pass_of(network: nn.Module, number: int, *inputs: torch.Tensor) -> _Pass:
+    outputs = 0
+
+    def count(module: nn.Module, given: object, output: torch.Tensor) -> None:
+        nonlocal outputs
+        outputs += output.numel()
+
+    for module in network.modules():
+        module.register_forward_hook(count)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(*inputs)
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    return _Pass(counter.get_total_flops() / number, outputs // number, weights)
+
+
 def _widths(run: RunSpec, model: FlowSpec) -> tuple[int, ...]:
     """Return the widths of a velocity's layers, from input to output."""
     dim = max(run.latent.dim, width_of(run.data))
@@ -100,7 +160,7 @@ def bytes_of(run: RunSpec) -> int:
     is written out, and data of unknown length, count 64 MiB each. Temporaries are not counted.
     """
     training, latent = run.training, run.latent
-    held = _of_gan_in_training(run) if isinstance(training, WGANSpec) else _of_flow_in_training(run)
+    held = _held_in_training(run)
     data_dim = _data_dim(run)
     averages = 2 if training.optimiser.name == "adam" else 1
     kept = 1 + averages
@@ -124,10 +184,28 @@ class _Held(NamedTuple):
     num_losses: int
 
 
+def _held_in_training(run: RunSpec) -> _Held:
+    if isinstance(run.model, DDGANSpec):
+        return _of_denoising_in_training(run, run.model)
+    if isinstance(run.model, FlowSpec):
+        return _of_flow_in_training(run)
+    return _of_gan_in_training(run)
+
+
+def _of_denoising_in_training(run: RunSpec, model: DDGANSpec) -> _Held:
+    size = run.training.batch_size
+    generator, critic = _passes_of(model, run.latent.dim)
+    draws = 2 * BLOCK_STEPS * size * run.latent.dim + 10 * size * model.data_dim
+    # A penalty keeps the critic's pass three times over; generating, a pass of many images once.
+    trained = 2 * size * (generator.activations + 4 * critic.activations)
+    generated = min(run.evaluation.num_samples, 1024) * generator.activations
+    return _Held(generator.weights + critic.weights, draws, max(trained, generated), 3)
+
+
 def _of_gan_in_training(run: RunSpec) -> _Held:
     training, latent, model = run.training, run.latent, run.model
     assert isinstance(training, WGANSpec)
-    assert not isinstance(model, FlowSpec)
+    assert not isinstance(model, (FlowSpec, DDGANSpec))
     data_dim = _data_dim(run)
     generator = build_generator(model, latent.dim, data_dim, stack=1, device="meta")
     critic = build_critic(model, data_dim, stack=1, device="meta")

@@ -17,17 +17,33 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from quantum_latents.models import FlowSpec, StackedVelocity, dequantised, solve
+from quantum_latents.models import (
+    DDGANSpec,
+    FlowSpec,
+    StackedVelocity,
+    UNet,
+    dequantised,
+    latents_per_sample,
+    solve,
+)
 from quantum_latents.models.nn import StackedMLP
 from quantum_latents.molecules import GraphLayout
 from quantum_latents.random import Stream
 from quantum_latents.random import stream as root_stream
+from quantum_latents.training.denoising import denoised
 from quantum_latents.training.flow_matching import embedding_of
 from quantum_latents.training.flow_settings import FlowMatchingSpec
 from quantum_latents.training.paths import end_of
 from quantum_latents.training.spec import RunSpec
 
-__all__ = ["OFFSET", "SCALE", "TrainedFlow", "TrainedGenerator", "load_generator"]
+__all__ = [
+    "OFFSET",
+    "SCALE",
+    "TrainedDenoiser",
+    "TrainedFlow",
+    "TrainedGenerator",
+    "load_generator",
+]
 
 OFFSET, SCALE = "data_offset", "data_scale"
 """Names of the affine map's tensors in the file."""
@@ -117,16 +133,60 @@ class TrainedFlow:
         return (np.concatenate(parts) * self.scale + self.offset).astype(np.float32)
 
 
+class TrainedDenoiser:
+    """The generator of a denoising diffusion GAN with everything needed to use it.
+
+    Attributes:
+        spec: of the run that trained it.
+        layout: None: it makes images.
+        module: the U-Net.
+        offset, scale: float64 (d_x,), from model units to data units.
+    """
+
+    layout: GraphLayout | None = None
+
+    def __init__(self, spec: RunSpec, module: UNet, offset: np.ndarray, scale: np.ndarray) -> None:
+        assert isinstance(spec.model, DDGANSpec)
+        self.spec, self._model = spec, spec.model
+        self.module, self.offset, self.scale = module, offset, scale
+
+    def generate(self, z: Tensor | np.ndarray, noise: Stream | None = None) -> np.ndarray:
+        """Return float32 (N, d_x) in data units, of latents (N T, d_z), T consecutive ones each.
+
+        Args:
+            z: the latents.
+            noise: what the diffusion's normal noise is drawn from.
+
+        Raises:
+            ValueError: z has another shape, or noise is missing.
+        """
+        latents = _checked(z, self.spec)
+        if noise is None:
+            raise ValueError(
+                "a denoising diffusion draws normal noise: give the stream that it is drawn from"
+            )
+        weights = dict(self.module.named_parameters())
+        made = denoised(self.module, weights, self._model, latents, noise.generator())
+        return (made.double().numpy() * self.scale + self.offset).astype(np.float32)
+
+
 def _checked(z: Tensor | np.ndarray, spec: RunSpec) -> Tensor:
     latents = torch.as_tensor(z, dtype=torch.float32)
     if latents.ndim != 2 or latents.shape[1] != spec.latent.dim:
         raise ValueError(
             f"this generator takes z of shape (N, {spec.latent.dim}), not {tuple(latents.shape)}"
         )
+    if len(latents) % (each := latents_per_sample(spec.model)):
+        raise ValueError(
+            f"this generator makes a sample of {each} consecutive latents: give a multiple of "
+            f"{each} rows, not {len(latents)}"
+        )
     return latents
 
 
-def load_generator(folder: str | os.PathLike[str]) -> TrainedGenerator | TrainedFlow:
+def load_generator(
+    folder: str | os.PathLike[str],
+) -> TrainedGenerator | TrainedFlow | TrainedDenoiser:
     """Return what a run trained, from its folder, such as ``DIR/runs/<digest>``.
 
     Raises:
@@ -151,6 +211,8 @@ def load_generator(folder: str | os.PathLike[str]) -> TrainedGenerator | Trained
         )
     if isinstance(spec.model, FlowSpec):
         return _flow(path, spec, weights, offset, scale)
+    if isinstance(spec.model, DDGANSpec):
+        return _denoiser(path, spec, weights, offset, scale)
     last = len(spec.model.generator.hidden) + 1
     width = weights[f"bias{last}"].shape[-1] if f"bias{last}" in weights else 1
     module = StackedMLP(spec.model.generator, spec.latent.dim, width, stack=1)
@@ -174,14 +236,30 @@ def _flow(
 ) -> TrainedFlow:
     assert isinstance(spec.model, FlowSpec)
     if offset is None or scale is None:
-        raise ValueError(
-            f"{path} is damaged: a flow keeps its map to data units, and it is missing"
-        )
+        raise ValueError(f"{path} is damaged: its map to data units is missing")
     dim = max(spec.latent.dim, len(offset))
     dtype = next(iter(weights.values())).dtype
     module = StackedVelocity(spec.model.velocity, dim, stack=1, dtype=dtype)
     _fill(path, module, weights)
     return TrainedFlow(spec, module.float(), offset.numpy(), scale.numpy())
+
+
+def _denoiser(
+    path: Path,
+    spec: RunSpec,
+    weights: dict[str, Tensor],
+    offset: Tensor | None,
+    scale: Tensor | None,
+) -> TrainedDenoiser:
+    assert isinstance(spec.model, DDGANSpec)
+    if offset is None or scale is None:
+        raise ValueError(f"{path} is damaged: its map to data units is missing")
+    module = UNet(spec.model.generator, spec.model.shape, spec.latent.dim)
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"{path} is damaged: its weights do not fit its own spec") from error
+    return TrainedDenoiser(spec, module.float(), offset.numpy(), scale.numpy())
 
 
 def _fill(path: Path, module: StackedMLP | StackedVelocity, weights: dict[str, Tensor]) -> None:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from quantum_latents.models import ModelSpec
+from quantum_latents.training.denoising import DenoisingStack
+from quantum_latents.training.denoising_settings import DenoisingSpec
 from quantum_latents.training.flow_matching import FlowStack, check_flow_requirements
 from quantum_latents.training.flow_settings import FlowMatchingSpec
 from quantum_latents.training.resume import Flat
@@ -50,7 +52,10 @@ class Stack(Protocol):
         ...
 
     def generate(self, latents: Sequence[Tensor]) -> list[Tensor]:
-        """Return samples (M, d_x) of each run from its latents (M, d_z), in model units."""
+        """Return samples (M, d_x) of each run from its latents (M L, d_z), in model units.
+
+        L is `models.latents_per_sample` of its model.
+        """
         ...
 
     def weights_of(self, run: int) -> dict[str, Tensor]:
@@ -97,6 +102,7 @@ def _nothing(*specs: Any) -> None:
 
 _KINDS: dict[type, _Kind] = {
     WGANSpec: _Kind(GANStack, GANStack.loss_names, compile_steps, _nothing),
+    DenoisingSpec: _Kind(DenoisingStack, DenoisingStack.loss_names, _nothing, _nothing),
     FlowMatchingSpec: _Kind(FlowStack, FlowStack.loss_names, _nothing, check_flow_requirements),
 }
 

@@ -21,24 +21,28 @@ from typing import Any, Literal
 from quantum_latents.data import DataSpec, PushforwardSpec
 from quantum_latents.latents import LatentSpec, LearnedPriorSpec
 from quantum_latents.models import (
+    DDGANSpec,
     FlowSpec,
     GANModelSpec,
     GANSpec,
     GraphGANSpec,
     ModelSpec,
     MolGANSpec,
+    latents_per_sample,
 )
+from quantum_latents.training.denoising_settings import DenoisingSpec, check_denoising_run
 from quantum_latents.training.flow_settings import FlowMatchingSpec, check_flow_run
 from quantum_latents.training.settings import WGANSpec
 
 __all__ = ["EvaluationSpec", "RunSpec", "TrainingSpec"]
 
-TrainingSpec = WGANSpec | FlowMatchingSpec
+TrainingSpec = WGANSpec | FlowMatchingSpec | DenoisingSpec
 """Any kind of training; a GAN's, the only one once, says nothing of its kind in JSON."""
 
 _MODELS: dict[type, tuple[type, ...]] = {
     WGANSpec: (GANSpec, MolGANSpec, GraphGANSpec),
     FlowMatchingSpec: (FlowSpec,),
+    DenoisingSpec: (DDGANSpec,),
 }
 """What each kind of training can train."""
 
@@ -86,7 +90,7 @@ class RunSpec:
     Attributes:
         data: what to learn.
         latent: where z comes from.
-        model: generator and critic, or a flow.
+        model: generator and critic, a flow, or a denoising diffusion GAN.
         training: how, and for how long.
         evaluation: what is kept.
         seed: names every random number of the run. Data, initial weights and batch order
@@ -122,13 +126,22 @@ class RunSpec:
         if isinstance(self.model, FlowSpec):
             assert isinstance(self.training, FlowMatchingSpec)
             check_flow_run(self.data, self.latent, self.model, self.training, self.start)
+        elif isinstance(self.model, DDGANSpec):
+            assert isinstance(self.training, DenoisingSpec)
+            check_denoising_run(self.data, self.latent, self.model, self.training, self.start)
         else:
             self._check_generator(self.model)
-        if self.latent.num_held_out < self.evaluation.num_samples:
+        if self.latent.num_held_out < self.num_held_out_latents:
             raise ValueError(
-                f"evaluation.num_samples={self.evaluation.num_samples} needs as many held-out "
-                f"latents, not latent.num_held_out={self.latent.num_held_out}"
+                f"evaluation.num_samples={self.evaluation.num_samples} needs "
+                f"{self.num_held_out_latents} held-out latents, not "
+                f"latent.num_held_out={self.latent.num_held_out}"
             )
+
+    @property
+    def num_held_out_latents(self) -> int:
+        """Held-out latents that the samples for the metrics are made of."""
+        return self.evaluation.num_samples * latents_per_sample(self.model)
 
     def _check_generator(self, model: GANModelSpec) -> None:
         """Refuse a generator that does not fit the latent or the start."""

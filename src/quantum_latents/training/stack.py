@@ -262,7 +262,7 @@ def _prepared(specs: Sequence[RunSpec], cache: Path, device: str) -> _Prepared:
     ]
     stack = build_stack(members, specs[0].model, specs[0].training, device)
     held_out = [
-        latents[spec.latent, spec.seed].held_out(spec.evaluation.num_samples) for spec in specs
+        latents[spec.latent, spec.seed].held_out(spec.num_held_out_latents) for spec in specs
     ]
     return _Prepared(stack, sets, held_out)
 
