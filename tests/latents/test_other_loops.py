@@ -9,6 +9,9 @@ with probability p_k, and tau n' of jitter. Then of x = a x_1 + s x_0
 and E[x_1 | x] likewise, so that what a scheduler makes of them is the scheduler's own doing.
 """
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +21,8 @@ from quantum_latents.random import stream
 from quantum_latents.samplers import boson_law
 
 pytestmark = pytest.mark.slow  # diffusers takes seconds to import
+
+PAGE = Path(__file__).parents[2] / "docs" / "other-loops.md"
 
 NUM_SAMPLES, MU, SIGMA = 1000, torch.tensor([1.0, -1.0, 0.5, 0.0]).double(), 0.5
 
@@ -139,3 +144,40 @@ def test_one_of_torchcfms_matchers_ignores_the_source():
     assert (bridge.sample_location_and_conditional_flow(x0, x1, t)[1] > 90).all()
     blind = torchcfm.TargetConditionalFlowMatcher(sigma=0.0)
     assert (blind.sample_location_and_conditional_flow(x0, x1, t)[1] < 10).all()
+
+
+def test_the_page_runs_as_printed():
+    torchcfm = pytest.importorskip(
+        "torchcfm", reason="pip install --no-deps torchcfm, which the page shows"
+    )
+    from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DModel
+
+    first, matching, denoising, jitter = re.findall(
+        r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
+    names = {"torch": torch, "images": torch.zeros(32, 1, 8, 8)}
+    exec(first, names)
+    assert names["z"].shape == (32, 64) and names["noise"].shape == (32, 1, 8, 8)
+    narrow = as_randn(quantum_latent(16), stream(0, "narrow"))
+    names |= {"x1": torch.zeros(50, 16), "randn": narrow} | vars(torchcfm)
+    exec(matching, names)
+    assert names["xt"].shape == names["ut"].shape == (50, 16)
+    names["randn"] = as_randn(quantum_latent(64, 8), stream(0, "wide"))
+    names["scheduler"] = FlowMatchEulerDiscreteScheduler()
+    names["unet"] = UNet2DModel(
+        sample_size=8,
+        in_channels=1,
+        out_channels=1,
+        layers_per_block=1,
+        block_out_channels=(8, 8),
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+    )
+    exec(denoising, names)
+    names["loss"].backward()
+    assert torch.isfinite(names["loss"])
+    for line in jitter.splitlines():
+        before = names["z"]
+        exec(line, names)
+        assert names["z"].shape == before.shape and not torch.equal(names["z"], before)
