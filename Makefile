@@ -5,7 +5,7 @@
 
 ## make demo     install, train the quick Table I, write demo/report.html (under 10 minutes)
 ## make test     install the development tools, run the tests (under 10 minutes)
-## make examples run every script of examples/ and check what it prints (minutes)
+## make examples run every script of examples/ and check what it prints (a minute or two)
 ## make lint     ruff, pyright (needs Node.js) and import-linter (a minute)
 ## make format   let ruff rewrite the code
 ## make clean    remove .venv, demo, builds and caches; studies stay
@@ -36,7 +36,7 @@ test: install-dev
 	@.venv/bin/python -m pytest -n auto --dist loadfile
 
 examples: install-dev
-	@echo "quantum-latents: the scripts of examples/, and loops of other libraries (a few minutes)"
+	@echo "quantum-latents: the scripts of examples/, and loops of other libraries (a minute or two)"
 	@.venv/bin/python -m pytest -n auto -m "" -rs \
 		tests/contracts/test_examples.py tests/latents/test_other_loops.py
 
