@@ -1,10 +1,11 @@
 # On a fresh clone, `make demo` or `make test` is all there is to do.
 
 .POSIX:
-.PHONY: help demo test lint format clean install-demo install-dev
+.PHONY: help demo test examples lint format clean install-demo install-dev
 
 ## make demo     install, train the quick Table I, write demo/report.html (under 10 minutes)
 ## make test     install the development tools, run the tests (under 10 minutes)
+## make examples run every script of examples/ and check what it prints (a minute or two)
 ## make lint     ruff, pyright (needs Node.js) and import-linter (a minute)
 ## make format   let ruff rewrite the code
 ## make clean    remove .venv, demo, builds and caches; studies stay
@@ -34,16 +35,21 @@ test: install-dev
 	@echo "quantum-latents: pytest, doctests included (a few minutes on 2 cores)"
 	@.venv/bin/python -m pytest -n auto --dist loadfile
 
+examples: install-dev
+	@echo "quantum-latents: the scripts of examples/, and loops of other libraries (a minute or two)"
+	@.venv/bin/python -m pytest -n auto -m "" -rs \
+		tests/contracts/test_examples.py tests/latents/test_other_loops.py
+
 lint: install-dev
 	@echo "quantum-latents: ruff, pyright, import-linter (a minute)"
-	@.venv/bin/ruff check src tests benchmarks scripts
-	@.venv/bin/ruff format --check src tests benchmarks scripts
+	@.venv/bin/ruff check src tests benchmarks examples scripts
+	@.venv/bin/ruff format --check src tests benchmarks examples scripts
 	@.venv/bin/pyright
 	@.venv/bin/lint-imports --no-logo
 
 format: install-dev
-	@.venv/bin/ruff check --fix src tests benchmarks scripts
-	@.venv/bin/ruff format src tests benchmarks scripts
+	@.venv/bin/ruff check --fix src tests benchmarks examples scripts
+	@.venv/bin/ruff format src tests benchmarks examples scripts
 
 clean:
 	rm -rf .venv demo build dist src/*.egg-info

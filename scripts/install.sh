@@ -104,5 +104,10 @@ say "installing $what in .venv with Python $(version_of .venv/bin/python)" \
 # The package is built by the pinned setuptools, not by one that pip fetches for the build.
 pip_install setuptools
 pip_install --no-build-isolation -e ".[$extra]"
+if [ "$1" = dev ]; then
+    # Its flow matchers, which an example uses, import torch, numpy and POT; the package asks for
+    # torchdyn, Lightning, IPython and forty more.
+    pip_install --no-deps torchcfm
+fi
 echo "$state" >".venv/installed-$1"
 say "installed"

@@ -50,8 +50,8 @@ def test_the_speed_of_the_samplers_is_rendered_from_rows(tmp_path):
 
 @pytest.mark.parametrize(
     "page",
-    [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))],
-    ids=lambda p: p.name,
+    [page for place in (".", "docs", "examples") for page in sorted((ROOT / place).glob("*.md"))],
+    ids=lambda p: str(p.relative_to(ROOT)),
 )
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):

@@ -1,4 +1,4 @@
-"""The recipe of diffusion GANs: what it runs, says, and refuses; and `qlat run ddgan` end to end."""
+"""The recipe of diffusion GANs: what it runs, says, and refuses; the command end to end."""
 
 import json
 

@@ -26,6 +26,7 @@ from quantum_latents.latents.mode_laws import mode_laws
 from quantum_latents.latents.other_light import OtherLightSource
 from quantum_latents.latents.pairwise import PairwiseSource
 from quantum_latents.latents.priors import PRIORS, prior_source
+from quantum_latents.latents.randn import LatentRandn, as_randn
 from quantum_latents.latents.rivals import RIVALS, rival_source
 from quantum_latents.latents.rows import LatentRows, latent_of
 from quantum_latents.latents.sharing import PROPERTIES, Extent, Sharing
@@ -79,6 +80,7 @@ __all__ = [
     "IsingSpinsSpec",
     "Latent",
     "LatentDistribution",
+    "LatentRandn",
     "LatentRows",
     "LatentSpec",
     "LearnedPriorSpec",
@@ -102,6 +104,7 @@ __all__ = [
     "as_dataset",
     "as_distribution",
     "as_merlin",
+    "as_randn",
     "bank_spec",
     "build_latent",
     "card_of",

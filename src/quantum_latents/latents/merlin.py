@@ -14,9 +14,9 @@ from torch import Tensor
 
 from quantum_latents.banks import SampleBank
 from quantum_latents.latents.latent import Latent
-from quantum_latents.latents.rows import LatentRows, latent_of
+from quantum_latents.latents.rows import LatentRows, latent_of, rows_named_by
 from quantum_latents.latents.specs import Scaling
-from quantum_latents.random import Stream, stream
+from quantum_latents.random import Stream
 
 __all__ = ["as_merlin", "merlin_sample"]
 
@@ -70,9 +70,7 @@ def merlin_sample(
     if batch_size < 1:
         raise ValueError(f"batch_size is at least 1, not {batch_size}")
     if generator is not None:
-        place = generator.device
-        seed = torch.randint(2**63 - 1, (), generator=generator, device=place, dtype=torch.int64)
-        rows, start = LatentRows(rows.latent, stream(int(seed), _DRAWS)), 0
+        rows, start = rows_named_by(generator, rows.latent, _DRAWS), 0
     z = rows.between(start, start + batch_size)
     return z.to(device=device, dtype=dtype or torch.get_default_dtype())
 

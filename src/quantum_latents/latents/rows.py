@@ -14,9 +14,9 @@ from quantum_latents.banks import SampleBank
 from quantum_latents.latents.latent import Latent
 from quantum_latents.latents.specs import Scaling
 from quantum_latents.latents.stored import StoredSource
-from quantum_latents.random import Stream
+from quantum_latents.random import Stream, stream
 
-__all__ = ["BLOCK_ROWS", "LatentRows", "latent_of"]
+__all__ = ["BLOCK_ROWS", "LatentRows", "latent_of", "rows_named_by"]
 
 BLOCK_ROWS = 1024
 """Rows that are drawn together; part of every row."""
@@ -90,3 +90,17 @@ class LatentRows:
             rows = self.latent.sample(BLOCK_ROWS, self.stream.child("block", block))
             self._kept = (block, rows)
         return self._kept[1]
+
+
+def rows_named_by(generator: torch.Generator, latent: Latent, name: str) -> LatentRows:
+    """Return the rows that the next number of torch's generator names, and `name` with it.
+
+    >>> from quantum_latents.latents import quantum_latent
+    >>> rows = rows_named_by(torch.Generator().manual_seed(7), quantum_latent(4, 2), "noise")
+    >>> rows.between(0, 3).shape
+    torch.Size([3, 4])
+    """
+    seed = torch.randint(
+        2**63 - 1, (), generator=generator, device=generator.device, dtype=torch.int64
+    )
+    return LatentRows(latent, stream(int(seed), name))
