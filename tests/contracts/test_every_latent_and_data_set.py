@@ -11,10 +11,12 @@ import torch
 from quantum_latents.banks import import_bank
 from quantum_latents.data import (
     ArraySpec,
+    AutoencoderSpec,
     BitsSpec,
     CheckerboardSpec,
     DataSpec,
     DigitsSpec,
+    EncodedSpec,
     GaussianBosonSpec,
     IQPSpec,
     IsingSpec,
@@ -139,6 +141,18 @@ DATA_SETS: dict[str, DataSpec | None] = {
     "checkerboard": CheckerboardSpec(num_train=200, num_held_out=NUM_HELD_OUT),
     "binary_digits": DigitsSpec(threshold=8, num_held_out=NUM_HELD_OUT),
     "grey_digits": DigitsSpec(threshold=None, num_held_out=NUM_HELD_OUT),
+    "encoded_grey_digits": EncodedSpec(
+        data=DigitsSpec(threshold=None, num_held_out=NUM_HELD_OUT),
+        autoencoder=AutoencoderSpec(
+            hidden=(8,),
+            code_dim=3,
+            num_steps=20,
+            batch_size=16,
+            learning_rate=1e-3,
+            code_penalty=1e-3,
+            weight_decay=0.0,
+        ),
+    ),
     "bernoulli": BitsSpec(num_bits=3, num_train=200, num_held_out=NUM_HELD_OUT),
     "gbs": GaussianBosonSpec(
         num_modes=4,
@@ -257,7 +271,7 @@ def test_a_data_set_keeps_its_contract(data_spec, cache):
     assert data.name == data_spec.name
     for part in (data.train, data.held_out, data.floor_reference):
         assert part.dtype == np.float32
-        assert part.shape[1] == data.dim
+        assert part.shape[1] == (data.dim if part is data.train else data.sample_dim)
         assert np.isfinite(part).all()
         assert not part.flags.writeable
     assert len(data.held_out) == len(data.floor_reference) >= NUM_HELD_OUT
@@ -268,8 +282,11 @@ def test_a_data_set_keeps_its_contract(data_spec, cache):
         assert set(METRICS[name].needs) <= set(data.facts)
         assert set(METRICS[name].corroborated_by) <= set(data.metrics)
     assert np.array_equal(load(data_spec, stream(0, "data"), cache).train, data.train)
-    back = (data.to_data_units(data.train) - data.offset) / data.scale
-    assert np.allclose(back, data.train, atol=1e-5)
+    in_data_units = data.to_data_units(data.train)
+    assert in_data_units.shape == (len(data.train), data.sample_dim)
+    if data.decoder is None:
+        back = (in_data_units - data.offset) / data.scale
+        assert np.allclose(back, data.train, atol=1e-5)
 
 
 def test_metrics_of_the_data_themselves_are_their_floor(data_spec, cache):
@@ -308,7 +325,7 @@ def test_every_latent_trains_on_every_data_set_in_one_stack(
     data = load(data_spec, stream(0, "data"), cache)
     for outcome in outcomes:
         assert outcome.samples is not None
-        assert outcome.samples.shape == (NUM_HELD_OUT, data.dim)
+        assert outcome.samples.shape == (NUM_HELD_OUT, data.sample_dim)
         assert np.isfinite(outcome.samples).all()
         json.dumps(evaluate(outcome.samples, data, 0), allow_nan=False)
     # Trained on other latents, and on nothing else that differs.
@@ -350,9 +367,10 @@ def test_a_flow_takes_every_latent_to_every_data_set(data_spec, latent_specs, ca
     assert RunSpec.from_json(json.loads(json.dumps(runs[0].to_json()))) == runs[0]
     outcomes = train_stack(runs, cache=cache, checkpoint=tmp_path / "stack.safetensors")
     assert outcomes is not None
+    sample_dim = load(data_spec, stream(0, "data"), cache).sample_dim
     for outcome in outcomes:
         assert outcome.samples is not None
-        assert outcome.samples.shape == (NUM_HELD_OUT, width_of(data_spec))
+        assert outcome.samples.shape == (NUM_HELD_OUT, sample_dim)
         assert np.isfinite(outcome.samples).all()
         assert outcome.sampling == {"solver": "euler", "function_evaluations": 2}
     assert len({outcome.samples.tobytes() for outcome in outcomes}) == len(outcomes)

@@ -38,6 +38,7 @@ RECIPES = {
     "corollary": "Corollary 1: who reaches data that a quantum latent made? GAN-induced distances",
     "moons": "Appendix G of the paper: flow matching on two moons from four latents, or any",
     "ddgan": "Appendix F of the paper, on digits: a diffusion GAN from four latents, or any",
+    "autoencoder": "digits, or your images (--data FILE), through an autoencoder: a GAN or a flow",
     "compare": "your own data (--data FILE), four latents",
     "tune": "another recipe (--recipe table1) with every latent tuned equally before the test",
 }
@@ -64,7 +65,7 @@ class Run:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """table1, table2, hyperparameters, mixture, depth, challengers, interference, loss,
-    bank-sizes, survey, corollary, moons, ddgan, compare or tune."""
+    bank-sizes, survey, corollary, moons, ddgan, autoencoder, compare or tune."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
     full."""
@@ -73,12 +74,13 @@ class Run:
     latents: str | None = None
     """Comma-separated: quantum,distinguishable,bernoulli,gaussian (all by default); also
     bank:FOLDER, the shots of a bank of as many modes as z is long. challengers, survey, corollary,
-    moons and ddgan take any classical rival or prior too, such as pairwise or student_t."""
+    moons, ddgan and autoencoder take any classical rival or prior too, such as pairwise or
+    student_t."""
     data: str | None = None
-    """compare: your file (npy, npz, csv, parquet; one row a sample). table1, challengers,
-    interference, loss, bank-sizes, survey: any of quantum, bernoulli, gbs, thermal, iqp, ising,
-    mixture, moons, checkerboard, binary_digits, grey_digits, comma-separated. moons: any of
-    moons, checkerboard, mixture.
+    """compare, autoencoder: your file (npy, npz, csv, parquet; one row a sample). table1,
+    challengers, interference, loss, bank-sizes, survey: any of quantum, bernoulli, gbs, thermal,
+    iqp, ising, mixture, moons, checkerboard, binary_digits, grey_digits, comma-separated. moons:
+    any of moons, checkerboard, mixture.
     Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""
@@ -104,6 +106,10 @@ class Run:
     restarts: int | None = None
     """corollary: random draws of initial weights of a latent and seed, beside the start at the
     target's own generator (the preset's number)."""
+    model: Literal["gan", "flow"] | None = None
+    """autoencoder: what makes codes (gan)."""
+    code_dim: int | None = None
+    """autoencoder: numbers of a code (12)."""
     tuned: Annotated[str | None, tyro.conf.arg(name="recipe")] = None
     """tune: which recipe, with the options of that recipe (table1 on --data quantum by default)."""
     trials: int | None = None
@@ -310,6 +316,7 @@ def study_of(command: Run) -> Study:
         "corollary": recipes.COROLLARY_LATENTS,
         "moons": recipes.LATENTS,
         "ddgan": recipes.LATENTS,
+        "autoencoder": recipes.LATENTS,
     }
     known = recipes.CHALLENGERS if command.recipe in usual_of else recipes.LATENTS
     usual = usual_of.get(command.recipe, known)
@@ -335,13 +342,21 @@ def study_of(command: Run) -> Study:
         settings["bank_size"] = _bank_size(command.bank) if command.bank else None
     if command.recipe in (
         *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey", "moons"),
-        "ddgan",
+        *("ddgan", "autoencoder"),
     ):
         settings["latent_dim"] = dim
     if command.recipe == "compare":
         if command.data is None:
             raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
         study = recipes.compare(command.data, command.preset, **settings)
+    elif command.recipe == "autoencoder":
+        study = recipes.autoencoder(
+            command.preset,
+            model=command.model or "gan",
+            file=command.data,
+            code_dim=12 if command.code_dim is None else command.code_dim,
+            **settings,
+        )
     elif command.recipe == "table1":
         chosen = _data_sets(command) or recipes.TABLE1_DATA
         study = recipes.table1(command.preset, data_sets=chosen, **settings)
@@ -402,7 +417,7 @@ def study_of(command: Run) -> Study:
 _BELONGS_TO = {
     "latent_dim": (
         *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey"),
-        *("corollary", "moons", "ddgan"),
+        *("corollary", "moons", "ddgan", "autoencoder"),
         *("table2", "hyperparameters"),
     ),
     "interferometer": ("table2", "hyperparameters"),
@@ -411,6 +426,8 @@ _BELONGS_TO = {
     "certifiable": ("compare", "table1", "challengers"),
     "depths": ("depth",),
     "restarts": ("corollary",),
+    "model": ("autoencoder",),
+    "code_dim": ("autoencoder",),
     "tuned": ("tune",),
     "trials": ("tune",),
     "tuning_seeds": ("tune",),

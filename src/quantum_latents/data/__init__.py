@@ -9,11 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from quantum_latents.data.array import ArraySpec, array_spec, load_array
+from quantum_latents.data.autoencoder import AutoencoderSpec
 from quantum_latents.data.bits import BitsSpec, load_bits
 from quantum_latents.data.checkerboard import CheckerboardSpec, load_checkerboard
 from quantum_latents.data.correlated_bits import IQPSpec, IsingSpec, load_iqp, load_ising
-from quantum_latents.data.dataset import DataSet
+from quantum_latents.data.dataset import DataSet, Decoder
 from quantum_latents.data.digits import DigitsSpec, check_digits_installed, load_digits
+from quantum_latents.data.encoded import EncodedSpec, load_encoded
 from quantum_latents.data.light import (
     GaussianBosonSpec,
     ThermalSpec,
@@ -34,11 +36,14 @@ from quantum_latents.random import Stream
 
 __all__ = [
     "ArraySpec",
+    "AutoencoderSpec",
     "BitsSpec",
     "CheckerboardSpec",
     "DataSet",
     "DataSpec",
+    "Decoder",
     "DigitsSpec",
+    "EncodedSpec",
     "GaussianBosonSpec",
     "IQPSpec",
     "IsingSpec",
@@ -68,6 +73,7 @@ DataSpec = (
     | CheckerboardSpec
     | DigitsSpec
     | ArraySpec
+    | EncodedSpec
     | MoleculesSpec
 )
 """Any data set's spec."""
@@ -81,7 +87,7 @@ def check_installed(spec: DataSpec) -> None:
 
     >>> check_installed(BitsSpec(num_train=100, num_held_out=50))
     """
-    if isinstance(spec, DigitsSpec):
+    if isinstance(spec.data if isinstance(spec, EncodedSpec) else spec, DigitsSpec):
         check_digits_installed()
 
 
@@ -129,6 +135,8 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
             return load_digits(spec)
         case ArraySpec():
             return load_array(spec, cache)
+        case EncodedSpec():
+            return load_encoded(spec, cache)
         case MoleculesSpec():
             return load_molecules(spec, cache)
     raise TypeError(f"{spec!r} is no spec of a data set; use one of {DataSpec}")

@@ -4,7 +4,8 @@ Notation: N training rows, M held-out rows, d coordinates; one row a sample. *Mo
 what a generator is trained to make; *data units* are the user's. They differ by an affine map
 per coordinate, data = model * scale + offset, which is the identity for synthetic data; or, for
 graphs, model units are one-hot rows and data units the codes of classes
-(`quantum_latents.molecules.graphs`), and the class of the highest score is taken.
+(`quantum_latents.molecules.graphs`), and the class of the highest score is taken; or a decoder
+follows the affine map, and a row to train on is a code (N, k) of a sample (M, d).
 """
 
 from __future__ import annotations
@@ -15,15 +16,35 @@ from typing import Any
 
 import numpy as np
 
+from quantum_latents.data.autoencoder import Autoencoder
 from quantum_latents.molecules import GraphLayout
 from quantum_latents.random import Stream
 
-__all__ = ["DataSet"]
+__all__ = ["DataSet", "Decoder"]
 
 _VALIDATION_NOTE = (
     "Validation: metrics compare with {num_aside:,} rows set aside of those to train on; the "
     "held-out rows are not looked at."
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Decoder:
+    """The way from codes to data units.
+
+    Attributes:
+        weights: those of `Autoencoder`; only its decoder is used.
+        offset: float64 (d,), from what it decodes to data units.
+        scale: float64 (d,), as `offset`.
+    """
+
+    weights: Mapping[str, np.ndarray]
+    offset: np.ndarray
+    scale: np.ndarray
+
+    def __call__(self, codes: np.ndarray) -> np.ndarray:
+        """Return rows float64 (N, d), in data units, of codes (N, k)."""
+        return Autoencoder(self.weights).decode(codes) * self.scale + self.offset
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +66,8 @@ class DataSet:
         scale: float64 (d,), > 0.
         layout: of graphs, whose arrays are all uint8: `train` one-hot (N, d), the others codes.
             `offset` and `scale` are then empty. None for everything else.
+        decoder: what takes codes to data units, after `offset` and `scale`; None where rows to
+            train on are samples themselves.
         generator: the perceptron that made the data of a latent, float64 weights and biases by the
             names of `quantum_latents.models.StackedMLP.views`; None where there is none.
     """
@@ -59,13 +82,15 @@ class DataSet:
     offset: np.ndarray
     scale: np.ndarray
     layout: GraphLayout | None = None
+    decoder: Decoder | None = None
     generator: Mapping[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         assert self.train.ndim == 2
         if self.layout is None:
             assert self.held_out.shape == self.floor_reference.shape
-            assert self.held_out.shape[1:] == self.offset.shape == self.scale.shape == (self.dim,)
+            assert self.offset.shape == self.scale.shape == (self.dim,)
+            assert self.held_out.shape[1:] == (self.sample_dim,)
         else:
             width = self.layout.code_width
             assert self.held_out.shape[1:] == self.floor_reference.shape[1:] == (width,)
@@ -130,8 +155,13 @@ class DataSet:
 
     @property
     def dim(self) -> int:
-        """The number of coordinates d of a sample."""
+        """The numbers of a row to train on: d of a sample, or k of a code."""
         return self.train.shape[1]
+
+    @property
+    def sample_dim(self) -> int:
+        """The numbers of a sample in data units."""
+        return self.held_out.shape[1] if self.decoder is None else len(self.decoder.offset)
 
     def validation(self, stream: Stream) -> DataSet:
         """Return the set with rows to train on in place of the held-out ones.
@@ -144,8 +174,8 @@ class DataSet:
             stream: which rows.
 
         Raises:
-            ValueError: fewer than half of the rows would be left; or the set is one of graphs,
-                whose statistics are cached for the held-out molecules alone.
+            ValueError: fewer than half of the rows would be left; the set is one of graphs, whose
+                statistics are cached for the held-out molecules alone; or it is encoded.
 
         >>> from quantum_latents.data.bits import BitsSpec, load_bits
         >>> from quantum_latents.random import stream
@@ -156,6 +186,11 @@ class DataSet:
         """
         if self.layout is not None:
             raise ValueError(f"{self.name!r} is a set of molecules: they have no validation split")
+        if self.decoder is not None:
+            raise ValueError(
+                f"{self.name!r} is encoded by an autoencoder that has seen all rows to train on: "
+                "it has no validation split"
+            )
         num_rows, num_aside = len(self.train), len(self.held_out)
         if 4 * num_aside > num_rows:
             raise ValueError(
@@ -195,4 +230,5 @@ class DataSet:
             )
         if self.layout is not None:
             return self.layout.to_codes(samples)
-        return samples * self.scale + self.offset
+        rows = samples * self.scale + self.offset
+        return rows if self.decoder is None else self.decoder(rows)

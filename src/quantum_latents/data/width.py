@@ -1,4 +1,4 @@
-"""How many numbers a sample of a data set has, from its spec."""
+"""How many numbers a row to train on has, from its data set's spec."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from quantum_latents.data.bits import BitsSpec
 from quantum_latents.data.checkerboard import CheckerboardSpec
 from quantum_latents.data.correlated_bits import IQPSpec, IsingSpec
 from quantum_latents.data.digits import DigitsSpec
+from quantum_latents.data.encoded import EncodedSpec
 from quantum_latents.data.light import GaussianBosonSpec, ThermalSpec
 from quantum_latents.data.mixture import MixtureSpec
 from quantum_latents.data.moons import MoonsSpec
@@ -20,7 +21,7 @@ __all__ = ["width_of"]
 
 
 def width_of(spec: Any) -> int:
-    """Return d_x, the numbers of one sample; a user's file is read for it.
+    """Return d_x, the numbers of one row to train on; a user's file is read for it.
 
     Args:
         spec: of a data set of vectors.
@@ -42,7 +43,7 @@ def width_of(spec: Any) -> int:
             return spec.num_qubits
         case IsingSpec():
             return spec.side**2
-        case PushforwardSpec() | MoonsSpec() | CheckerboardSpec() | DigitsSpec():
+        case PushforwardSpec() | MoonsSpec() | CheckerboardSpec() | DigitsSpec() | EncodedSpec():
             return spec.dim
         case ArraySpec():
             return read_table(spec.path).values.shape[1]

@@ -112,7 +112,7 @@ def make_row(
         **_budget(on_the_way, data, outcome.spec.seed),
         "curves": outcome.curves,
         "preview": preview,
-        "notes": list(data.notes),
+        "notes": [*data.notes, *_reconstruction(data, outcome.spec.seed)],
         **({} if outcome.fit is None else {"fit": outcome.fit}),
         **({} if outcome.sampling is None else {"sampling": outcome.sampling}),
         "stack": dict(stack),
@@ -154,7 +154,7 @@ def remake_row(
         "metrics": metrics,
         **_budget(milestones or {}, data, seed),
         "preview": preview,
-        "notes": list(data.notes),
+        "notes": [*data.notes, *_reconstruction(data, seed)],
         "provenance": {**row.get("provenance", {}), **provenance},
     }
 
@@ -184,9 +184,18 @@ def _measured(
     return metrics, preview
 
 
+def _reconstruction(data: DataSet, seed: int) -> list[str]:
+    """Return what rows score that went through an autoencoder and back, where there is one."""
+    if data.decoder is None:
+        return []
+    values = _values(data.facts["reconstructed"], data, seed)
+    told = ", ".join(f"{lookup(name).label} {value:.3g}" for name, value in values.items())
+    return [f"Data there and back through the autoencoder score: {told}."]
+
+
 def _preview(samples: np.ndarray, data: DataSet) -> dict[str, Any]:
     """Return enough to draw generated samples beside data, a few kilobytes."""
-    if data.dim == 2:
+    if data.sample_dim == 2:
         return {
             "kind": "scatter",
             "data": _rounded(data.held_out[:_NUM_SCATTER_POINTS]),

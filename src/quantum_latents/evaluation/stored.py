@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from quantum_latents.training import Outcome, RunSpec
 from quantum_latents.training.checkpoint import write_atomically
-from quantum_latents.training.generator import OFFSET, SCALE
+from quantum_latents.training.generator import OFFSET, SCALE, decoder_tensors
 
 __all__ = ["read_milestones", "read_samples", "run_folder", "write_pictures", "write_run"]
 
@@ -42,6 +42,8 @@ def write_run(directory: Path, outcome: Outcome) -> None:
     weights = {name: np.ascontiguousarray(w.numpy()) for name, w in outcome.weights.items()}
     if outcome.offset is not None and outcome.scale is not None:
         weights |= {OFFSET: outcome.offset, SCALE: outcome.scale}
+    if outcome.decoder is not None:
+        weights |= decoder_tensors(outcome.decoder)
     write_atomically(folder / "generator.safetensors", save(weights, metadata=metadata))
 
 

@@ -131,6 +131,11 @@ def certify_runs(
                     f"run {generator.spec.digest} is a {kind}: certificates are of piecewise "
                     "linear generators, whose layers can be undone one by one"
                 )
+            if generator.to_data.decoder is not None:
+                raise ValueError(
+                    f"run {generator.spec.digest} generates codes, which the decoder of an "
+                    "autoencoder takes to samples: no certificate covers that decoder"
+                )
         except ValueError as error:
             if len(folders) == 1:
                 raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from quantum_latents.data import ArraySpec, MoleculesSpec
+from quantum_latents.data import ArraySpec, EncodedSpec, MoleculesSpec
 from quantum_latents.data.array import cached_array
 from quantum_latents.data.tables import file_and_key
 from quantum_latents.latents.specs import BankSpec
@@ -32,6 +32,8 @@ def files_of(runs: Sequence[RunSpec], cache: Path) -> dict[str, Path]:
     """
     files: dict[str, Path] = {}
     for data in {run.data for run in runs}:
+        if isinstance(data, EncodedSpec):
+            data = data.data
         if isinstance(data, ArraySpec):
             files[str(cached_array(data, Path()))] = file_and_key(data.path)[0]
         elif isinstance(data, MoleculesSpec):

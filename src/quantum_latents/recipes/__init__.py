@@ -1,5 +1,6 @@
 """The paper's tables and ours, as functions that return studies."""
 
+from quantum_latents.recipes.autoencoder import autoencoder
 from quantum_latents.recipes.bank_sizes import BANK_SIZES, bank_sizes
 from quantum_latents.recipes.banks import split_latents
 from quantum_latents.recipes.certifiable import with_certifiable_generators
@@ -59,6 +60,7 @@ __all__ = [
     "Restarts",
     "Study",
     "TunedStudy",
+    "autoencoder",
     "bank_sizes",
     "challengers",
     "compare",

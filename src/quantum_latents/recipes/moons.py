@@ -21,7 +21,7 @@ from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
 from quantum_latents.recipes.study import LATENTS, Study, length_of_z, reference_of
 from quantum_latents.training import EvaluationSpec, FlowMatchingSpec, OptimiserSpec, RunSpec
 
-__all__ = ["MOONS_DATA", "FlowSettings", "moons"]
+__all__ = ["FLOW_SOURCES", "MOONS_DATA", "FlowSettings", "flow_of", "moons"]
 
 MOONS_DATA = ("moons", "checkerboard", "mixture")
 """The data sets in the plane."""
@@ -65,6 +65,11 @@ _SOURCES = {
     "latent.sharing": "ours: every latent of a seed has one interferometer",
     "latent.bank_size": "paper: drawn once into a bank; its size here is ours",
     "latent.num_held_out": "ours: as many as are generated",
+    "evaluation.num_samples": "ours: the paper's is not known",
+    "seed": "ours: ten, the fewest that a verdict takes",
+}
+
+FLOW_SOURCES = {
     "model": "by definition: a flow",
     "model.velocity": _TONG,
     "model.velocity.initialisation": "PyTorch's default, as there",
@@ -81,9 +86,8 @@ _SOURCES = {
     "training.divergence_threshold": "ours",
     "training.averaging": "ours: none",
     "training.decay": "ours: without it the last steps' noise outweighs what latents differ by",
-    "evaluation.num_samples": "ours: the paper's is not known",
-    "seed": "ours: ten, the fewest that a verdict takes",
 }
+"""Where the settings of a flow and its training come from."""
 
 _NOTE = (
     "Flow matching carries every point of a source to one point of the data's space. A discrete "
@@ -164,7 +168,7 @@ def moons(
         size = replace(size, bank_size=bank_size)
     specs, banks = challenger_latents(latents, latent_dim, size, bank_folders, cache)
     data = specs_of(data_sets, num_train=size.num_train, num_held_out=size.num_samples)
-    model, training, chosen = _flow(size, latent_dim, width_of(data[0]), flow or FlowSettings())
+    model, training, chosen = flow_of(size, latent_dim, width_of(data[0]), flow or FlowSettings())
     runs = tuple(
         RunSpec(
             data=one,
@@ -197,6 +201,7 @@ def moons(
             *data_notes(data_sets),
         ),
         sources=_SOURCES
+        | FLOW_SOURCES
         | data_sources(data_sets)
         | sources_of(specs)
         | changed
@@ -207,10 +212,20 @@ def moons(
     )
 
 
-def _flow(
+def flow_of(
     size: ShrunkenGAN, latent_dim: int, data_dim: int, flow: FlowSettings
 ) -> tuple[FlowSpec, FlowMatchingSpec, dict[str, str]]:
-    """Return model and training, and the sources of what was chosen."""
+    """Return model and training of a flow, and the sources of what was chosen.
+
+    Args:
+        size: of network and training.
+        latent_dim: d_z.
+        data_dim: d_x.
+        flow: what is chosen of it.
+
+    Raises:
+        ValueError: settings that do not go together.
+    """
     solver = flow.solver or "midpoint"
     if solver == "dopri5":
         if flow.num_evaluations is not None:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from quantum_latents.data import ArraySpec
+from quantum_latents.data import ArraySpec, EncodedSpec
 from quantum_latents.data.tables import file_and_key
 from quantum_latents.data.width import width_of
 from quantum_latents.latents import BernoulliSpec, GaussianSpec, PriorSpec
@@ -240,8 +240,9 @@ def _data_dim(run: RunSpec) -> int:
 
 
 def _bytes_of_data(run: RunSpec, data_dim: int) -> int:
-    if isinstance(run.data, ArraySpec):
-        file = Path(file_and_key(run.data.path)[0])
+    data = run.data.data if isinstance(run.data, EncodedSpec) else run.data
+    if isinstance(data, ArraySpec):
+        file = Path(file_and_key(data.path)[0])
         return 4 * file.stat().st_size if file.exists() else _TABLE
-    rows = getattr(run.data, "num_train", None)
+    rows = getattr(data, "num_train", None)
     return _TABLE if rows is None else 2 * 4 * data_dim * rows

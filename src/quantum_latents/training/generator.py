@@ -3,13 +3,14 @@
 Notation: z (N, d_z) are latents, x (N, d_x) what is made of them. ``generator.safetensors`` holds
 the weights by the names of `Stack.weights_of`, the run's whole spec as metadata, and, where
 model units are not data units, `data_offset` and `data_scale` (d_x,) of the affine map between
-them (`quantum_latents.data.dataset`).
+them (`quantum_latents.data.dataset`). Of codes it also holds the decoder that takes them on.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from quantum_latents.data import Decoder, EncodedSpec
 from quantum_latents.models import (
     DDGANSpec,
     FlowSpec,
@@ -37,19 +39,51 @@ from quantum_latents.training.paths import end_of
 from quantum_latents.training.spec import RunSpec
 
 __all__ = [
+    "DECODER",
     "OFFSET",
     "SCALE",
+    "ToDataUnits",
     "TrainedDenoiser",
     "TrainedFlow",
     "TrainedGenerator",
+    "decoder_tensors",
     "load_generator",
 ]
 
 OFFSET, SCALE = "data_offset", "data_scale"
 """Names of the affine map's tensors in the file."""
 
+DECODER = "decoder_to_data."
+"""What the names of a decoder's tensors begin with in the file."""
+
 _BATCH = 4096
 """Latents that are mapped at once; the result does not depend on it beyond rounding."""
+
+
+def decoder_tensors(decoder: Decoder) -> dict[str, np.ndarray]:
+    """Return a decoder as the file's tensors."""
+    tensors = {OFFSET: decoder.offset, SCALE: decoder.scale}
+    tensors |= {n: w for n, w in decoder.weights.items() if n.startswith("decoder.")}
+    return {f"{DECODER}{name}": np.ascontiguousarray(array) for name, array in tensors.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class ToDataUnits:
+    """The way from model units to data units.
+
+    Attributes:
+        offset, scale: float64 (d_x,).
+        decoder: what follows them; None for nothing.
+    """
+
+    offset: np.ndarray
+    scale: np.ndarray
+    decoder: Decoder | None = None
+
+    def __call__(self, made: np.ndarray) -> np.ndarray:
+        """Return float32 (N, ..) in data units, of float64 (N, d_x) in model units."""
+        rows = made * self.scale + self.offset
+        return (rows if self.decoder is None else self.decoder(rows)).astype(np.float32)
 
 
 class TrainedGenerator:
@@ -62,12 +96,11 @@ class TrainedGenerator:
         offset, scale: float64 (d_x,), from model units to data units.
     """
 
-    def __init__(
-        self, spec: RunSpec, module: StackedMLP, offset: np.ndarray, scale: np.ndarray
-    ) -> None:
+    def __init__(self, spec: RunSpec, module: StackedMLP, to_data: ToDataUnits) -> None:
         self.spec = spec
         self.layout = _layout_of(spec)
-        self.module, self.offset, self.scale = module, offset, scale
+        self.module, self.to_data = module, to_data
+        self.offset, self.scale = to_data.offset, to_data.scale
 
     @torch.no_grad()
     def generate(self, z: Tensor | np.ndarray, noise: Stream | None = None) -> np.ndarray:
@@ -85,7 +118,7 @@ class TrainedGenerator:
         made = np.concatenate(parts)
         if self.layout is not None:
             return self.layout.to_codes(made)
-        return (made * self.scale + self.offset).astype(np.float32)
+        return self.to_data(made)
 
 
 class TrainedFlow:
@@ -100,15 +133,14 @@ class TrainedFlow:
 
     layout: GraphLayout | None = None
 
-    def __init__(
-        self, spec: RunSpec, module: StackedVelocity, offset: np.ndarray, scale: np.ndarray
-    ) -> None:
+    def __init__(self, spec: RunSpec, module: StackedVelocity, to_data: ToDataUnits) -> None:
         assert isinstance(spec.model, FlowSpec)
         assert isinstance(spec.training, FlowMatchingSpec)
         self.spec, self._model, self._end = spec, spec.model, end_of(spec.training.path)
-        self.module, self.offset, self.scale = module, offset, scale
+        self.module, self.to_data = module, to_data
+        self.offset, self.scale = to_data.offset, to_data.scale
         self._space = embedding_of(
-            spec.model, spec.latent.dim, len(offset), root_stream(spec.seed, "training")
+            spec.model, spec.latent.dim, len(to_data.offset), root_stream(spec.seed, "training")
         )
 
     @torch.no_grad()
@@ -130,7 +162,7 @@ class TrainedFlow:
         for part in points.split(_BATCH):
             solved = solve(self.module, part[None], self._model.solver, self._end)
             parts.append(self._space.sample(solved.x[0]).double().numpy())
-        return (np.concatenate(parts) * self.scale + self.offset).astype(np.float32)
+        return self.to_data(np.concatenate(parts))
 
 
 class TrainedDenoiser:
@@ -145,10 +177,11 @@ class TrainedDenoiser:
 
     layout: GraphLayout | None = None
 
-    def __init__(self, spec: RunSpec, module: UNet, offset: np.ndarray, scale: np.ndarray) -> None:
+    def __init__(self, spec: RunSpec, module: UNet, to_data: ToDataUnits) -> None:
         assert isinstance(spec.model, DDGANSpec)
         self.spec, self._model = spec, spec.model
-        self.module, self.offset, self.scale = module, offset, scale
+        self.module, self.to_data = module, to_data
+        self.offset, self.scale = to_data.offset, to_data.scale
 
     def generate(self, z: Tensor | np.ndarray, noise: Stream | None = None) -> np.ndarray:
         """Return float32 (N, d_x) in data units, of latents (N T, d_z), T consecutive ones each.
@@ -167,7 +200,7 @@ class TrainedDenoiser:
             )
         weights = dict(self.module.named_parameters())
         made = denoised(self.module, weights, self._model, latents, noise.generator())
-        return (made.double().numpy() * self.scale + self.offset).astype(np.float32)
+        return self.to_data(made.double().numpy())
 
 
 def _checked(z: Tensor | np.ndarray, spec: RunSpec) -> Tensor:
@@ -204,62 +237,55 @@ def load_generator(
         spec = RunSpec.from_json(json.loads(metadata["spec"]))
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is damaged, or not a generator of ours ({error})") from error
-    offset, scale = weights.pop(OFFSET, None), weights.pop(SCALE, None)
+    to_data = _to_data_units(weights)
     if not any(bool(weight.any()) for weight in weights.values()):
         raise ValueError(
             f"run {spec.digest} diverged: its weights were set to zero, and it generates nothing"
         )
+    if isinstance(spec.model, (FlowSpec, DDGANSpec)) and to_data is None:
+        raise ValueError(f"{path} is damaged: its map to data units is missing")
+    if isinstance(spec.data, EncodedSpec) and (to_data is None or to_data.decoder is None):
+        raise ValueError(f"{path} is damaged: the decoder of its codes is missing")
     if isinstance(spec.model, FlowSpec):
-        return _flow(path, spec, weights, offset, scale)
+        assert to_data is not None
+        dim = max(spec.latent.dim, len(to_data.offset))
+        dtype = next(iter(weights.values())).dtype
+        velocity = StackedVelocity(spec.model.velocity, dim, stack=1, dtype=dtype)
+        _fill(path, velocity, weights)
+        return TrainedFlow(spec, velocity.float(), to_data)
     if isinstance(spec.model, DDGANSpec):
-        return _denoiser(path, spec, weights, offset, scale)
+        assert to_data is not None
+        unet = UNet(spec.model.generator, spec.model.shape, spec.latent.dim)
+        try:
+            unet.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(f"{path} is damaged: its weights do not fit its own spec") from error
+        return TrainedDenoiser(spec, unet.float(), to_data)
     last = len(spec.model.generator.hidden) + 1
     width = weights[f"bias{last}"].shape[-1] if f"bias{last}" in weights else 1
     module = StackedMLP(spec.model.generator, spec.latent.dim, width, stack=1)
     _fill(path, module, weights)
-    if offset is None or scale is None:
+    if to_data is None:
         if getattr(spec.data, "scaling", "raw") != "raw":
             raise ValueError(
                 f"{path} was written before generators kept their map to data units: run the "
                 "study again, or apply your own"
             )
-        return TrainedGenerator(spec, module, np.zeros(width), np.ones(width))
-    return TrainedGenerator(spec, module, offset.numpy(), scale.numpy())
+        to_data = ToDataUnits(np.zeros(width), np.ones(width))
+    return TrainedGenerator(spec, module, to_data)
 
 
-def _flow(
-    path: Path,
-    spec: RunSpec,
-    weights: dict[str, Tensor],
-    offset: Tensor | None,
-    scale: Tensor | None,
-) -> TrainedFlow:
-    assert isinstance(spec.model, FlowSpec)
+def _to_data_units(tensors: dict[str, Tensor]) -> ToDataUnits | None:
+    """Take the way to data units out of a file's tensors; None where it holds none."""
+    offset, scale = tensors.pop(OFFSET, None), tensors.pop(SCALE, None)
+    names = [name for name in tensors if name.startswith(DECODER)]
+    found = {name.removeprefix(DECODER): tensors.pop(name).numpy() for name in names}
     if offset is None or scale is None:
-        raise ValueError(f"{path} is damaged: its map to data units is missing")
-    dim = max(spec.latent.dim, len(offset))
-    dtype = next(iter(weights.values())).dtype
-    module = StackedVelocity(spec.model.velocity, dim, stack=1, dtype=dtype)
-    _fill(path, module, weights)
-    return TrainedFlow(spec, module.float(), offset.numpy(), scale.numpy())
-
-
-def _denoiser(
-    path: Path,
-    spec: RunSpec,
-    weights: dict[str, Tensor],
-    offset: Tensor | None,
-    scale: Tensor | None,
-) -> TrainedDenoiser:
-    assert isinstance(spec.model, DDGANSpec)
-    if offset is None or scale is None:
-        raise ValueError(f"{path} is damaged: its map to data units is missing")
-    module = UNet(spec.model.generator, spec.model.shape, spec.latent.dim)
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"{path} is damaged: its weights do not fit its own spec") from error
-    return TrainedDenoiser(spec, module.float(), offset.numpy(), scale.numpy())
+        return None
+    decoder = None
+    if OFFSET in found and SCALE in found:
+        decoder = Decoder(weights=found, offset=found.pop(OFFSET), scale=found.pop(SCALE))
+    return ToDataUnits(offset.numpy(), scale.numpy(), decoder)
 
 
 def _fill(path: Path, module: StackedMLP | StackedVelocity, weights: dict[str, Tensor]) -> None:

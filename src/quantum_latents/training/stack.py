@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quantum_latents.data import DataSet, load
+from quantum_latents.data import DataSet, Decoder, load
 from quantum_latents.latents import LearnedSpec
 from quantum_latents.random import stream
 from quantum_latents.training.autoregressive import fit_latent, latent_of_run
@@ -53,6 +53,7 @@ class Outcome:
         kernel: what made the steps, see `Stack`.
         seconds: wall-clock of the stack's training in this process, since the last resume.
         offset, scale: float64 (d_x,), from model units to data units; None if they are the same.
+        decoder: what takes codes to data units after them; None where samples are none.
     """
 
     spec: RunSpec
@@ -64,6 +65,7 @@ class Outcome:
     seconds: float
     offset: np.ndarray | None = None
     scale: np.ndarray | None = None
+    decoder: Decoder | None = None
     milestones: dict[int, np.ndarray] = field(default_factory=dict)
     fit: dict[str, Any] | None = None
     sampling: dict[str, Any] | None = None
@@ -190,6 +192,7 @@ def train_stack(
                 seconds=time.monotonic() - started,
                 offset=None if data.layout is not None else data.offset,
                 scale=None if data.layout is not None else data.scale,
+                decoder=data.decoder,
                 milestones=(
                     {
                         step: kept[MILESTONE.format(step)][run].numpy()
