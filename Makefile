@@ -32,7 +32,7 @@ demo: install-demo
 
 test: install-dev
 	@echo "quantum-latents: pytest, doctests included (a few minutes on 2 cores)"
-	@.venv/bin/python -m pytest -n auto --dist loadfile
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n auto --dist loadfile
 
 lint: install-dev
 	@echo "quantum-latents: ruff, pyright, import-linter (a minute)"

@@ -1,9 +1,13 @@
 """What the tests of several rooms share."""
 
 import contextlib
+import hashlib
 import os
 import queue
+import shutil
+import tempfile
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +25,113 @@ def pytest_xdist_auto_num_workers() -> int | None:
         return None
     has_affinity = hasattr(os, "sched_getaffinity")
     return 1 + (len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1)
+
+
+LONGEST = """
+execution/test_local.py
+contracts/test_every_latent_and_data_set.py
+samplers/test_noise.py
+training/test_molgan.py
+cli/test_main.py
+bench/test_training.py
+execution/test_ray.py
+evaluation/test_molecules.py
+banks/test_banks.py
+execution/test_waiting.py
+samplers/test_validation_suite.py
+cli/test_offline.py
+bench/test_samplers.py
+samplers/test_progressive.py
+samplers/test_samplers.py
+training/test_wgan.py
+molecules/test_valence.py
+report/test_page.py
+execution/test_molecules.py
+processors/test_chance.py
+cli/test_flow.py
+processors/test_quandela_faults.py
+execution/test_evaluate_and_generate.py
+execution/test_sample.py
+""".split()
+"""The files that take longest on a fresh clone. A long one that begins last has a core alone."""
+
+_LOCKS = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Of several processes with tests, one compiles a kernel, and the long files begin first."""
+    if hasattr(config, "workerinput"):
+        _compile_once(Path(config.workerinput["locks"]))
+    elif hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # it is by the number of tests in a file
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _LOCKS in config.stash:
+        shutil.rmtree(config.stash[_LOCKS], ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """Tell a process with tests, before it starts, where the locks of all of them are."""
+    folder = node.config.stash.setdefault(_LOCKS, None) or tempfile.mkdtemp()
+    node.config.stash[_LOCKS] = node.workerinput["locks"] = folder
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order the files by how long they take, where they are handed out one by one."""
+    if hasattr(config, "workerinput"):
+        here = Path(__file__).parent
+        places = {here / name: place for place, name in enumerate(LONGEST)}
+        if gone := [str(path) for path in places if not path.exists()]:
+            raise pytest.UsageError(f"tests/conftest.py: no {', '.join(gone)}; correct LONGEST")
+        items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def _compile_once(folder: Path) -> None:
+    """Make this process wait where another one compiles the same kernel, and load it then.
+
+    On a fresh clone, all of them would compile every kernel, most of what they do. numba's index
+    of a kernel's compiled code also loses entries that two processes write at the same time.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    from numba.core.caching import IndexDataCacheFile
+    from numba.core.compiler_lock import global_compiler_lock
+    from numba.core.dispatcher import Dispatcher
+
+    held = set()
+
+    @contextlib.contextmanager
+    def alone(what: str):
+        name = hashlib.sha256(what.encode()).hexdigest()
+        with global_compiler_lock:  # first, as numba takes it around kernels within kernels
+            if name in held:
+                yield
+                return
+            held.add(name)
+            try:
+                with (folder / name).open("w") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
+                    yield
+            finally:
+                held.remove(name)
+
+    compile_kernel, save = Dispatcher.compile, IndexDataCacheFile.save
+
+    def compile_alone(self, sig):
+        if self._cache.cache_path is None:
+            return compile_kernel(self, sig)
+        with alone(f"{self._cache._cache_file._index_path} {sig}"):
+            return compile_kernel(self, sig)
+
+    def save_alone(self, key, data):
+        with alone(self._index_path):
+            save(self, key, data)
+
+    Dispatcher.compile, IndexDataCacheFile.save = compile_alone, save_alone
 
 
 class Here:
