@@ -28,40 +28,60 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 
 LONGEST = """
-execution/test_local.py
-contracts/test_every_latent_and_data_set.py
-samplers/test_noise.py
+samplers/test_minors.py
 training/test_molgan.py
-cli/test_main.py
-bench/test_training.py
-execution/test_ray.py
-evaluation/test_molecules.py
-banks/test_banks.py
-execution/test_waiting.py
-samplers/test_validation_suite.py
-cli/test_offline.py
-bench/test_samplers.py
-samplers/test_progressive.py
-samplers/test_samplers.py
 training/test_wgan.py
-molecules/test_valence.py
-report/test_page.py
-execution/test_molecules.py
+samplers/test_noise.py
+contracts/test_every_latent_and_data_set.py
+samplers/test_progressive.py
+execution/test_local.py
+execution/test_ray.py
+cli/test_main.py
+samplers/test_validation_suite.py
 processors/test_chance.py
-cli/test_flow.py
-processors/test_quandela_faults.py
-execution/test_evaluate_and_generate.py
+evaluation/test_molecules.py
+theory/test_exact_algorithms.py
+training/test_learned_prior.py
+execution/test_molecules.py
+cli/test_offline.py
+execution/test_waiting.py
+banks/test_banks.py
+training/test_gaussian_flows.py
+report/test_page.py
+report/test_axis.py
+bench/test_samplers.py
+bench/test_training.py
+molecules/test_valence.py
+theory/test_inverse.py
 execution/test_sample.py
+samplers/test_samplers.py
+cli/test_flow.py
+cli/test_processors.py
+processors/test_quandela_faults.py
+processors/test_quandela.py
+training/test_spec.py
+execution/test_evaluate_and_generate.py
+execution/test_tune.py
+recipes/test_banks.py
+recipes/test_bank_sizes.py
+report/test_browser.py
+contracts/test_docs.py
+contracts/test_packaging.py
 """.split()
-"""The files that take longest on a fresh clone. A long one that begins last has a core alone."""
+"""The files that take longest on a fresh clone: a long one that begins last has a core alone.
+
+The first compile the largest kernels, one file each, before the others need them; the first of
+all compiles what the next kernel of its process is made of.
+"""
 
 _LOCKS = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Of several processes with tests, one compiles a kernel, and the long files begin first."""
+    """Let several processes with tests share what is made once, and begin with the long files."""
     if hasattr(config, "workerinput"):
         _compile_once(Path(config.workerinput["locks"]))
+        _collect_in_turn(config)
     elif hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # it is by the number of tests in a file
 
@@ -74,18 +94,39 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node) -> None:
     """Tell a process with tests, before it starts, where the locks of all of them are."""
-    folder = node.config.stash.setdefault(_LOCKS, None) or tempfile.mkdtemp()
-    node.config.stash[_LOCKS] = node.workerinput["locks"] = folder
+    if _LOCKS not in node.config.stash:
+        node.config.stash[_LOCKS] = tempfile.mkdtemp()
+    node.workerinput["locks"] = node.config.stash[_LOCKS]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order the files by how long they take, where they are handed out one by one."""
+    """Order the files by how long they take, where they are handed out one by one.
+
+    The same order everywhere, whatever was collected first.
+    """
     if hasattr(config, "workerinput"):
         here = Path(__file__).parent
         places = {here / name: place for place, name in enumerate(LONGEST)}
         if gone := [str(path) for path in places if not path.exists()]:
             raise pytest.UsageError(f"tests/conftest.py: no {', '.join(gone)}; correct LONGEST")
-        items.sort(key=lambda item: places.get(item.path, len(places)))
+        items.sort(key=lambda item: (places.get(item.path, len(places)), str(item.path)))
+
+
+def _collect_in_turn(config: pytest.Config) -> None:
+    """Begin with another room than the other processes.
+
+    Each file's assertions are rewritten by the first who collects it and read from disk by the
+    others, if they do not all come to it at once.
+    """
+    here = Path(__file__).parent
+    rooms = sorted(path.parent for path in here.glob("*/test_*.py"))
+    rooms = list(dict.fromkeys(map(str, rooms)))
+    number = int(config.workerinput["workerid"].removeprefix("gw"))
+    first = number * len(rooms) // config.workerinput["workercount"]
+    whole = [Path(config.rootpath, arg) == here for arg in config.args]
+    if any(whole):
+        rest = [arg for arg, is_whole in zip(config.args, whole, strict=True) if not is_whole]
+        config.args[:] = [*rooms[first:], *rooms[:first], *rest]
 
 
 def _compile_once(folder: Path) -> None:

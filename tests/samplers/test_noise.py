@@ -376,7 +376,7 @@ def test_a_rare_post_selection_is_drawn():
     low, high = acceptance_bounds(DEVICE, (1, 1, 1, 0), noise)
     assert low == high == pytest.approx(8e-6)
     assert low > MIN_ACCEPTANCE
-    assert (sample_noisy(DEVICE, (1, 1, 1, 0), noise, 3, SHOTS).sum(axis=1) == 3).all()
+    assert (sample_noisy(DEVICE, (1, 1, 1, 0), noise, 1, SHOTS).sum(axis=1) == 3).all()
 
 
 # What is refused, and what is kept
