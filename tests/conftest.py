@@ -1,6 +1,7 @@
 """What the tests of several rooms share."""
 
 import contextlib
+import gc
 import hashlib
 import os
 import queue
@@ -80,10 +81,17 @@ _LOCKS = pytest.StashKey[str]()
 def pytest_configure(config: pytest.Config) -> None:
     """Let several processes with tests share what is made once, and begin with the long files."""
     if hasattr(config, "workerinput"):
+        gc.disable()  # while tests are collected, almost nothing is garbage
         _compile_once(Path(config.workerinput["locks"]))
         _collect_in_turn(config)
     elif hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # it is by the number of tests in a file
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput"):
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
