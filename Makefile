@@ -31,9 +31,10 @@ demo: install-demo
 	@test -s demo/report.html || { echo "error: no demo/report.html was written" >&2; exit 1; }
 	@echo "quantum-latents: the report is demo/report.html"
 
+# Bytecode is kept whatever the environment says: tests start many processes that import the same.
 test: install-dev
 	@echo "quantum-latents: pytest, doctests included (a few minutes on 2 cores)"
-	@.venv/bin/python -m pytest -n auto --dist loadfile
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n auto --dist loadfile
 
 examples: install-dev
 	@echo "quantum-latents: the scripts of examples/, and loops of other libraries (a minute or two)"

@@ -14,12 +14,13 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("QLAT_CACHE", str(tmp_path / "cache"))
 
 
-def test_a_study_of_flows_end_to_end(tmp_path, capsys):
+def test_a_study_of_flows_end_to_end(tmp_path, capsys, trains_here):
     out = tmp_path / "study"
     call = ["run", "moons", "--preset", "smoke", "--seeds", "1", "--num-steps", "32"]
     call += ["--latents", "bernoulli,gaussian", "--data", "checkerboard", "--solver", "dopri5"]
     call += ["--dequantisation", "uniform", "--coupling", "optimal_transport", "--curve", "0.5"]
-    assert main([*call, "--workers", "1", "--out", str(out)]) == 0
+    with trains_here():
+        assert main([*call, "--workers", "1", "--out", str(out)]) == 0
     rows = read_rows(out)
     assert [row["status"] for row in rows] == ["finished"] * 2
     for row in rows:

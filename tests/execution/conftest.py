@@ -29,12 +29,13 @@ def tiny_study():
 
 
 @pytest.fixture(scope="session")
-def finished_tiny_study(tmp_path_factory, tiny_study):
+def finished_tiny_study(tmp_path_factory, tiny_study, trains_here):
     """The directory of that study after 64 steps, with TensorBoard's files; not to be changed."""
     directory = tmp_path_factory.mktemp("finished") / "study"
     cache, study = tmp_path_factory.mktemp("cache"), tiny_study(num_steps=64)
     settings = {"command": "qlat run tiny", "num_workers": 1, "cache": cache}
-    assert run_study(study, directory, tensorboard=True, **settings)
+    with trains_here():
+        assert run_study(study, directory, tensorboard=True, **settings)
     return directory
 
 

@@ -162,11 +162,21 @@ def test_no_workers_is_a_mistake(tmp_path, tiny_study, cache):
         run(tiny_study(), tmp_path / "study", cache, num_workers=0)
 
 
-def test_interrupted_and_killed_the_rows_are_the_same(
-    undisturbed, tiny_study, cache, script, tmp_path
+def test_disturbed_in_every_way_the_rows_are_the_same(
+    undisturbed, tiny_study, cache, script, tmp_path, trains_here
 ):
     directory = tmp_path / "study"
     rows, checkpoint = directory / "rows.jsonl", directory / "stack-0001.safetensors"
+
+    # Ctrl-C while the workers still import what they need.
+    with started(script, directory, cache) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "0"
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 130, errors
+        assert errors == ""
+    assert num_lines(rows) < 4
 
     # Ctrl-C reaches every process of the group; the first stack is done, the second in training.
     with started(script, directory, cache) as process:
@@ -193,33 +203,13 @@ def test_interrupted_and_killed_the_rows_are_the_same(
     assert checkpoint.exists()
     assert len(list(directory.glob("runs/*/samples.safetensors"))) == 2  # it did not train on
 
-    assert run(tiny_study(), directory, cache, num_workers=2)
-    assert (directory / "plan.json").read_bytes() == plan  # frozen, whatever is asked later
-    assert rows.read_bytes().startswith(kept)
-    assert num_lines(rows) == 4
-    assert not list(directory.glob("stack-*"))  # checkpoints are gone with their use
-    assert result_of(directory) == result_of(undisturbed)
-
-
-def test_lost_workers_and_budgets_the_rows_are_the_same(
-    undisturbed, tiny_study, cache, script, tmp_path
-):
-    directory = tmp_path / "study"
-
-    # Ctrl-C while the workers still import what they need.
-    with started(script, directory, cache) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() == "0"
-        os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 130, errors
-        assert errors == ""
-    assert num_lines(directory / "rows.jsonl") < 4
-
     assert run(tiny_study(), directory, cache, time_budget=0) is False
 
+    # kill -9 of the worker alone, once it goes on: its parent says so.
+    written = checkpoint.stat().st_mtime_ns
+
     def kill_the_worker(progress):
-        if list(directory.glob("stack-*.safetensors")):
+        if checkpoint.stat().st_mtime_ns > written:
             for worker in multiprocessing.active_children():
                 assert worker.pid is not None
                 os.kill(worker.pid, signal.SIGKILL)
@@ -233,9 +223,15 @@ def test_lost_workers_and_budgets_the_rows_are_the_same(
             on_progress=kill_the_worker,
         )
     assert not multiprocessing.active_children()
-    assert num_lines(directory / "rows.jsonl") < 4
+    assert rows.read_bytes() == kept
 
-    assert run(tiny_study(), directory, cache)
+    # Another process than any that wrote to it, this one, ends it.
+    with trains_here():
+        assert run(tiny_study(), directory, cache, num_workers=2)
+    assert (directory / "plan.json").read_bytes() == plan  # frozen, whatever is asked later
+    assert rows.read_bytes().startswith(kept)
+    assert num_lines(rows) == 4
+    assert not list(directory.glob("stack-*"))  # checkpoints are gone with their use
     assert result_of(directory) == result_of(undisturbed)
 
 

@@ -47,9 +47,10 @@ def run(study, directory, cache, **settings):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, small, cache):
+def trained(tmp_path_factory, small, cache, trains_here):
     directory = tmp_path_factory.mktemp("trained") / "study"
-    assert run(small, directory, cache, evaluate_later=True)
+    with trains_here():
+        assert run(small, directory, cache, evaluate_later=True)
     return directory
 
 

@@ -7,6 +7,7 @@ child's process id, and how it ended once it has.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from quantum_latents.banks import collect_bank
@@ -29,6 +30,8 @@ def order():
 
 
 def main(url, folder):
+    # As in a terminal: what a shell starts in the background does not hear Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print("ready", flush=True)
     for line in sys.stdin:
         pid = os.fork()

@@ -205,7 +205,8 @@ def test_without_yes_a_killed_call_sends_nothing_twice(
         if code != -signal.SIGKILL:
             break
         longest *= 1.15
-    assert max(Counter(server.chunks).values()) == 1
+    # Of none a job, if it was killed between writing down that it sends and sending.
+    assert all(number == 1 for number in Counter(server.chunks).values())
     if code:  # it was killed while it sent: it says so, and stops
         entries = JobLedger.read(tmp_path / "bank").entries
         assert any(entry.is_possibly_paid for entry in entries)

@@ -4,13 +4,15 @@ from functools import cache
 
 import numpy as np
 import pytest
-from thewalrus import perm
+from thewalrus._permanent import perm_bbfg
 
 from quantum_latents.circuits import haar
 from quantum_latents.random import stream
 from quantum_latents.samplers import BosonSampler, boson_law, reference, sample_boson
 from quantum_latents.samplers.kernels.minors import MOST_LANE_BYTES, add_minors
 from quantum_latents.samplers.validation import chi_square
+
+perm = perm_bbfg.py_func  # not compiled: that takes longer than all its sums
 
 # On both sides of a vector and of the change to two vectors, with and without a single row.
 MULTIPLICITIES = [
