@@ -204,13 +204,10 @@ def open_bank(path: str | os.PathLike[str], *, num_threads: int | None = None) -
     """
     folder = Path(path)
     manifest = read_manifest(folder)
-    ranges = _ranges(manifest)
     if not manifest["complete"]:
         raise BankError(
             f"{folder} is not complete: build it again with the same recipe to resume it"
         )
-    if len(manifest["checksums"]) != len(ranges):
-        raise BankError(f"{folder / MANIFEST} is damaged: it lacks checksums")
     if _damaged(folder, manifest):
         _repair(folder, manifest, num_threads)
     counts = map_counts(folder, manifest["num_samples"], manifest["num_modes"])

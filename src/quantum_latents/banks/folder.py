@@ -19,8 +19,10 @@ import io
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -53,6 +55,7 @@ MANIFEST = "manifest.json"
 COUNTS = "counts.npy"
 LEDGER = "ledger.jsonl"
 _LOCK = ".lock"
+_MOST = 2**48  # of shots, modes or rows: more is damage
 
 _FIELDS = {
     "format_version",
@@ -106,7 +109,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 f"{folder} is not complete: the call that began to draw it from a processor goes on"
             ) from None
         raise BankError(f"{folder} is not a bank: it holds no {MANIFEST}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise BankError(f"{path} is damaged: {error}") from error
     version = manifest.get("format_version") if isinstance(manifest, dict) else None
     if not isinstance(version, int) or version < 1:
@@ -119,7 +122,34 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if set(manifest) != _FIELDS:
         difference = sorted(set(manifest) ^ _FIELDS)
         raise BankError(f"{path} is damaged: missing or unknown fields {difference}")
+    _check_fields(path, manifest)
     return manifest
+
+
+def _check_fields(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse fields that no writer of ours leaves, before anything is reckoned with them.
+
+    Raises:
+        BankError: as said.
+    """
+    for name in ("num_samples", "num_modes", "chunk_rows"):
+        if type(value := manifest[name]) is not int or not 1 <= value < _MOST:
+            raise BankError(f"{path} is damaged: {name} is a number from 1, not {value!r:.40}")
+    if not isinstance(manifest["complete"], bool) or not isinstance(manifest["kind"], str):
+        raise BankError(f"{path} is damaged: its kind, or whether it is complete, is no bank's")
+    for name in ("recipe", "provenance"):
+        if not isinstance(value := manifest[name], dict | None):
+            raise BankError(f"{path} is damaged: {name} is an object, not {value!r:.40}")
+    checksums = manifest["checksums"]
+    num_chunks = -(-manifest["num_samples"] // manifest["chunk_rows"])
+    if not isinstance(checksums, list) or not all(
+        isinstance(one, str) and re.fullmatch("[0-9a-f]{64}", one) for one in checksums
+    ):
+        raise BankError(f"{path} is damaged: checksums are texts of 64 hexadecimal digits")
+    if len(checksums) > num_chunks or (manifest["complete"] and len(checksums) < num_chunks):
+        raise BankError(
+            f"{path} is damaged: it has {len(checksums)} checksums of {num_chunks} chunks"
+        )
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -175,7 +205,7 @@ def map_counts(folder: Path, num_samples: int, num_modes: int) -> np.ndarray | N
     try:
         # Unlike np.load it opens nothing but a plain array: no archive and no pickle.
         mapped = np.lib.format.open_memmap(folder / COUNTS, mode="r")
-    except (OSError, ValueError):
+    except (OSError, ValueError, TokenError):  # the latter of a header that numpy cannot read
         return None
     if mapped.dtype != np.uint8 or mapped.shape != (num_samples, num_modes):
         return None

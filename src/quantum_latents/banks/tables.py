@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 from types import ModuleType
 
 import numpy as np
@@ -30,7 +31,7 @@ def read_npy(path: Path) -> RecordedFile:
             raise ValueError(f"{str(path)!r} is damaged or no .npy file: write it with np.save")
     try:
         table = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, TokenError) as error:
         if "Python objects" in str(error) or "pickle" in str(error):
             raise ValueError(
                 f"{str(path)!r} holds pickled Python objects, which are not read because they can "

@@ -26,6 +26,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
 
 import numpy as np
@@ -434,6 +435,7 @@ def _read_set(file: Path, *, is_named_by_content: bool = True) -> _Set:
         OSError,
         EOFError,
         KeyError,
+        TokenError,
         TypeError,
         ValueError,
         zipfile.BadZipFile,

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from types import ModuleType
 
 import numpy as np
@@ -121,7 +122,7 @@ def _read_npy(path: str, file: Path) -> np.ndarray:
         stream.seek(0)
         try:
             return np.load(stream, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+        except (ValueError, EOFError, OSError, TokenError) as error:
             raise _unreadable_array(path, error) from error
 
 
@@ -145,9 +146,9 @@ def _read_npz(file: Path, key: str | None) -> np.ndarray:
                 )
             try:
                 return archive[key]
-            except ValueError as error:
+            except (ValueError, TokenError) as error:
                 raise _unreadable_array(f"{path}:{key}", error) from error
-    except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except (EOFError, OSError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable_array(path, error) from error
 
 

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 if TYPE_CHECKING:
     import pandas
 
+from quantum_latents.results.row_details import check_details
+
 __all__ = [
     "ROW_SCHEMA",
     "TRAINED_FILE",
@@ -304,6 +306,7 @@ def _check_row(row: Mapping[str, Any], where: str, statuses: tuple[str, ...]) ->
             raise ValueError(f"{where}: metric {name!r} needs a number or None, not {value!r}")
         if metric.get("direction") not in ("lower", "higher"):
             raise ValueError(f"{where}: metric {name!r} needs direction 'lower' or 'higher'")
+    check_details(row, where)
 
 
 def _check_json(value: Any, where: str) -> None:

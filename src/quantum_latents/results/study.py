@@ -96,9 +96,10 @@ def check_study(study: Mapping[str, Any], where: str = "the study") -> dict[str,
         raise ValueError(f"{where}: 'equivalence_margins' maps metrics to numbers > 0: {margins!r}")
     for name, fields in _TABLES.items():
         if not isinstance(filled[name], list) or not all(
-            isinstance(entry, Mapping) and fields <= set(entry) for entry in filled[name]
+            isinstance(entry, Mapping) and all(isinstance(entry.get(f), str) for f in fields)
+            for entry in filled[name]
         ):
-            raise ValueError(f"{where}: each of {name!r} has {', '.join(sorted(fields))}")
+            raise ValueError(f"{where}: each of {name!r} has texts {', '.join(sorted(fields))}")
     _check_paper(filled["paper"], where)
     groups = filled["groups"]
     if not isinstance(groups, Mapping) or not all(

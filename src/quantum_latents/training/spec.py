@@ -252,7 +252,7 @@ def _decode(expected: Any, value: Any, where: str) -> Any:
         nameless = [name for name, option in kinds.items() if not _has_name(option)]
         if nameless and isinstance(value, Mapping) and "kind" not in value:
             (kind,) = nameless
-        if kind not in kinds:
+        if not isinstance(kind, str) or kind not in kinds:
             raise ValueError(f"{where}.kind is one of {sorted(kinds)}, not {kind!r}")
         return _decode(kinds[kind], value, where)
     if dataclasses.is_dataclass(expected):

@@ -1,0 +1,332 @@
+"""Every reader of files, fed what no writer of ours leaves: a clear error, no crash and no hang.
+
+A valid file is mutated, as text of JSON (values put in place of others, fields taken out or added)
+or as bytes (cut, changed, filled). What comes of it is either a value or the reader's own error,
+with one line of text: nothing else may leave a reader, whatever the bytes. Bytes that are changed
+where no checksum looks may still be a valid file.
+"""
+
+import copy
+import io
+import json
+import shutil
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from quantum_latents.banks import BankRecipe, build_bank, import_bank, open_bank, read_counts
+from quantum_latents.circuits import haar
+from quantum_latents.cli.rows import made_table
+from quantum_latents.data import BitsSpec, array_spec, load
+from quantum_latents.data.autoencoder import AutoencoderSpec, fitted_autoencoder
+from quantum_latents.evaluation import write_run
+from quantum_latents.latents import GaussianSpec
+from quantum_latents.models import GANSpec, MLPSpec
+from quantum_latents.random import stream
+from quantum_latents.recipes import autoencoder, corollary, ddgan, moons, table1
+from quantum_latents.report import write_report
+from quantum_latents.results import read_rows
+from quantum_latents.results.standing import standing
+from quantum_latents.training import (
+    EvaluationSpec,
+    OptimiserSpec,
+    RunSpec,
+    WGANSpec,
+    load_generator,
+    train_stack,
+)
+from quantum_latents.training.checkpoint import read_checkpoint, write_checkpoint
+
+SECONDS = 30
+"""Longer than any reader may take: a hang, not a measurement."""
+
+VALUES = [
+    *(None, True, False, 0, -1, 1, 2.5, float("nan"), 1e400, 10**30, "", "x", "9" * 5000),
+    *("../../etc/passwd", "\0", "<script>alert(1)</script>", [], {}, [[]], [1, 2], {"": None}),
+    {"kind": "gan"},
+]
+every_seed = given(seed=st.integers(0, 2**32 - 1))
+some = settings(
+    max_examples=40,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],  # the seed tells what failed: nothing to shrink
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def places(value, path=()):
+    """Yield the path of every value inside a JSON value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in inside:
+        yield (*path, key)
+        if isinstance(item, dict | list):
+            yield from places(item, (*path, key))
+
+
+def mutated(value, rng):
+    """Return a JSON object with one to three values changed, taken out or added."""
+    value = copy.deepcopy(value)
+    for _ in range(rng.integers(1, 4)):
+        every = list(places(value))
+        if not every:
+            break
+        path = every[rng.integers(len(every))]
+        holder = value
+        for key in path[:-1]:
+            holder = holder[key]
+        new, what = VALUES[rng.integers(len(VALUES))], rng.random()
+        if what < 0.75:
+            holder[path[-1]] = copy.deepcopy(new)
+        elif what < 0.9:
+            del holder[path[-1]]
+        elif isinstance(holder, dict):
+            holder["unknown"] = copy.deepcopy(new)
+        else:
+            holder.append(copy.deepcopy(new))
+    return value
+
+
+def spoilt(content, rng):
+    """Return bytes that were cut, changed or filled at one to three places, mostly early ones."""
+    content = bytearray(content)
+    for _ in range(rng.integers(1, 4)):
+        if not content:
+            break
+        at = int(rng.integers(min(len(content), rng.choice([20, 300, 10**9]))))
+        what = rng.random()
+        if what < 0.25:
+            del content[at:]
+        elif what < 0.75:
+            content[at] = int(rng.integers(256))
+        else:
+            content[at:at] = rng.bytes(int(rng.choice([1, 8, 100])))
+    return bytes(content)
+
+
+@contextmanager
+def reading(*errors):
+    """Let a reader refuse in one line; anything else, and a hang, fails."""
+
+    def hang(number, frame):
+        raise AssertionError(f"a reader took more than {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, hang)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    except errors as error:
+        assert str(error)
+        assert "\n" not in str(error).strip(), "an error is one line"
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+NETWORK = MLPSpec(hidden=(4,), activation="relu", negative_slope=0.0, initialisation="pytorch")
+RUN = RunSpec(
+    data=BitsSpec(num_bits=3, num_train=50, num_held_out=8),
+    latent=GaussianSpec(dim=3, scaling="raw", bank_size=None, num_held_out=8),
+    model=GANSpec(generator=NETWORK, critic=NETWORK),
+    training=WGANSpec(
+        num_steps=16,
+        batch_size=4,
+        critic_steps=1,
+        gradient_penalty=1.0,
+        optimiser=OptimiserSpec(name="rmsprop", learning_rate=1e-3, alpha=0.99),
+    ),
+    evaluation=EvaluationSpec(num_samples=8),
+    seed=0,
+)
+
+
+def rng_of(seed):
+    return stream(seed, "damage").generator()
+
+
+SPECS = [
+    recipe("smoke", num_seeds=1).runs[0].to_json()
+    for recipe in (table1, moons, ddgan, autoencoder, corollary)
+]
+
+
+@pytest.mark.parametrize("content", SPECS, ids=lambda spec: spec["data"]["name"])
+@some
+@every_seed
+def test_specs(content, seed):
+    with reading(ValueError):
+        RunSpec.from_json(mutated(content, rng_of(seed))).to_json()
+
+
+@pytest.fixture(scope="module")
+def banks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("banks")
+    recipe = BankRecipe(
+        interferometer=haar(4, stream(0, "interferometer")).recipe,
+        occupation=(1, 1, 0, 0),
+        statistics="boson",
+        num_samples=300,
+        stream=stream(0, "shots"),
+    )
+    build_bank(recipe, folder / "simulated")
+    import_bank(np.array([[1, 0, 1], [0, 2, 0]] * 50, np.uint8), folder / "imported", {"from": "x"})
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["simulated", "imported"])
+@pytest.mark.parametrize("file", ["manifest.json", "counts.npy"])
+@some
+@every_seed
+def test_banks(kind, file, seed, banks, tmp_path):
+    rng, folder = rng_of(seed), tmp_path / "bank"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(banks / kind, folder)
+    path = folder / file
+    if file.endswith(".json") and rng.random() < 0.7:
+        path.write_text(json.dumps(mutated(json.loads(path.read_text()), rng)))
+    else:
+        path.write_bytes(spoilt(path.read_bytes(), rng))
+    with reading(ValueError):
+        bank = open_bank(folder)
+        assert bank.counts.sum() >= 0
+        # What is opened is what was there, or was drawn again.
+        assert np.array_equal(bank.counts, open_bank(banks / kind).counts)
+
+
+def saved(write, *arrays, **named):
+    file = io.BytesIO()
+    write(file, *arrays, **named)
+    return file.getvalue()
+
+
+COUNTS = np.array([[1, 0, 1], [0, 2, 0], [0, 1, 1]])
+ROWS = stream(0, "rows").generator().normal(size=(60, 3)).round(3)
+TABLE = "a,b,c\n" + "\n".join(",".join(map(str, row)) for row in ROWS.tolist())
+RECORDED = {
+    "a.npy": saved(np.save, COUNTS),
+    "a.csv": b"1,0,1\n0,2,0\n1,1,0\n",
+    "a.txt": b"101\n020\n",
+    "a.json": b'{"101": 5, "020": 3}',
+}
+TABLES = {
+    "b.npy": saved(np.save, ROWS),
+    "b.npz": saved(np.savez_compressed, rows=ROWS),
+    "b.csv": TABLE.encode(),
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+@some
+@every_seed
+def test_recorded_counts(name, seed, tmp_path):
+    (path := tmp_path / name).write_bytes(spoilt(RECORDED[name], rng_of(seed)))
+    with reading(ValueError):
+        for block in read_counts(path).blocks:
+            assert np.asarray(block).min(initial=0) >= 0
+
+
+@pytest.mark.parametrize("name", TABLES)
+@some
+@every_seed
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_tables_of_a_user(name, seed, tmp_path):
+    (path := tmp_path / name).write_bytes(spoilt(TABLES[name], rng_of(seed)))
+    with reading(ValueError):
+        data = load(array_spec(path), stream(0, "data"), tmp_path)
+        assert np.isfinite(data.train).all()
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    (outcome,) = train_stack([RUN], cache=folder / "cache", checkpoint=folder / "stack.st")
+    write_run(folder, outcome)
+    return (folder / "runs" / RUN.digest / "generator.safetensors").read_bytes()
+
+
+@some
+@every_seed
+def test_generators(seed, generator, tmp_path):
+    (tmp_path / "generator.safetensors").write_bytes(spoilt(generator, rng_of(seed)))
+    with reading(ValueError):
+        made = load_generator(tmp_path).generate(np.zeros((2, 3), np.float32))
+        assert made.shape[0] == 2
+
+
+@some
+@every_seed
+def test_checkpoints(seed, tmp_path):
+    path = tmp_path / "stack.st"
+    write_checkpoint(path, {"step": torch.tensor(3), "weights": torch.ones(7)}, {"runs": ["a"]})
+    path.write_bytes(spoilt(path.read_bytes(), rng_of(seed)))
+    with reading(ValueError):
+        tensors = read_checkpoint(path, {"runs": ["a"]})
+        assert torch.equal(tensors["weights"], torch.ones(7))
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    cache = tmp_path_factory.mktemp("cache")
+    spec = AutoencoderSpec(
+        hidden=(4,),
+        code_dim=2,
+        num_steps=2,
+        batch_size=8,
+        learning_rate=1e-3,
+        code_penalty=0.0,
+        weight_decay=0.0,
+    )
+    weights = fitted_autoencoder(spec, ROWS, "rows", cache).weights
+    (path,) = (cache / "autoencoders").iterdir()
+    return spec, cache, path, path.read_bytes(), weights
+
+
+@some
+@every_seed
+def test_autoencoders(seed, fitted):
+    spec, cache, path, content, weights = fitted
+    path.write_bytes(spoilt(content, rng_of(seed)))
+    with reading(ValueError):
+        again = fitted_autoencoder(spec, ROWS, "rows", cache).weights
+        assert all(np.array_equal(again[name], weights[name]) for name in weights)
+
+
+STUDY = Path(__file__).parents[2] / "results" / "challengers-quick"
+
+
+@pytest.mark.parametrize("file", ["rows.jsonl", "study.json", "frozen.json", "runs.json"])
+@settings(some, max_examples=12)
+@every_seed
+def test_studies(file, seed, tmp_path):
+    """Rows, and what stands beside them; what is read whole makes a page that runs nothing."""
+    rng, folder = rng_of(seed), tmp_path / "study"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in ("study.json", "frozen.json", "runs.json", "plan.json"):
+        if (STUDY / name).exists():
+            shutil.copy(STUDY / name, folder)
+    lines = (STUDY / "rows.jsonl").read_text().splitlines()[:3]
+    if file == "rows.jsonl":
+        place = int(rng.integers(len(lines)))
+        lines[place] = (
+            json.dumps(mutated(json.loads(lines[place]), rng))
+            if rng.random() < 0.8
+            else spoilt(lines[place].encode(), rng).decode("utf-8", "replace")
+        )
+    elif (path := folder / file).exists():
+        path.write_text(json.dumps(mutated(json.loads(path.read_text()), rng)))
+    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n")
+    with reading(ValueError):
+        standing(folder, read_rows(folder))
+    with reading(ValueError):
+        made_table(folder).render("text")
+    if seed % 3 == 0:
+        with reading(ValueError):
+            assert "<script>alert(1)" not in write_report(folder).read_text()
