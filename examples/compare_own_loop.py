@@ -11,7 +11,7 @@ It prints:
     quantum: energy distance ... over 3 seeds
     gaussian: energy distance ... over 3 seeds
     Too few seeds for a verdict on quantum against gaussian by energy distance: ... of at least 10.
-    called again, it trains 0 runs
+    called again, it trains ... runs
     the page has ... kB
 """
 
