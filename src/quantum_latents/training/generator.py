@@ -202,7 +202,7 @@ def load_generator(
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         spec = RunSpec.from_json(json.loads(metadata["spec"]))
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged, or not a generator of ours ({error})") from error
     offset, scale = weights.pop(OFFSET, None), weights.pop(SCALE, None)
     if not any(bool(weight.any()) for weight in weights.values()):
@@ -215,8 +215,13 @@ def load_generator(
         return _denoiser(path, spec, weights, offset, scale)
     last = len(spec.model.generator.hidden) + 1
     width = weights[f"bias{last}"].shape[-1] if f"bias{last}" in weights else 1
-    module = StackedMLP(spec.model.generator, spec.latent.dim, width, stack=1)
-    _fill(path, module, weights)
+    network = spec.model.generator
+    _check_shapes(
+        path, StackedMLP(network, spec.latent.dim, width, stack=1, device="meta"), weights
+    )
+    _check_map(path, offset, scale, width)
+    module = StackedMLP(network, spec.latent.dim, width, stack=1)
+    _fill(module, weights)
     if offset is None or scale is None:
         if getattr(spec.data, "scaling", "raw") != "raw":
             raise ValueError(
@@ -237,10 +242,12 @@ def _flow(
     assert isinstance(spec.model, FlowSpec)
     if offset is None or scale is None:
         raise ValueError(f"{path} is damaged: its map to data units is missing")
-    dim = max(spec.latent.dim, len(offset))
+    _check_map(path, offset, scale, len(offset))
+    dim, network = max(spec.latent.dim, len(offset)), spec.model.velocity
     dtype = next(iter(weights.values())).dtype
-    module = StackedVelocity(spec.model.velocity, dim, stack=1, dtype=dtype)
-    _fill(path, module, weights)
+    _check_shapes(path, StackedVelocity(network, dim, stack=1, device="meta"), weights)
+    module = StackedVelocity(network, dim, stack=1, dtype=dtype)
+    _fill(module, weights)
     return TrainedFlow(spec, module.float(), offset.numpy(), scale.numpy())
 
 
@@ -254,20 +261,40 @@ def _denoiser(
     assert isinstance(spec.model, DDGANSpec)
     if offset is None or scale is None:
         raise ValueError(f"{path} is damaged: its map to data units is missing")
+    _check_map(path, offset, scale, len(offset))
+    with torch.device("meta"):
+        promised = UNet(spec.model.generator, spec.model.shape, spec.latent.dim)
+    _refuse_others(path, {name: one.shape for name, one in promised.state_dict().items()}, weights)
     module = UNet(spec.model.generator, spec.model.shape, spec.latent.dim)
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"{path} is damaged: its weights do not fit its own spec") from error
+    module.load_state_dict(weights)
     return TrainedDenoiser(spec, module.float(), offset.numpy(), scale.numpy())
 
 
-def _fill(path: Path, module: StackedMLP | StackedVelocity, weights: dict[str, Tensor]) -> None:
-    """Put the weights of a file into a stack of one, or say that they are not its."""
-    views = module.views(module.flat.detach())
-    if {n: view[0].shape for n, view in views.items()} != {n: w.shape for n, w in weights.items()}:
+def _check_shapes(
+    path: Path, promised: StackedMLP | StackedVelocity, weights: dict[str, Tensor]
+) -> None:
+    """Refuse weights that are not those of the network that a file's spec promises.
+
+    The network has no memory (device `meta`): a stranger's spec may promise any size.
+    """
+    views = promised.views(promised.flat.detach())
+    _refuse_others(path, {name: view[0].shape for name, view in views.items()}, weights)
+
+
+def _refuse_others(path: Path, shapes: dict[str, torch.Size], weights: dict[str, Tensor]) -> None:
+    if shapes != {name: weight.shape for name, weight in weights.items()}:
         raise ValueError(f"{path} is damaged: its weights do not fit its own spec")
-    for name, view in views.items():
+
+
+def _check_map(path: Path, offset: Tensor | None, scale: Tensor | None, width: int) -> None:
+    """Refuse a map to data units that is not one number a coordinate."""
+    if any(one is not None and one.shape != (width,) for one in (offset, scale)):
+        raise ValueError(f"{path} is damaged: its map to data units is not {width} wide")
+
+
+def _fill(module: StackedMLP | StackedVelocity, weights: dict[str, Tensor]) -> None:
+    """Put the weights of a file into a stack of one."""
+    for name, view in module.views(module.flat.detach()).items():
         view[0].copy_(weights[name])
 
 
