@@ -200,6 +200,8 @@ def test_any_array_or_module_may_come_back(tmp_path):
         (row,) = compare_training(returns, ARRAY, tmp_path / kind, version="1", **few)
         found.append(row["metrics"])
     assert all(metrics == found[0] for metrics in found)
+    (row,) = compare_training(returns, torch.from_numpy(ARRAY), tmp_path / "t", version="1", **few)
+    assert row["metrics"] == found[0]
 
 
 def refused(directory, said, error=ValueError, function=train, data=ARRAY, **changed):
@@ -223,6 +225,8 @@ def test_mistakes_are_told_before_anything_is_trained(tmp_path):
     refused(tmp_path, "number of seeds or a sequence", error=TypeError, seeds=True)
     refused(tmp_path, "at most the 12 held-out", num_samples=13)
     refused(tmp_path, "a function of", error=TypeError, function="train")
+    refused(tmp_path, "three arguments", error=TypeError, function=lambda latent: None)
+    refused(tmp_path, "no spec of a data set", error=TypeError, data=[[1.0, 2.0]])
     refused(tmp_path, "NaN", data=ARRAY * np.nan)
     assert not list(tmp_path.iterdir())
     refused(tmp_path / "none", "none.csv", data=tmp_path / "none.csv")
@@ -299,6 +303,8 @@ def test_from_a_function_to_the_page(tmp_path, capsys):
     assert "by energy distance: 9 of at least 10" in " ".join(told.split())
     assert main(["report", str(directory)]) == 0
     page = (directory / "report.html").read_text()
+    assert "took its initial weights and batches from the seed alone" in page
+    assert "trains the same model from the same initial weights" not in page
     assert "The training was the user" in page and "own_loop, version v1.2" in page
     assert "Runs that diverged or failed" in page and "RuntimeError" in page
     assert "<script>alert" not in page

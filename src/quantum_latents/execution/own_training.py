@@ -77,8 +77,8 @@ def compare_training(
 
     Args:
         train_fn: as said.
-        data: an array (num_samples, d_x), kept as `data.npy` in the directory; a file, as
-            `qlat run compare` takes it; or a data set's spec.
+        data: an array (num_samples, d_x), numpy's or one that numpy reads, kept as `data.npy` in
+            the directory; a file, as `qlat run compare` takes it; or a data set's spec.
         directory: where the study lives.
         latents: names (`recipes.CHALLENGERS`, or `bank:FOLDER`) or specs of `latents`.
         seeds: how many, or which; below 10 there is no verdict.
@@ -105,6 +105,8 @@ def compare_training(
     directory, cache = Path(directory), cache or default_cache()
     if directory.exists() and not directory.is_dir():
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another one")
+    if hasattr(data, "__array__"):
+        data = _as_array(data)
     if isinstance(data, np.ndarray | str | os.PathLike):
         kept = kept_array(data, directory)
     else:
@@ -235,6 +237,12 @@ def _checked(made: np.ndarray, spec: OwnRunSpec, data: DataSet) -> np.ndarray:
 def _name_of(train_fn: Callable[..., Any]) -> str:
     if not callable(train_fn):
         raise TypeError(f"train_fn is a function of (latent, data, seed), not {train_fn!r}")
+    try:
+        inspect.signature(train_fn).bind(None, None, None)
+    except TypeError as error:
+        raise TypeError(
+            f"train_fn takes (latent, data, seed), three arguments in this order: {error}"
+        ) from None
     name = getattr(train_fn, "__qualname__", type(train_fn).__qualname__)
     return name.replace("<locals>.", "")
 

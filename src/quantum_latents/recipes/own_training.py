@@ -102,7 +102,7 @@ def own_training(
         name="own-training",
         title=f"{data.name}, trained by {training.name}",
         question=f"Does a quantum latent help {training.name}, your own training, on {data.name}?",
-        preset="own",
+        preset="",
         # A study asks of its runs what both kinds have: to_json, digest, data, latent and seed.
         runs=cast("tuple[RunSpec, ...]", runs),
         primary_metrics=tuple(name for name in preferred if name in loaded.metrics),
