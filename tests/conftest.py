@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import hashlib
+import importlib.util
 import os
 import queue
 import shutil
@@ -226,3 +227,31 @@ def trains_here():
         torch.set_num_threads(num_threads)
 
     return here
+
+
+def loaded_from(path):
+    """The module of a file that no package holds."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A hub of our own, which huggingface_hub's client takes for the only one."""
+    pytest.importorskip("huggingface_hub", reason="the extra hub is not installed")
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    served = loaded_from(Path(__file__).with_name("hub_server.py")).Hub()
+    # What the variable HF_ENDPOINT would set, had the client not been imported yet.
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, served.endpoint)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "ENDPOINT", served.endpoint)
+    yield served
+    served.server.shutdown()
+    served.server.server_close()

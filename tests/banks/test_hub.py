@@ -1,7 +1,7 @@
 """Banks on the hub: what is published comes back; a hostile repository is refused.
 
-huggingface_hub's own client talks to a local server (conftest.py) over HTTP; one test replaces its
-`hf_hub_download`, since no server can make it leave a link.
+huggingface_hub's own client talks to a local server (tests/hub_server.py) over HTTP; one test
+replaces its `hf_hub_download`, since no server can make it leave a link.
 """
 
 import json

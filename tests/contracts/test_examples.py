@@ -26,6 +26,7 @@ LAWS = {
     "bunching.py": lambda a: a[0] == 1 and 0.47 < a[1] < 0.53 and a[2] < a[3] and a[4:] == [8, 8],
     "own_gan.py": lambda a: a[2] < a[1] < a[0] / 4,
     "compare_on_own_data.py": lambda a: min(a) > 0 and a[2] == 2,
+    "compare_own_loop.py": lambda a: min(a[:2]) > 0 and a[2:4] == [3, 0],
     "molecules.py": lambda a: 2 * a[2] < a[3] <= 1000 and a[4] > 5 and a[5] == 1000,
     "flow_torchcfm.py": lambda a: a[2] < a[1] < a[0] / 2,
     "flow_diffusers.py": lambda a: a[2] < a[1] < a[0] / 4,

@@ -83,6 +83,7 @@ def test_rooms_import_only_to_their_left(copied_package: Path) -> None:
         ("metrics/modes.py", "import quantum_latents.data", "metrics-take-samples"),
         ("report/tables.py", "import quantum_latents.training", "rows-alone"),
         ("training/stack.py", "import ray", "ray-in-one-place"),
+        ("banks/hub.py", "import huggingface_hub", "hub-client-in-two-places"),
         ("data/moons.py", "import sklearn.datasets", "scikit-learn-in-one-place"),
         ("banks/collected.py", "import requests", "clients-in-processors"),
         ("processors/orca.py", "import torch", "torch-free-rooms"),

@@ -9,16 +9,12 @@ Needs the extra `hub`.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
 import shutil
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from quantum_latents.banks.bank import SampleBank, open_bank
@@ -36,6 +32,7 @@ from quantum_latents.banks.folder import (
     write_manifest,
 )
 from quantum_latents.banks.imported import check_new_folder
+from quantum_latents.banks.repository import huggingface_client, said_in_one_line, take_file
 
 __all__ = ["LARGEST_BANK", "PublishedBank", "load_bank_from_hub", "push_bank"]
 
@@ -94,9 +91,9 @@ def push_bank(
     """
     if not licence.strip():
         raise ValueError("a published bank needs a licence, such as cc-by-4.0")
-    hub = _huggingface_hub()
+    hub = huggingface_client("banks")
     api = hub.HfApi(endpoint=endpoint, token=token)
-    with _in_one_line(hub, repo_id):
+    with said_in_one_line(hub, repo_id):
         if api.repo_exists(repo_id, repo_type="dataset"):
             files = {file.rfilename for file in api.dataset_info(repo_id).siblings or ()}
             if foreign := files - {".gitattributes"}:
@@ -152,9 +149,9 @@ def load_bank_from_hub(
         ImportError: huggingface_hub is not installed.
     """
     target = check_new_folder(folder)
-    hub = _huggingface_hub()
+    hub = huggingface_client("banks")
     api = hub.HfApi(endpoint=endpoint, token=token)
-    with _in_one_line(hub, repo_id):
+    with said_in_one_line(hub, repo_id):
         info = api.dataset_info(repo_id, revision=revision, files_metadata=True)
     commit = str(info.sha)
     if not re.fullmatch("[0-9a-f]{40,64}", commit):
@@ -176,7 +173,7 @@ def load_bank_from_hub(
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
         for name in (MANIFEST, COUNTS):
-            with _in_one_line(hub, repo_id):
+            with said_in_one_line(hub, repo_id):
                 hub.hf_hub_download(
                     repo_id,
                     name,
@@ -186,7 +183,7 @@ def load_bank_from_hub(
                     token=token,
                     endpoint=api.endpoint,
                 )
-            _take(repo_id, fetched / name, whole / name, sizes[name])
+            take_file(repo_id, fetched / name, whole / name, sizes[name], BankError)
             if name == MANIFEST:  # before the counts are fetched
                 manifest = _checked_manifest(repo_id, whole, sizes[COUNTS])
         _check_counts(repo_id, whole, manifest)
@@ -231,21 +228,6 @@ def _allowed_sizes(repo_id: str, sizes: dict[str, int | None]) -> dict[str, int]
     return known
 
 
-def _take(repo_id: str, fetched: Path, place: Path, size: int) -> None:
-    """Move a fetched file into the bank if it is a plain file of the announced size."""
-    try:
-        found = fetched.lstat()
-    except FileNotFoundError:
-        raise BankError(f"{repo_id}: {fetched.name} did not arrive") from None
-    if not stat.S_ISREG(found.st_mode):
-        raise BankError(f"{repo_id}: {fetched.name} is a link or no plain file")
-    if found.st_size != size:
-        raise BankError(
-            f"{repo_id}: {fetched.name} has {found.st_size:,} bytes, not the {size:,} announced"
-        )
-    os.replace(fetched, place)
-
-
 def _checked_manifest(repo_id: str, folder: Path, counts_size: int) -> dict[str, Any]:
     """Return a stranger's manifest if it can be that of the announced counts."""
     try:
@@ -287,41 +269,3 @@ def _check_counts(repo_id: str, folder: Path, manifest: dict[str, Any]) -> None:
             f"{repo_id}: the checksum of {len(wrong)} chunks is wrong, first of shots {start} to "
             f"{stop}: damaged on the way or not what was published; fetch it again"
         )
-
-
-def _huggingface_hub() -> ModuleType:
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise ImportError(
-            "banks on the hub need huggingface_hub: pip install 'quantum-latents[hub]'"
-        ) from error
-    return huggingface_hub
-
-
-@contextlib.contextmanager
-def _in_one_line(hub: ModuleType, repo_id: str) -> Iterator[None]:
-    """Say in one line what the hub's client says in many."""
-    errors = hub.errors
-    if repo_id.count("/") != 1:  # the client takes a bare name, and asks the network for it
-        raise ValueError(f"{repo_id!r} is no repository, OWNER/NAME")
-    try:
-        yield
-    except errors.HFValidationError as error:
-        raise ValueError(f"{repo_id!r} is no repository, OWNER/NAME: {_first(error)}") from None
-    except errors.RevisionNotFoundError:
-        raise ValueError(f"{repo_id} has no such revision") from None
-    except errors.RepositoryNotFoundError:
-        raise ValueError(
-            f"there is no dataset {repo_id} on the hub, or this account may not see it: look at "
-            "the name, and log in (hf auth login) or set HF_TOKEN"
-        ) from None
-    except (ValueError, TypeError, MemoryError):
-        raise
-    except Exception as error:  # which library carries the bytes changes with the client's version
-        raise ConnectionError(f"{repo_id}: the hub says {_first(error)}") from None
-
-
-def _first(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]

@@ -22,6 +22,7 @@ from quantum_latents.cli import (
     rows,
     run,
     sample,
+    share,
     validate,
 )
 from quantum_latents.cli.exits import exit_code
@@ -36,6 +37,7 @@ COMMANDS: dict[str, tuple[type, Callable[[Any, Sequence[str]], int]]] = {
     **sample.COMMANDS,
     **processors.COMMANDS,
     **recorded.COMMANDS,
+    **share.COMMANDS,
     **prepare.COMMANDS,
     **validate.COMMANDS,
     **cost.COMMANDS,

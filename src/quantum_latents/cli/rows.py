@@ -117,7 +117,7 @@ def _evaluate(command: Evaluate, arguments: Sequence[str]) -> int:
     if done.kept_as is not None:
         print(f"the old rows: {command.directory / done.kept_as}")
     for runs, what in (
-        (done.diverged, "diverged: nothing to measure"),
+        (done.diverged, "diverged or failed: nothing to measure"),
         (done.without_samples, "stored no samples here: they stay as they are"),
         (done.without_row, "have samples and no row: `qlat run` finishes them"),
     ):

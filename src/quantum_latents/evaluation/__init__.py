@@ -1,7 +1,7 @@
 """Stored samples to metrics by name, and metrics to rows."""
 
 from quantum_latents.evaluation.molecules import check_libraries
-from quantum_latents.evaluation.rows import evaluate, make_row, remake_row
+from quantum_latents.evaluation.rows import evaluate, failed_row, make_row, remake_row
 from quantum_latents.evaluation.stored import (
     read_milestones,
     read_samples,
@@ -12,6 +12,7 @@ from quantum_latents.evaluation.stored import (
 __all__ = [
     "check_libraries",
     "evaluate",
+    "failed_row",
     "make_row",
     "read_milestones",
     "read_samples",

@@ -17,9 +17,9 @@ from quantum_latents.evaluation.stored import write_pictures
 from quantum_latents.metrics import compute, floor, lookup
 from quantum_latents.random import stream
 from quantum_latents.results import ROW_SCHEMA, TRAINED
-from quantum_latents.training import Outcome, RunSpec, WGANSpec
+from quantum_latents.training import Outcome, OwnRunSpec, RunSpec, WGANSpec
 
-__all__ = ["evaluate", "make_row", "remake_row"]
+__all__ = ["evaluate", "failed_row", "make_row", "remake_row"]
 
 _NUM_SCATTER_POINTS = 400
 _NUM_IMAGES = 16
@@ -120,7 +120,33 @@ def make_row(
     }
 
 
-def _step_of(spec: RunSpec) -> str:
+def failed_row(
+    spec: RunSpec | OwnRunSpec,
+    data: DataSet,
+    detail: str,
+    *,
+    study: str,
+    stack: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the row of a run that ended in an error, which `detail` tells; as `make_row`."""
+    return {
+        "schema": ROW_SCHEMA,
+        "run": spec.digest,
+        "study": study,
+        "spec": spec.to_json(),
+        "status": "failed",
+        "status_detail": detail,
+        "metrics": {},
+        "curves": {},
+        "preview": None,
+        "notes": list(data.notes),
+        "stack": dict(stack),
+        "provenance": dict(provenance),
+    }
+
+
+def _step_of(spec: RunSpec | OwnRunSpec) -> str:
     """Return what a run's steps are called."""
     return "generator step" if isinstance(spec.training, WGANSpec) else "step"
 

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from quantum_latents.training import Outcome, RunSpec
+from quantum_latents.training import Outcome, any_run_spec
 from quantum_latents.training.checkpoint import write_atomically
 from quantum_latents.training.generator import OFFSET, SCALE, decoder_tensors
 
@@ -29,7 +29,8 @@ def run_folder(directory: Path, digest: str) -> Path:
 def write_run(directory: Path, outcome: Outcome) -> None:
     """Write `samples.safetensors` (unless diverged) and `generator.safetensors`, atomically.
 
-    Samples of milestones lie beside the final ones, named by their step.
+    Samples of milestones lie beside the final ones, named by their step. A run without weights,
+    whose training was the user's own, has no generator here.
     """
     folder = run_folder(directory, outcome.spec.digest)
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,6 +40,8 @@ def write_run(directory: Path, outcome: Outcome) -> None:
         for step, samples in outcome.milestones.items():
             tensors[_MILESTONE.format(step)] = np.ascontiguousarray(samples)
         write_atomically(folder / "samples.safetensors", save(tensors, metadata=metadata))
+    if not outcome.weights:
+        return
     weights = {name: np.ascontiguousarray(w.numpy()) for name, w in outcome.weights.items()}
     if outcome.offset is not None and outcome.scale is not None:
         weights |= {OFFSET: outcome.offset, SCALE: outcome.scale}
@@ -110,7 +113,7 @@ def _read(directory: Path, digest: str) -> dict[str, np.ndarray]:
     if "samples" not in samples:
         raise ValueError(f"{path} holds no tensor 'samples': restore the file")
     if "spec" in metadata:
-        made_by = RunSpec.from_json(json.loads(metadata["spec"])).digest
+        made_by = any_run_spec(json.loads(metadata["spec"])).digest
         if made_by != digest:
             raise ValueError(f"{path} holds the samples of another run, {made_by}")
     return samples

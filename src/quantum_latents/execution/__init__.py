@@ -8,6 +8,7 @@ from quantum_latents.execution.executor import StudyError
 from quantum_latents.execution.generate import Generated, find_run, generate_file
 from quantum_latents.execution.local import run_study
 from quantum_latents.execution.machine import check_precision, default_cache
+from quantum_latents.execution.own_training import compare_training
 from quantum_latents.execution.tune import run_tuned
 from quantum_latents.execution.watch import LatentProgress, Progress
 
@@ -21,6 +22,7 @@ __all__ = [
     "certify_runs",
     "check_precision",
     "compare_latents",
+    "compare_training",
     "default_cache",
     "evaluate_study",
     "find_run",

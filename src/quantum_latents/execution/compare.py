@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from quantum_latents.execution.kept_array import kept_array
 from quantum_latents.execution.local import run_study
 from quantum_latents.execution.machine import default_cache
 from quantum_latents.recipes import LATENTS, compare, split_latents
@@ -53,15 +54,9 @@ def compare_latents(
     """
     directory = Path(directory)
     drawn, folders = split_latents(latents)
-    array = data if isinstance(data, np.ndarray) else None
-    file = Path(data) if not isinstance(data, np.ndarray) else directory / "data.npy"
-    is_written = array is not None and not file.exists()
+    kept = kept_array(data, directory)
+    file = kept.file
     try:
-        if array is not None and is_written:
-            directory.mkdir(parents=True, exist_ok=True)
-            np.save(file, array, allow_pickle=False)
-        elif array is not None and not np.array_equal(np.load(file, allow_pickle=False), array):
-            raise ValueError(f"{directory} holds a study of another array: choose another one")
         study = compare(
             str(file),
             preset,
@@ -73,8 +68,7 @@ def compare_latents(
             cache=default_cache(),
         )
     except (TypeError, ValueError):
-        if is_written:  # an array that cannot be used must not stand in a better one's way
-            file.unlink(missing_ok=True)
+        kept.discard()
         raise
     command = ["qlat", "run", "compare", "--data", str(file), "--preset", preset]
     command += ["--seeds", str(len({run.seed for run in study.runs}))]

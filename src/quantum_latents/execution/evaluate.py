@@ -56,7 +56,7 @@ class Evaluated:
         num_evaluated: rows measured from stored samples.
         first_measured: those of them that had waited for their metrics and have a row now.
         changed: runs whose row is new.
-        diverged: runs that diverged, with nothing to measure.
+        diverged: runs that diverged or failed, with nothing to measure.
         without_samples: finished runs whose samples are not here; their rows stay, and where they
             wait for one, they go on waiting.
         without_row: runs with samples, no row and no record; `qlat run` finishes them.
@@ -204,9 +204,9 @@ def _measured(
         read_samples,
         remake_row,
     )
-    from quantum_latents.training import RunSpec, data_of
+    from quantum_latents.training import any_run_spec, data_of
 
-    spec = RunSpec.from_json(row["spec"])
+    spec = any_run_spec(row["spec"])
     samples, data = read_samples(directory, row["run"]), data_of(spec, cache)
     check_libraries(len(samples), data)
     time = datetime.now(UTC).isoformat(timespec="seconds")

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quantum_latents.execution.machine import default_cache
-from quantum_latents.random import stream
+from quantum_latents.random import Stream, stream
 
-__all__ = ["Generated", "find_run", "generate_file"]
+if TYPE_CHECKING:
+    import torch
+
+    from quantum_latents.training import RunSpec
+
+__all__ = ["Generated", "draws_of", "find_run", "generate_file"]
 
 _MOST_NAMED = 4
 
@@ -75,6 +81,30 @@ def find_run(path: Path, prefix: str = "") -> Path:
     raise ValueError(f"no run in {directory} begins with {prefix!r}; there are {shown}")
 
 
+def draws_of(
+    spec: RunSpec, num_samples: int, seed: int, cache: Path
+) -> tuple[torch.Tensor, Stream]:
+    """Return the latents that samples of a run's generator are made of, and their noise.
+
+    Args:
+        spec: of the run.
+        num_samples: of samples; a diffusion takes several latents for each.
+        seed: names the draws.
+        cache: folder of banks and fits.
+    """
+    from quantum_latents.latents import BankSpec
+    from quantum_latents.models import latents_per_sample
+    from quantum_latents.training import latent_of_run
+
+    latent, draws = spec.latent, stream(seed, "generate")
+    if not isinstance(latent, BankSpec):
+        latent = replace(latent, bank_size=None)
+    num_latents = num_samples * latents_per_sample(spec.model)
+    z = latent_of_run(latent, spec.seed, cache).sample(num_latents, draws)
+    # All other noise, a diffusion's too: the stream has the name of what first needed one.
+    return z, draws.child("dequantisation")
+
+
 def generate_file(
     folder: Path,
     out: Path,
@@ -105,7 +135,7 @@ def generate_file(
     from quantum_latents.evaluation.export import check_suffix, write_samples
     from quantum_latents.latents import BankSpec
     from quantum_latents.models import latents_per_sample
-    from quantum_latents.training import latent_of_run, load_generator
+    from quantum_latents.training import load_generator
 
     if num_samples < 1:
         raise ValueError(f"--num-samples is at least 1, not {num_samples}")
@@ -114,15 +144,11 @@ def generate_file(
     check_suffix(out, generator.layout)
     num_latents = num_samples * latents_per_sample(spec.model)
     on_progress(f"drawing {num_latents:,} latents")
-    if isinstance(spec.latent, BankSpec):
-        latent, whence = spec.latent, "shots, as training drew them, of the"
-    else:
-        latent, whence = replace(spec.latent, bank_size=None), "fresh draws of the"
-    draws = stream(seed, "generate")
-    z = latent_of_run(latent, spec.seed, cache or default_cache()).sample(num_latents, draws)
+    is_bank = isinstance(spec.latent, BankSpec)
+    whence = "shots, as training drew them, of the" if is_bank else "fresh draws of the"
+    z, noise = draws_of(spec, num_samples, seed, cache or default_cache())
     on_progress(f"generating {num_samples:,} samples")
-    # All other noise, a diffusion's too: the stream has the name of what first needed one.
-    samples = generator.generate(z, draws.child("dequantisation"))
+    samples = generator.generate(z, noise)
     on_progress(f"writing {out}")
     num_written, num_valid = write_samples(out, samples, generator.layout)
     return Generated(

@@ -342,7 +342,7 @@ def _groups(channels: int) -> int:
 
 
 def _linear(into: int, out: int) -> nn.Linear:
-    layer = skip_init(nn.Linear, into, out)
+    layer = skip_init(nn.Linear, into, out, device=torch.get_default_device())
     assert isinstance(layer, nn.Linear)
     return layer
 
@@ -357,7 +357,14 @@ def _conv(
     has_bias: bool = True,
 ) -> nn.Conv2d:
     layer = skip_init(
-        nn.Conv2d, into, out, kernel, stride=stride, padding=kernel // 2, bias=has_bias
+        nn.Conv2d,
+        into,
+        out,
+        kernel,
+        stride=stride,
+        padding=kernel // 2,
+        bias=has_bias,
+        device=torch.get_default_device(),
     )
     assert isinstance(layer, nn.Conv2d)
     layer.register_buffer("variance_scale", torch.tensor(scale), persistent=False)

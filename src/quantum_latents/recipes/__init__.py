@@ -15,6 +15,7 @@ from quantum_latents.recipes.interference import DOSES, TRANSMISSIONS, interfere
 from quantum_latents.recipes.mixture import mixture
 from quantum_latents.recipes.molecules import INTERFEROMETERS, SETUPS
 from quantum_latents.recipes.moons import MOONS_DATA, FlowSettings, moons
+from quantum_latents.recipes.own_training import own_training
 from quantum_latents.recipes.presets import PRESETS
 from quantum_latents.recipes.study import (
     LATENTS,
@@ -72,6 +73,7 @@ __all__ = [
     "loss",
     "mixture",
     "moons",
+    "own_training",
     "settings_of",
     "split_latents",
     "steps_of",

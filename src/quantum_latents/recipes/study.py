@@ -123,7 +123,7 @@ class Study:
         name: the recipe's name.
         title: one line.
         question: what the runs are to answer.
-        preset: `smoke`, `quick` or `paper`.
+        preset: `smoke`, `quick` or `paper`; "" where the training is the user's own.
         runs: in the order in which they are trained.
         primary_metrics: declared before running; the page's verdict is about these.
         equivalence_margins: for each metric that may be called 'as good as', the margin.

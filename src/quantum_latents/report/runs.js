@@ -64,7 +64,7 @@
       if (compared) row.append(make("td", {}, number(apart(place), { signed: true, count })));
       const state_ = column(group.status, place);
       row.append(
-        make("td", {}, state_ === "diverged" ? make("span", { class: "badge worse" }, state_) : state_),
+        make("td", {}, state_ !== "finished" ? make("span", { class: "badge worse" }, state_) : state_),
         make("td", {}, column(group.stack, place) || "–"),
         make("td", {}, column(group.kernel, place) || "–"),
         make("td", {}, make("code", {}, group.run[place])));

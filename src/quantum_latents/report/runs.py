@@ -35,7 +35,7 @@ class Runs:
     Attributes:
         content: what the script reads.
         groups: for each data set the groups of its latents: index, latent, number of runs, and
-            of those that diverged.
+            of those that diverged or failed.
         num_runs: how many runs there are.
         num_with_curves: how many of them have their curves in the page.
     """
@@ -67,9 +67,9 @@ def runs_of(
         own = []
         for latent in section.latents:
             found = of[section.data, latent]
-            diverged = sum(row["status"] == "diverged" for row in found)
             own.append({"index": len(groups), "latent": latent} | {"num": len(found)})
-            own[-1]["diverged"] = diverged
+            for status in ("diverged", "failed"):
+                own[-1][status] = sum(row["status"] == status for row in found)
             groups.append(_group(found, section, latent))
         sections.append({"data": section.data, "groups": own})
     metrics = {

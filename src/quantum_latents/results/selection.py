@@ -138,7 +138,7 @@ def metric_facts(rows: Iterable[Row], metric: str) -> MetricFacts:
 def values_by_seed(
     rows: Iterable[Row], data: str, latent: str, metric: str
 ) -> dict[int, float | None]:
-    """Return the metric of each seed; None where the run diverged or could not be measured.
+    """Return the metric of each seed; None where the run diverged, failed or could not be measured.
 
     Raises:
         ValueError: two runs share data set, latent and seed, so that pairing is ambiguous.
@@ -152,7 +152,7 @@ def values_by_seed(
                 "different studies or settings cannot be compared in one table"
             )
         value = row["metrics"].get(metric, {}).get("value")
-        values[seed] = None if row["status"] == "diverged" or value is None else float(value)
+        values[seed] = None if row["status"] != "finished" or value is None else float(value)
     return values
 
 

@@ -42,7 +42,7 @@ ROW_SCHEMA = 1
 TRAINED_FILE = "trained.jsonl"
 """Name of the file of runs that wait for their metrics, see `quantum_latents.results.trained`."""
 
-_STATUSES = ("finished", "diverged")
+_STATUSES = ("finished", "diverged", "failed")
 _FIELDS = ("schema", "run", "study", "spec", "status", "metrics")
 
 _logger = logging.getLogger(__name__)

@@ -19,6 +19,12 @@ from quantum_latents.training.kinds import (
     loss_names_of,
     prepare_steps,
 )
+from quantum_latents.training.own_training import (
+    LatentDraws,
+    OwnRunSpec,
+    OwnTrainingSpec,
+    any_run_spec,
+)
 from quantum_latents.training.resume import Earlier
 from quantum_latents.training.settings import OptimiserSpec, Precision, WGANSpec
 from quantum_latents.training.spec import EvaluationSpec, RunSpec, TrainingSpec
@@ -40,8 +46,11 @@ __all__ = [
     "FlowMatchingSpec",
     "FlowStack",
     "GANStack",
+    "LatentDraws",
     "OptimiserSpec",
     "Outcome",
+    "OwnRunSpec",
+    "OwnTrainingSpec",
     "Precision",
     "RunSpec",
     "Stack",
@@ -51,6 +60,7 @@ __all__ = [
     "TrainedGenerator",
     "TrainingSpec",
     "WGANSpec",
+    "any_run_spec",
     "build_stack",
     "bytes_of",
     "check_requirements",

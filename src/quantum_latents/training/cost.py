@@ -119,9 +119,9 @@ class _Pass(NamedTuple):
 def _passes_of(model: DDGANSpec, latent_dim: int) -> tuple[_Pass, _Pass]:
     """Return one image's pass of generator and of critic, counted without computing it."""
     number = model.critic.group
-    generator = UNet(model.generator, model.shape, latent_dim).to("meta")
-    critic = TimeCritic(model.critic, model.shape).to("meta")
     with torch.device("meta"):
+        generator = UNet(model.generator, model.shape, latent_dim)
+        critic = TimeCritic(model.critic, model.shape)
         x, t = torch.empty(number, *model.shape), torch.empty(number, dtype=torch.long)
         z = torch.empty(number, latent_dim)
     return _pass_of(generator, number, x, t, z), _pass_of(critic, number, x, x, t)

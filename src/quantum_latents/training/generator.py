@@ -235,7 +235,7 @@ def load_generator(
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         spec = RunSpec.from_json(json.loads(metadata["spec"]))
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged, or not a generator of ours ({error})") from error
     to_data = _to_data_units(weights)
     if not any(bool(weight.any()) for weight in weights.values()):
@@ -248,23 +248,29 @@ def load_generator(
         raise ValueError(f"{path} is damaged: the decoder of its codes is missing")
     if isinstance(spec.model, FlowSpec):
         assert to_data is not None
-        dim = max(spec.latent.dim, len(to_data.offset))
+        _check_map(path, to_data, len(to_data.offset))
+        dim, network = max(spec.latent.dim, len(to_data.offset)), spec.model.velocity
         dtype = next(iter(weights.values())).dtype
-        velocity = StackedVelocity(spec.model.velocity, dim, stack=1, dtype=dtype)
-        _fill(path, velocity, weights)
+        _check_shapes(path, StackedVelocity(network, dim, stack=1, device="meta"), weights)
+        velocity = StackedVelocity(network, dim, stack=1, dtype=dtype)
+        _fill(velocity, weights)
         return TrainedFlow(spec, velocity.float(), to_data)
     if isinstance(spec.model, DDGANSpec):
         assert to_data is not None
-        unet = UNet(spec.model.generator, spec.model.shape, spec.latent.dim)
-        try:
-            unet.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ValueError(f"{path} is damaged: its weights do not fit its own spec") from error
+        _check_map(path, to_data, spec.model.data_dim)
+        network = spec.model.generator
+        with torch.device("meta"):
+            promised = UNet(network, spec.model.shape, spec.latent.dim).state_dict()
+        _refuse_others(path, {name: one.shape for name, one in promised.items()}, weights)
+        unet = UNet(network, spec.model.shape, spec.latent.dim)
+        unet.load_state_dict(weights)
         return TrainedDenoiser(spec, unet.float(), to_data)
     last = len(spec.model.generator.hidden) + 1
     width = weights[f"bias{last}"].shape[-1] if f"bias{last}" in weights else 1
-    module = StackedMLP(spec.model.generator, spec.latent.dim, width, stack=1)
-    _fill(path, module, weights)
+    network = spec.model.generator
+    _check_shapes(
+        path, StackedMLP(network, spec.latent.dim, width, stack=1, device="meta"), weights
+    )
     if to_data is None:
         if getattr(spec.data, "scaling", "raw") != "raw":
             raise ValueError(
@@ -272,6 +278,9 @@ def load_generator(
                 "study again, or apply your own"
             )
         to_data = ToDataUnits(np.zeros(width), np.ones(width))
+    _check_map(path, to_data, width)
+    module = StackedMLP(network, spec.latent.dim, width, stack=1)
+    _fill(module, weights)
     return TrainedGenerator(spec, module, to_data)
 
 
@@ -288,12 +297,41 @@ def _to_data_units(tensors: dict[str, Tensor]) -> ToDataUnits | None:
     return ToDataUnits(offset.numpy(), scale.numpy(), decoder)
 
 
-def _fill(path: Path, module: StackedMLP | StackedVelocity, weights: dict[str, Tensor]) -> None:
-    """Put the weights of a file into a stack of one, or say that they are not its."""
-    views = module.views(module.flat.detach())
-    if {n: view[0].shape for n, view in views.items()} != {n: w.shape for n, w in weights.items()}:
+def _check_map(path: Path, to_data: ToDataUnits, width: int) -> None:
+    """Refuse a map to data units that is not one number a coordinate, or a decoder of no shape."""
+    if not to_data.offset.shape == to_data.scale.shape == (width,):
+        raise ValueError(f"{path} is damaged: its map to data units is not {width} wide")
+    if (decoder := to_data.decoder) is None:
+        return
+    layer, before = 1, width
+    while (name := f"decoder.weight{layer}") in decoder.weights:
+        weight, bias = decoder.weights[name], decoder.weights.get(f"decoder.bias{layer}")
+        if weight.ndim != 2 or weight.shape[1] != before or np.shape(bias) != weight.shape[:1]:
+            raise ValueError(f"{path} is damaged: layer {layer} of its decoder does not fit")
+        layer, before = layer + 1, len(weight)
+    if layer == 1 or not decoder.offset.shape == decoder.scale.shape == (before,):
+        raise ValueError(f"{path} is damaged: its decoder does not end in samples")
+
+
+def _check_shapes(
+    path: Path, promised: StackedMLP | StackedVelocity, weights: dict[str, Tensor]
+) -> None:
+    """Refuse weights that are not those of the network that a file's spec promises.
+
+    The network has no memory (device `meta`): a stranger's spec may promise any size.
+    """
+    views = promised.views(promised.flat.detach())
+    _refuse_others(path, {name: view[0].shape for name, view in views.items()}, weights)
+
+
+def _refuse_others(path: Path, shapes: dict[str, torch.Size], weights: dict[str, Tensor]) -> None:
+    if shapes != {name: weight.shape for name, weight in weights.items()}:
         raise ValueError(f"{path} is damaged: its weights do not fit its own spec")
-    for name, view in views.items():
+
+
+def _fill(module: StackedMLP | StackedVelocity, weights: dict[str, Tensor]) -> None:
+    """Put the weights of a file into a stack of one."""
+    for name, view in module.views(module.flat.detach()).items():
         view[0].copy_(weights[name])
 
 

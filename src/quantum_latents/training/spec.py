@@ -34,7 +34,7 @@ from quantum_latents.training.denoising_settings import DenoisingSpec, check_den
 from quantum_latents.training.flow_settings import FlowMatchingSpec, check_flow_run
 from quantum_latents.training.settings import WGANSpec
 
-__all__ = ["EvaluationSpec", "RunSpec", "TrainingSpec"]
+__all__ = ["EvaluationSpec", "RunSpec", "TrainingSpec", "decode", "digest_of", "encode"]
 
 TrainingSpec = WGANSpec | FlowMatchingSpec | DenoisingSpec
 """Any kind of training; a GAN's, the only one once, says nothing of its kind in JSON."""
@@ -183,7 +183,7 @@ class RunSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON values."""
-        return _encode(self, RunSpec)
+        return encode(self, RunSpec)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> RunSpec:
@@ -192,31 +192,37 @@ class RunSpec:
         Raises:
             ValueError: a field is unknown, missing or of the wrong form, named with its path.
         """
-        return _decode(cls, content, "spec")
+        return decode(cls, content, "spec")
 
     @property
     def digest(self) -> str:
         """The run's name: 16 hexadecimal digits of the SHA-256 of its canonical JSON."""
-        content = {"format": _FORMAT, "spec": self.to_json()}
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest_of(self.to_json())
+
+
+def digest_of(spec: Mapping[str, Any]) -> str:
+    """Return the name of the run of a spec that was written as JSON values."""
+    content = {"format": _FORMAT, "spec": spec}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 # Resolving annotations is slow, and a study encodes hundreds of specs.
 _hints_of = functools.cache(typing.get_type_hints)
 
 
-def _encode(value: Any, expected: Any) -> Any:
+def encode(value: Any, expected: Any) -> Any:
+    """Return a spec, or a value of a field that expects this type, as JSON values."""
     if dataclasses.is_dataclass(value):
         content = {}
         if hasattr(value, "name"):
             content = {"kind": _kind(type(value)), "name": value.name}  # type: ignore[attr-defined]
         hints = _hints_of(type(value))
         names = [field.name for field in dataclasses.fields(value) if not _omitted(field, value)]
-        return content | {name: _encode(getattr(value, name), hints[name]) for name in names}
+        return content | {name: encode(getattr(value, name), hints[name]) for name in names}
     if isinstance(value, tuple):
         item = typing.get_args(expected)[0]
-        return [_encode(entry, item) for entry in value]
+        return [encode(entry, item) for entry in value]
     # A run has one name however its numbers were typed: 10 is 10.0 where a float is meant.
     if expected is float:
         return float(value)
@@ -240,12 +246,13 @@ def _kind(spec: type) -> str:
     return re.sub("(?<=[a-z])(?=[A-Z])", "_", spec.__name__.removesuffix("Spec")).lower()
 
 
-def _decode(expected: Any, value: Any, where: str) -> Any:
+def decode(expected: Any, value: Any, where: str) -> Any:
+    """Read what `encode` wrote; raises as `RunSpec.from_json`."""
     if typing.get_origin(expected) in (types.UnionType, typing.Union):
         options = typing.get_args(expected)
         if type(None) in options:
             (other,) = (option for option in options if option is not type(None))
-            return None if value is None else _decode(other, value, where)
+            return None if value is None else decode(other, value, where)
         kinds = {_kind(option): option for option in options}
         kind = value.get("kind") if isinstance(value, Mapping) else None
         # A GAN of perceptrons was the only model once and says nothing of its kind.
@@ -254,14 +261,14 @@ def _decode(expected: Any, value: Any, where: str) -> Any:
             (kind,) = nameless
         if not isinstance(kind, str) or kind not in kinds:
             raise ValueError(f"{where}.kind is one of {sorted(kinds)}, not {kind!r}")
-        return _decode(kinds[kind], value, where)
+        return decode(kinds[kind], value, where)
     if dataclasses.is_dataclass(expected):
         return _decode_dataclass(expected, value, where)
     if typing.get_origin(expected) is tuple:
         if not isinstance(value, (list, tuple)):
             raise ValueError(f"{where} is a list, not {value!r}")
         item = typing.get_args(expected)[0]
-        return tuple(_decode(item, entry, f"{where}[{i}]") for i, entry in enumerate(value))
+        return tuple(decode(item, entry, f"{where}[{i}]") for i, entry in enumerate(value))
     if typing.get_origin(expected) is Literal:
         options = typing.get_args(expected)
         if value not in options:
@@ -286,7 +293,7 @@ def _decode_dataclass(expected: Any, value: Any, where: str) -> Any:
     optional = {f.name for f in dataclasses.fields(expected) if f.metadata.get("omit_default")}
     if missing := fields - optional - set(content):
         raise ValueError(f"{where} lacks {sorted(missing)}")
-    decoded = {name: _decode(hints[name], content[name], f"{where}.{name}") for name in content}
+    decoded = {name: decode(hints[name], content[name], f"{where}.{name}") for name in content}
     made = expected(**decoded)
     for key in derived & set(value):
         actual = _kind(expected) if key == "kind" else made.name

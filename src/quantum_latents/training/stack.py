@@ -19,6 +19,7 @@ from quantum_latents.random import stream
 from quantum_latents.training.autoregressive import fit_latent, latent_of_run
 from quantum_latents.training.checkpoint import write_checkpoint
 from quantum_latents.training.kinds import Stack, build_stack
+from quantum_latents.training.own_training import OwnRunSpec
 from quantum_latents.training.resume import MILESTONE, Earlier, find_state
 from quantum_latents.training.spec import RunSpec
 from quantum_latents.training.wgan import BLOCK_STEPS, StackMember
@@ -56,7 +57,7 @@ class Outcome:
         decoder: what takes codes to data units after them; None where samples are none.
     """
 
-    spec: RunSpec
+    spec: RunSpec | OwnRunSpec
     samples: np.ndarray | None
     weights: dict[str, Tensor]
     diverged_at: int | None
@@ -94,7 +95,7 @@ def check_stackable(specs: Sequence[RunSpec]) -> None:
         raise ValueError("runs in a stack share model, training, evaluation and latent width")
 
 
-def data_of(spec: RunSpec, cache: Path) -> DataSet:
+def data_of(spec: RunSpec | OwnRunSpec, cache: Path) -> DataSet:
     """Return the data set of a run: a function of its data spec, its split and its seed alone.
 
     Raises:

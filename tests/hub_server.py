@@ -6,16 +6,15 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
-
 
 class Hub:
-    """Dataset repositories in memory; tests may make them lie.
+    """Repositories of data and models in memory; tests may make them lie.
 
     Attributes:
         repositories: name -> file name -> content.
         announced: what the listing says of a file's size where it is not its size.
         private: name -> whether it was created private.
+        kinds: name -> "model", or "dataset", which it is if nobody said.
         asked: every (method, path, token).
     """
 
@@ -23,6 +22,7 @@ class Hub:
 
     def __init__(self):
         self.repositories, self.announced, self.private, self.asked = {}, {}, {}, []
+        self.kinds = {}
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,18 +59,25 @@ class Hub:
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def page_of(self, name):
+        folder = "/datasets" if self.kinds.get(name, "dataset") == "dataset" else ""
+        return f"{self.endpoint}{folder}/{name}"
+
     def respond(self, to, path, body):
         if path == "/api/validate-yaml":
             return to.answer(200, {"errors": [], "warnings": []})
         if path == "/api/repos/create":
             wanted = json.loads(body)
             name = f"{wanted['organization']}/{wanted['name']}"
-            assert wanted["type"] == "dataset"
+            kind = wanted.get("type") or "model"
+            self.kinds[name] = kind
             self.repositories[name] = {".gitattributes": b"*.npy filter=lfs\n"}
             self.private[name] = wanted.get("private") or wanted.get("visibility") == "private"
-            return to.answer(200, {"url": f"{self.endpoint}/datasets/{name}"})
-        name = "/".join(path.removeprefix("/api").removeprefix("/datasets/").split("/")[:2])
-        if name not in self.repositories:
+            return to.answer(200, {"url": self.page_of(name)})
+        place = path.removeprefix("/api").removeprefix("/models").removeprefix("/datasets")
+        name = "/".join(place.removeprefix("/").split("/")[:2])
+        asked_as = "dataset" if "/datasets/" in path else "model"
+        if name not in self.repositories or self.kinds.get(name, "dataset") != asked_as:
             return to.answer(404, {"error": "not found"}, X_Error_Code="RepoNotFound")
         files = self.repositories[name]
         if path.startswith("/api") and "/preupload/" in path:
@@ -83,7 +90,7 @@ class Hub:
                 if entry["key"] == "file":
                     value = entry["value"]
                     files[value["path"]] = base64.b64decode(value["content"])
-            url = f"{self.endpoint}/datasets/{name}/commit/{self.commit}"
+            url = f"{self.page_of(name)}/commit/{self.commit}"
             return to.answer(200, {"commitUrl": url, "commitOid": self.commit})
         if path.startswith("/api"):
             if "/revision/" in path and path.rpartition("/")[2] not in ("main", self.commit):
@@ -97,21 +104,3 @@ class Hub:
         content = files[file]
         etag = hashlib.sha256(content).hexdigest()
         return to.answer(200, content, ETag=f'"{etag}"', X_Repo_Commit=self.commit)
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    pytest.importorskip("huggingface_hub", reason="the extra hub is not installed")
-    from huggingface_hub import constants
-
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    served = Hub()
-    # What the variable HF_ENDPOINT would set, had the client not been imported yet.
-    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, served.endpoint)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "ENDPOINT", served.endpoint)
-    yield served
-    served.server.shutdown()
-    served.server.server_close()
