@@ -306,7 +306,8 @@ def _check_map(path: Path, to_data: ToDataUnits, width: int) -> None:
     layer, before = 1, width
     while (name := f"decoder.weight{layer}") in decoder.weights:
         weight, bias = decoder.weights[name], decoder.weights.get(f"decoder.bias{layer}")
-        if weight.ndim != 2 or weight.shape[1] != before or np.shape(bias) != weight.shape[:1]:
+        fits = weight.ndim == 2 and weight.shape[1] == before
+        if not fits or bias is None or bias.shape != weight.shape[:1]:
             raise ValueError(f"{path} is damaged: layer {layer} of its decoder does not fit")
         layer, before = layer + 1, len(weight)
     if layer == 1 or not decoder.offset.shape == decoder.scale.shape == (before,):
