@@ -242,3 +242,25 @@ def test_loss_moves_every_two_sample_metric_in_small():
     (section,) = table(read_rows(folder), read_study(folder)).sections
     for metric in ("l1_to_integer", "energy_distance", "mmd", "sliced_wasserstein"):
         assert section.responses[metric].p_better < 0.05
+
+
+def _of_latents(name, metric):
+    folder = ROOT / "results" / name
+    (section,) = table(read_rows(folder), read_study(folder)).sections
+    return {one.other: one for one in section.comparisons[metric]}
+
+
+def test_flows_do_not_like_the_quantum_source_and_gans_of_codes_do_not_care_in_small():
+    moons = _of_latents("moons-quick", "energy_distance")
+    codes = {latent: one.verdict.code for latent, one in moons.items()}
+    assert codes == {"distinguishable": "undecided", "bernoulli": "undecided", "gaussian": "worse"}
+    high, low = (-end for end in moons["gaussian"].interval)
+    assert (f"{low:.3f}", f"{high:.3f}") == ("0.054", "0.101")
+    assert f"{-moons['gaussian'].mean_difference:.3f}" == "0.078"
+    for metric in ("frechet_feature_distance", "energy_distance"):
+        assert _codes("autoencoder-flow-quick", metric) == {"worse"}
+        assert _codes("autoencoder-quick", metric) == {"undecided"}
+    folder = ROOT / "results" / "autoencoder-flow-quick"
+    (section,) = table(read_rows(folder), read_study(folder)).sections
+    of = {name: section.cells[name]["frechet_feature_distance"].mean for name in section.cells}
+    assert of["quantum"] > of["distinguishable"] > max(of["bernoulli"], of["gaussian"])
