@@ -144,8 +144,8 @@ class DenoisingStack:
 
     Attributes:
         step: steps done.
-        losses: (num_steps, S, 3) float64: L_g, L_f without its penalty, and the penalty, NaN in
-            steps without.
+        losses: (num_steps, S, 3) float64: L_g, L_f without its penalty, and the penalty that was
+            taken last, 0 where none is.
         loss_names: of the last axis.
         diverged_at: for each run the step at which it was stopped, or None.
         kernel: what makes the steps.
@@ -218,10 +218,11 @@ class DenoisingStack:
             at = step % BLOCK_STEPS
             halves = [self._batch(run, rows[at, half], z[at, half], chance) for half in (0, 1)]
             critic, penalty = self._train_critic(networks, halves[0], step, rates[place, 1])
+            if penalty is None:
+                penalty = losses[place - 1, 2] if place else self.losses[step - 1, run, 2]
             generator = self._train_generator(networks, halves[1], rates[place, 0])
             losses[place] = torch.tensor([float(generator), float(critic), float(penalty)])
-            told = losses[place, : 2 if np.isnan(float(penalty)) else 3]
-            if not bool((told.abs() <= spec.divergence_threshold).all()):
+            if not bool((losses[place].abs() <= spec.divergence_threshold).all()):
                 self._stop_diverged(run, step)
                 break
         self.losses[self.step : stop, run] = losses
@@ -236,8 +237,8 @@ class DenoisingStack:
 
     def _train_critic(
         self, run: _Run, batch: _Batch, step: int, rate: float
-    ) -> tuple[Tensor, Tensor]:
-        """Make a critic step; return its loss and its penalty, NaN where none is taken."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """Make a critic step; return its loss and its penalty, None where none is taken now."""
         spec, process = self.training, self.model.diffusion
         before, at = process.pair(batch.x, batch.t, batch.noise[0], batch.noise[1])
         t = batch.t.to(self.device)
@@ -249,14 +250,14 @@ class DenoisingStack:
         with torch.enable_grad():
             real_score = run.critic.module(before, at, t)
             loss = softplus(-real_score).mean() + softplus(run.critic.module(fake, at, t)).mean()
-            total, penalty = loss, torch.tensor(torch.nan)
+            total, penalty = loss, None if spec.gradient_penalty else torch.tensor(0.0)
             if has_penalty:
                 (slope,) = torch.autograd.grad(real_score.sum(), before, create_graph=True)
                 penalty = spec.gradient_penalty / 2 * slope.square().sum((1, 2, 3)).mean()
                 total = loss + penalty
             total.backward()
         run.critic.step(rate)
-        return loss.detach(), penalty.detach()
+        return loss.detach(), None if penalty is None else penalty.detach()
 
     def _train_generator(self, run: _Run, batch: _Batch, rate: float) -> Tensor:
         """Make a generator step; return its loss."""
