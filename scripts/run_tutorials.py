@@ -48,6 +48,7 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> None:
         timeout=TIMEOUT,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # else a print may come in two parts, or in one
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder)}},
     )
