@@ -23,15 +23,8 @@ class Doctests(griffe.Extension):
 def fenced(text: str) -> str:
     r"""Return a docstring with a fence around each doctest, up to its next blank line.
 
-    >>> print(fenced("Add.\n\n    >>> 1 + 1\n    2\n\nDone."))
-    Add.
-    <BLANKLINE>
-        ```pycon
-        >>> 1 + 1
-        2
-        ```
-    <BLANKLINE>
-    Done.
+    >>> fenced(">>> 1 + 1\n2\n\nDone.").splitlines()
+    ['```pycon', '>>> 1 + 1', '2', '```', '', 'Done.']
     """
     lines, indent = [], None
     for line in [*text.split("\n"), ""]:

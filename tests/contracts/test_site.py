@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
 import json
 import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -123,3 +125,35 @@ def test_a_built_site_with_faults_is_noticed(tmp_path):
         assert fault in said
     assert len(faults(tmp_path)) == 6
     assert faults(tmp_path / "empty") != []
+
+
+def test_links_are_led_to_where_the_site_has_what_they_name():
+    hooks = script("site_hooks")
+    pages = {"index.md", "results.md", "explain/control.md", "tutorials/bunching.md"}
+    files = SimpleNamespace(get_file_from_path=lambda uri: uri if uri in pages else None)
+    config = SimpleNamespace(
+        config_file_path=str(ROOT / "mkdocs.yml"), extra=CONFIG["extra"], repo_url=None
+    )
+
+    def led(text, page):
+        return hooks.LINK.sub(lambda link: hooks.led(link, page, config, files), text)
+
+    assert led("[a](../results.md#x)", "explain/control.md") == "[a](../results.md#x)"
+    assert led("[a](../../README.md#x)", "explain/control.md") == "[a](../index.md#x)"
+    assert led("[a](docs/explain/control.md)", "index.md") == "[a](explain/control.md)"
+    assert led("[a](docs/tutorials/bunching.ipynb)", "index.md") == "[a](tutorials/bunching.md)"
+    assert led("[a](bunching.ipynb)", "tutorials/bunching.md") == "[a](bunching.ipynb)"
+    assert led("[a](https://example.org)", "index.md") == "[a](https://example.org)"
+    assert led("[the licence](../LICENSE)", "results.md") == "the licence (`LICENSE`)"
+    assert led("[LICENSE](../LICENSE)", "results.md") == "LICENSE"
+    config.repo_url = "https://example.org/house/"
+    there = "https://example.org/house/blob/main/LICENSE"
+    assert led("[the licence](../LICENSE)", "results.md") == f"[the licence]({there})"
+    with pytest.raises(hooks.PluginError, match=r"there is no docs/nowhere\.md"):
+        led("[a](nowhere.md)", "results.md")
+
+
+@pytest.mark.parametrize("name", ["check_site", "site_docstrings"])
+def test_examples_in_the_scripts(name):
+    assert doctest.testmod(script(name)).attempted > 0
+    assert doctest.testmod(script(name)).failed == 0
