@@ -1,11 +1,13 @@
 # On a fresh clone, `make demo` or `make test` is all there is to do.
 
 .POSIX:
-.PHONY: help demo test examples lint format clean install-demo install-dev
+.PHONY: help demo test examples docs tutorials lint format clean install-demo install-docs install-dev
 
 ## make demo     install, train the quick Table I, write demo/report.html (under 10 minutes)
 ## make test     install the development tools, run the tests (under 10 minutes)
 ## make examples run every script of examples/ and check what it prints (a minute or two)
+## make docs     build the site in site/, warnings are errors, and check its links (a minute)
+## make tutorials  run the tutorials anew, with their pictures, for the site (two minutes)
 ## make lint     ruff, pyright (needs Node.js) and import-linter (a minute)
 ## make format   let ruff rewrite the code
 ## make clean    remove .venv, demo, builds and caches; studies stay
@@ -20,6 +22,9 @@ help:
 
 install-demo:
 	@sh scripts/install.sh demo
+
+install-docs:
+	@sh scripts/install.sh docs
 
 install-dev:
 	@sh scripts/install.sh dev
@@ -41,18 +46,27 @@ examples: install-dev
 	@.venv/bin/python -m pytest -n auto -m "" -rs \
 		tests/contracts/test_examples.py tests/latents/test_other_loops.py
 
+docs: install-docs
+	@echo "quantum-latents: the site, in site/ (under a minute; nothing is imported or fetched)"
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --quiet --clean --strict
+	@.venv/bin/python scripts/check_site.py site
+
+tutorials: install-docs
+	@echo "quantum-latents: the tutorials, run from docs/tutorials/*.py (two minutes)"
+	@.venv/bin/python scripts/run_tutorials.py
+
 lint: install-dev
 	@echo "quantum-latents: ruff, pyright, import-linter (a minute)"
-	@.venv/bin/ruff check src tests benchmarks examples scripts
-	@.venv/bin/ruff format --check src tests benchmarks examples scripts
+	@.venv/bin/ruff check src tests benchmarks examples scripts docs/tutorials
+	@.venv/bin/ruff format --check src tests benchmarks examples scripts docs/tutorials
 	@.venv/bin/pyright
 	@.venv/bin/lint-imports --no-logo
 
 format: install-dev
-	@.venv/bin/ruff check --fix src tests benchmarks examples scripts
-	@.venv/bin/ruff format src tests benchmarks examples scripts
+	@.venv/bin/ruff check --fix src tests benchmarks examples scripts docs/tutorials
+	@.venv/bin/ruff format src tests benchmarks examples scripts docs/tutorials
 
 clean:
-	rm -rf .venv demo build dist src/*.egg-info
+	rm -rf .venv demo site build dist src/*.egg-info
 	rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

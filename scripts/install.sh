@@ -2,6 +2,7 @@
 # Install the package, editable, with what constraints.txt pins:
 #
 #     scripts/install.sh demo    to use it
+#     scripts/install.sh docs    to build the site, and to run its tutorials
 #     scripts/install.sh dev     to work on it: tests, linters and oracles too
 #
 # A call installs nothing while pins, metadata and place are those of the last one.
@@ -78,8 +79,9 @@ pip_install() {
 
 case ${1:-} in
     demo) extra=data what="the package" ;;
+    docs) extra=docs what="the package, the site's tools" ;;
     dev) extra=dev what="the package, the tests' and the linters' tools" ;;
-    *) echo "usage: scripts/install.sh demo|dev" >&2 && exit 2 ;;
+    *) echo "usage: scripts/install.sh demo|docs|dev" >&2 && exit 2 ;;
 esac
 
 # A virtual environment knows its own path, so a checkout that moved is installed anew.

@@ -16,12 +16,14 @@ except ModuleNotFoundError as error:
         raise
     COMMANDS = {}
 
-    def main(arguments: Sequence[str] | None = None) -> int:
-        """Say what is missing."""
+    def say_what_is_missing(arguments: Sequence[str] | None = None) -> int:
+        """Raise, naming tyro."""
         raise SystemExit(
             "qlat: the command line needs tyro: pip install tyro; to train without it: "
             "python -m quantum_latents.cli.offline"
         )
+
+    main = say_what_is_missing
 
 
 __all__ = ["COMMANDS", "main"]

@@ -197,7 +197,8 @@ class Embedding:
 
     Args:
         kind: see `FlowSpec`.
-        latent_dim, data_dim: d_z and d_x.
+        latent_dim: d_z.
+        data_dim: d_x.
         generator: what E is drawn from; not used for the other kinds.
 
     Raises:
@@ -282,7 +283,8 @@ class StackedVelocity(nn.Module):
         spec: the network.
         dim: D.
         stack: S.
-        dtype, device: as for any tensor.
+        dtype: as for any tensor.
+        device: as for any tensor.
 
     >>> spec = VelocitySpec(hidden=(8,), activation="silu", num_frequencies=0,
     ...                     initialisation="pytorch")

@@ -219,9 +219,11 @@ class StackedRelationalCritic(nn.Module):
 
     Args:
         spec: layers.
-        num_atoms, num_node_classes: n and F.
+        num_atoms: n.
+        num_node_classes: F.
         stack: S.
-        dtype, device: as for any tensor.
+        dtype: as for any tensor.
+        device: as for any tensor.
 
     >>> critic = StackedRelationalCritic(RelationalCriticSpec(), 9, 5, stack=2)
     >>> critic(torch.zeros(2, 3, 189)).shape

@@ -248,7 +248,8 @@ class StackedMLP(nn.Module):
         num_inputs: d_0.
         num_outputs: d_{L+1}.
         stack: S.
-        dtype, device: as for any tensor.
+        dtype: as for any tensor.
+        device: as for any tensor.
 
     >>> spec = MLPSpec(hidden=(8,), activation="relu", negative_slope=0.0,
     ...                initialisation="pytorch")
