@@ -41,15 +41,15 @@ def check_details(row: Mapping[str, Any], where: str) -> None:
     ...
     ValueError: row 1: curves.loss is a list of numbers, not [0.5, 'x']
     """
-    if not isinstance(curves := row.get("curves", {}), Mapping):
+    if not isinstance(curves := row.get("curves") or {}, Mapping):
         raise _wrong(where, "curves", "an object", curves)
     for name, values in curves.items():
         _check(where, f"curves.{name}", values, 1)
-    if "budget" in row:
-        _check_budget(where, row["budget"])
+    if (budget := row.get("budget")) is not None:
+        _check_budget(where, budget)
     if (preview := row.get("preview")) is not None:
         _check_preview(where, preview)
-    notes = row.get("notes", [])
+    notes = row.get("notes") or []
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise _wrong(where, "notes", "a list of texts", notes)
     if (sampling := row.get("sampling")) is not None:
