@@ -17,6 +17,7 @@ from quantum_latents.data import BitsSpec, MixtureSpec
 from quantum_latents.execution import compare_training, evaluate_study
 from quantum_latents.latents import GaussianSpec
 from quantum_latents.random import stream
+from quantum_latents.recipes import autoencoder
 from quantum_latents.results import deterministic_part, read_rows, read_study
 
 ARRAY = stream(0, "test").generator().normal(size=(120, 2)) * [1, 5] + [0, 3]
@@ -317,3 +318,10 @@ def test_from_a_function_to_the_page(tmp_path, capsys):
     assert main(["generate", str(directory), "--num-samples", "5", "--out", "x.npy"]) == 2
     assert "no run at" in capsys.readouterr().err
     assert not os.path.exists("x.npy")
+
+
+def test_codes_are_no_rows_to_train_on(tmp_path):
+    encoded = autoencoder("smoke").runs[0].data
+    with pytest.raises(ValueError, match="train on what a decoder makes of codes"):
+        compare_training(train, encoded, tmp_path / "study", version="1", cache=tmp_path)
+    assert not (tmp_path / "study").exists()

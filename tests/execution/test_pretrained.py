@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 pytest.importorskip("huggingface_hub", reason="the extra hub is not installed")
 
 from quantum_latents.cli import main
-from quantum_latents.data import ArraySpec, BitsSpec, MoleculesSpec
+from quantum_latents.data import ArraySpec, BitsSpec, Decoder, EncodedSpec, MoleculesSpec
 from quantum_latents.evaluation import make_row, write_run
 from quantum_latents.evaluation.stored import run_folder
 from quantum_latents.execution import generate_file
@@ -33,7 +33,7 @@ from quantum_latents.models import (
     UNet,
     initialise,
 )
-from quantum_latents.recipes import ddgan, moons, table1
+from quantum_latents.recipes import autoencoder, ddgan, moons, table1
 from quantum_latents.results import RowStore, read_rows, write_certificates
 from quantum_latents.training import EvaluationSpec, Outcome, data_of, load_generator
 
@@ -192,6 +192,23 @@ def test_every_kind_of_generator_travels(tmp_path):
         again = PretrainedGenerator.from_pretrained(directory / "shared")
         assert type(again.generator) is type(load_generator(folder))
         assert np.array_equal(again.sample(3), shared.sample(3))
+
+
+def test_codes_of_a_users_file_travel_with_their_decoder_and_without_its_folder(tmp_path):
+    spec = table1("smoke").runs[0]
+    fit = autoencoder("smoke").runs[0].data.autoencoder
+    data = ArraySpec(path="/home/somebody/secret/mine.npy", sha256="0" * 64)
+    spec = replace(spec, data=EncodedSpec(data=data, autoencoder=replace(fit, code_dim=2)))
+    weights = {"decoder.weight1": np.ones((3, 2), "f"), "decoder.bias1": np.zeros(3, "f")}
+    decoder = Decoder(weights, offset=np.zeros(3), scale=np.full(3, 2.0))
+    folder = written(tmp_path, replace(stacked_outcome(spec, 2), decoder=decoder))
+    shared = PretrainedGenerator.from_run(folder)
+    shared.save_pretrained(tmp_path / "shared")
+    for path in (tmp_path / "shared").iterdir():
+        assert b"somebody" not in path.read_bytes()
+    again = PretrainedGenerator.from_pretrained(tmp_path / "shared")
+    assert again.sample(4).shape == (4, 3)
+    assert np.array_equal(again.sample(4), shared.sample(4))
 
 
 def test_a_recorded_bank_has_no_law_to_draw_from(tmp_path):

@@ -67,8 +67,8 @@ class Run:
     """table1, table2, hyperparameters, mixture, depth, challengers, interference, loss,
     bank-sizes, survey, corollary, moons, ddgan, autoencoder, compare or tune."""
     preset: Literal["smoke", "quick", "paper"] = "quick"
-    """smoke: under a minute on 2 cores; quick: under 5 minutes (table2: 15), shrunken; paper: in
-    full."""
+    """smoke: under a minute on 2 cores; quick: under 5 minutes (autoencoder: 10, table2: 15),
+    shrunken; paper: in full."""
     seeds: int | None = None
     """Number of seeds, from 0; default is the preset's. Below 10 there is no verdict."""
     latents: str | None = None

@@ -28,7 +28,7 @@ from safetensors.numpy import load, save
 from torch import Tensor
 
 from quantum_latents.banks.repository import huggingface_client, said_in_one_line, take_file
-from quantum_latents.data import ArraySpec
+from quantum_latents.data import ArraySpec, EncodedSpec
 from quantum_latents.execution.generate import draws_of, find_run
 from quantum_latents.execution.machine import default_cache
 from quantum_latents.execution.model_card import facts_of_run, model_card
@@ -271,9 +271,11 @@ def fetch_generator(
 
 def _public(spec: RunSpec) -> RunSpec:
     """Return a spec without the folder of the user's file."""
-    if not isinstance(spec.data, ArraySpec):
+    data = spec.data.data if isinstance(spec.data, EncodedSpec) else spec.data
+    if not isinstance(data, ArraySpec):
         return spec
-    return replace(spec, data=replace(spec.data, path=re.split(r"[/\\]", spec.data.path)[-1]))
+    named = replace(data, path=re.split(r"[/\\]", data.path)[-1])
+    return replace(spec, data=named if data is spec.data else replace(spec.data, data=named))
 
 
 def _fetch(repo_id: str, folder: Path, revision: str | None, token: str | None, largest: int):

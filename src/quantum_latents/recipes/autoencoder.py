@@ -135,11 +135,8 @@ def autoencoder(
     """
     if model not in ("gan", "flow"):
         raise ValueError(f"model is 'gan' or 'flow', not {model!r}")
-    size, full = size_of(_PRESETS, preset), _PRESETS["paper"]
-    if num_seeds is not None:
-        size = replace(size, num_seeds=num_seeds)
-    if bank_size is not None:
-        size = replace(size, bank_size=bank_size)
+    size = size_of(_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
+    full = _PRESETS["paper"]
     plain = DigitsSpec(threshold=None) if file is None else array_spec(file)
     loaded = load(plain, stream(0, "data"), Path("unused"))
     if not 1 <= code_dim < loaded.dim:

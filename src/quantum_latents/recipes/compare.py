@@ -15,7 +15,7 @@ from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
 from quantum_latents.recipes.study import LATENTS, Study, four_latents, reference_of
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
-__all__ = ["compare"]
+__all__ = ["ONE_SPLIT", "compare"]
 
 _PRESETS = {
     "smoke": ShrunkenGAN(
@@ -32,10 +32,12 @@ _PRESETS = {
     ),
 }  # fmt: skip
 
-_ONE_SPLIT = (
+ONE_SPLIT = (
     "All seeds share one split of the file: intervals cover training, latents and "
     "interferometers, not which rows were sampled."
 )
+"""What a reader must be told of data that exist once."""
+
 _OURS = "ours: Table I's settings"
 _SOURCES = {
     "data": "your file",
@@ -81,11 +83,7 @@ def compare(
         ValueError: the file cannot be read or used, an unknown preset or latent, no seed, or a
             bank that cannot be used or has another number of modes; nothing has been written then.
     """
-    size = size_of(_PRESETS, preset)
-    if num_seeds is not None:
-        size = replace(size, num_seeds=num_seeds)
-    if bank_size is not None:
-        size = replace(size, bank_size=bank_size)
+    size = size_of(_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
     data = array_spec(file)
     with tempfile.TemporaryDirectory() as unused_cache:
         loaded = load(data, stream(0, "data"), Path(unused_cache))
@@ -144,7 +142,7 @@ def compare(
         runs=runs,
         primary_metrics=("energy_distance", "sliced_wasserstein"),
         equivalence_margins={},
-        notes=(*notes, *loaded.notes, _ONE_SPLIT),
+        notes=(*notes, *loaded.notes, ONE_SPLIT),
         sources=_SOURCES | changed | (BANK_SOURCES if banks else {}),
         reference=reference_of([*latents, *(bank.name for bank in banks)]),
     )

@@ -9,7 +9,7 @@ as digits of 8 x 8 pixels are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from quantum_latents.data import DigitsSpec
@@ -153,11 +153,7 @@ def ddgan(
     >>> [run.latent.name for run in study.runs], study.runs[0].model.diffusion.num_timesteps
     (['quantum', 'gaussian'], 4)
     """
-    size = size_of(_PRESETS, preset)
-    if num_seeds is not None:
-        size = replace(size, num_seeds=num_seeds)
-    if bank_size is not None:
-        size = replace(size, bank_size=bank_size)
+    size = size_of(_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
     model, training = _model(size), _training(size)
     specs, banks = challenger_latents(
         latents,

@@ -11,7 +11,6 @@ depths 1 to 8 hold its range either way. The critic is the same at every depth.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from quantum_latents.models import GANSpec
@@ -93,12 +92,8 @@ def depth(
             named twice, fewer modes than the longest loop needs, or a bank that cannot be used or
             has another number of modes.
     """
-    size = size_of(_PRESETS, preset)
+    size = size_of(_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
     chosen = _checked(_DEPTHS[preset] if depths is None else depths)
-    if num_seeds is not None:
-        size = replace(size, num_seeds=num_seeds)
-    if bank_size is not None:
-        size = replace(size, bank_size=bank_size)
     specs, banks = mixture_latents(latents, latent_dim, size, bank_folders, cache)
     critic, width = mixture_network(size.hidden), size.hidden[0]
     groups: dict[RunSpec, tuple[str, ...]] = {}

@@ -6,7 +6,6 @@ Source: arXiv 2508.19857, section 4 and Appendix D.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from quantum_latents.latents import LatentSpec
 from quantum_latents.models import GANSpec, MLPSpec
@@ -80,10 +79,7 @@ def discrete_size(
     Raises:
         ValueError: there is no such preset.
     """
-    size = size_of(DISCRETE_PRESETS, preset)
-    if num_seeds is not None:
-        size = replace(size, num_seeds=num_seeds)
-    return size if bank_size is None else replace(size, bank_size=bank_size)
+    return size_of(DISCRETE_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
 
 
 def discrete_data(names: Sequence[str], size: ShrunkenGAN) -> tuple[NamedSpec, ...]:

@@ -6,7 +6,6 @@ Source: arXiv 2508.19857, section 4 and Appendix C, and the authors' released de
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from quantum_latents.data import MixtureSpec
@@ -105,11 +104,7 @@ def mixture(
         ValueError: an unknown preset or latent, no seed, fewer modes than the longest loop
             needs, or a bank that cannot be used or has another number of modes.
     """
-    size = size_of(_PRESETS, preset)
-    if num_seeds is not None:
-        size = replace(size, num_seeds=num_seeds)
-    if bank_size is not None:
-        size = replace(size, bank_size=bank_size)
+    size = size_of(_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
     specs, banks = mixture_latents(latents, latent_dim, size, bank_folders, cache)
     network = mixture_network(size.hidden)
     runs = tuple(

@@ -215,10 +215,7 @@ def molecule_size(
     Raises:
         ValueError: there is no such preset.
     """
-    size = size_of(_PRESETS, preset)
-    if num_seeds is not None:
-        size = replace(size, num_seeds=num_seeds)
-    return size if bank_size is None else replace(size, bank_size=bank_size)
+    return size_of(_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
 
 
 def latents_of(

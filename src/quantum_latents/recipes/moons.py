@@ -8,7 +8,7 @@ Tong et al. 2024 released with their flow matching of moons.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +161,7 @@ def moons(
             f"moons takes data in the plane, not {unknown[0]!r}: choose among "
             f"{', '.join(MOONS_DATA)}"
         )
-    size = size_of(_PRESETS, preset)
-    if num_seeds is not None:
-        size = replace(size, num_seeds=num_seeds)
-    if bank_size is not None:
-        size = replace(size, bank_size=bank_size)
+    size = size_of(_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
     specs, banks = challenger_latents(latents, latent_dim, size, bank_folders, cache)
     data = specs_of(data_sets, num_train=size.num_train, num_held_out=size.num_samples)
     model, training, chosen = flow_of(size, latent_dim, width_of(data[0]), flow or FlowSettings())

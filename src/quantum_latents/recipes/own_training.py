@@ -12,6 +12,7 @@ from quantum_latents.data import ArraySpec, DataSet, DataSpec
 from quantum_latents.latents import LatentSpec, LearnedPriorSpec
 from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents, split_latents
 from quantum_latents.recipes.challengers import CHALLENGERS, challenger_spec, check_existence
+from quantum_latents.recipes.compare import ONE_SPLIT
 from quantum_latents.recipes.study import Study, reference_of
 from quantum_latents.results import MIN_SEEDS_VERDICT
 from quantum_latents.training import EvaluationSpec, OwnRunSpec, OwnTrainingSpec, RunSpec
@@ -21,10 +22,6 @@ __all__ = ["own_training"]
 _MOST_SAMPLES = 10_000
 """Samples of a run that metrics read, as in the paper's evaluation."""
 
-_ONE_SPLIT = (
-    "All seeds share one split of the file: intervals cover training, latents and "
-    "interferometers, not which rows were sampled."
-)
 _SOURCES = {
     "data": "yours",
     "latent": "ours: Table I's settings",
@@ -65,10 +62,16 @@ def own_training(
 
     Raises:
         TypeError, ValueError: no latent or seed, one twice, an unknown latent (the error names
-            the nearest), one that cannot be here, data of graphs, or too few held-out samples.
+            the nearest), one that cannot be here, data of graphs or of codes, or too few held-out
+            samples.
     """
     if loaded.layout is not None:
         raise ValueError(f"{loaded.name!r} is a set of molecules: a training of your own gets rows")
+    if loaded.decoder is not None:
+        raise ValueError(
+            f"{loaded.name!r} would train on what a decoder makes of codes: give the data "
+            "themselves, and encode them in your own training"
+        )
     if num_samples is None:
         num_samples = min(len(loaded.held_out), _MOST_SAMPLES)
     if num_samples > (limit := len(loaded.held_out)):
@@ -126,7 +129,7 @@ def _notes(training: OwnTrainingSpec, num_seeds: int) -> tuple[str, ...]:
 
 
 def _split_note(data: DataSpec) -> tuple[str, ...]:
-    return (_ONE_SPLIT,) if isinstance(data, ArraySpec) else ()
+    return (ONE_SPLIT,) if isinstance(data, ArraySpec) else ()
 
 
 def _checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 __all__ = ["PRESETS", "ShrunkenGAN", "size_of", "stated"]
@@ -47,15 +47,21 @@ _SETTINGS = {
 _Size = TypeVar("_Size")
 
 
-def size_of(sizes: Mapping[str, _Size], preset: str) -> _Size:
+def size_of(sizes: Mapping[str, _Size], preset: str, **asked: Any) -> _Size:
     """Return a preset's sizes.
+
+    Args:
+        sizes: of every preset, dataclasses.
+        preset: which.
+        asked: fields to set instead; None leaves the preset's.
 
     Raises:
         ValueError: there is no such preset.
     """
     if preset not in sizes:
         raise ValueError(f"no preset is called {preset!r}: choose among {', '.join(sizes)}")
-    return sizes[preset]
+    size: Any = sizes[preset]
+    return replace(size, **{name: value for name, value in asked.items() if value is not None})
 
 
 def stated(

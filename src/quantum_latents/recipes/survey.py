@@ -11,7 +11,6 @@ that nobody chooses among metrics afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from quantum_latents.recipes.banks import BANK_SOURCES
@@ -89,11 +88,7 @@ def survey(
             the interferometer of a seed, named with the reason, or a bank that cannot be used or
             has another number of modes.
     """
-    size = size_of(_PRESETS, preset)
-    if num_seeds is not None:
-        size = replace(size, num_seeds=num_seeds)
-    if bank_size is not None:
-        size = replace(size, bank_size=bank_size)
+    size = size_of(_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
     specs, banks = challenger_latents(latents, latent_dim, size, bank_folders, cache)
     data = discrete_data(data_sets, size)
     sources = _SOURCES | sources_of(specs)
