@@ -13,8 +13,10 @@ from quantum_latents.evaluation import write_run
 from quantum_latents.evaluation.stored import run_folder
 from quantum_latents.latents import build_latent
 from quantum_latents.models import MLPSpec, StackedMLP
+from quantum_latents.random import stream
 from quantum_latents.recipes import table1
-from quantum_latents.training import Outcome, load_generator
+from quantum_latents.training import Outcome, TrainedGenerator, load_generator
+from quantum_latents.training.generator import ToDataUnits
 
 
 def outcome(*, spread=None, diverged=False, reinject=False):
@@ -53,6 +55,21 @@ def written(tmp_path, **settings):
     made, plain = outcome(**settings)
     write_run(tmp_path, made)
     return run_folder(tmp_path, made.spec.digest), made.spec, plain
+
+
+@pytest.mark.parametrize("num_samples", [1, 2, 7, 9, 33, 1023, 1025])
+def test_a_sample_is_the_same_to_the_bit_however_many_follow_it(tmp_path, num_samples):
+    """A matrix product rounds by its size: here the sums are long enough to show it."""
+    run = table1("smoke").runs[0]
+    network = replace(run.model.generator, hidden=(300, 300))
+    run = replace(run, model=replace(run.model, generator=network))
+    mlp = StackedMLP(network, run.latent.dim, 3, stack=1)
+    mlp.initialise([torch.Generator().manual_seed(1)])
+    to_data = ToDataUnits(np.zeros(3), np.ones(3))
+    generator = TrainedGenerator(run, mlp, to_data)
+    z = build_latent(run.latent, run.seed, tmp_path).sample(2000, stream(1, "z"))
+    many = generator.generate(z)
+    assert np.array_equal(generator.generate(z[:num_samples]), many[:num_samples])
 
 
 @pytest.mark.parametrize("reinject", [False, True])

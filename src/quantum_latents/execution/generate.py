@@ -117,8 +117,9 @@ def generate_file(
     """Generate samples with the generator of a run and write them.
 
     The latents are drawn afresh from the run's own law (its interferometer, its scaling), also
-    where training drew from a bank of it: row i depends on the run, `seed` and i alone. A run on a
-    named bank has no law to draw from: it takes shots of the bank, with replacement.
+    where training drew from a bank of it: row i depends on the run, `seed` and i alone (of flows
+    and diffusions to rounding). A run on a named bank has no law to draw from: it takes shots of
+    the bank, with replacement.
 
     Args:
         folder: of the run, see `find_run`.

@@ -115,8 +115,8 @@ class PretrainedGenerator(ModelHubMixin, library_name="quantum-latents"):
     def sample(self, num_samples: int, seed: int = 0, *, cache: Path | None = None) -> np.ndarray:
         """Return samples (num_samples, d_x) in the data's units, of latents drawn afresh.
 
-        They are those of `qlat generate`: sample i depends on the generator, `seed` and i alone
-        (a flow's by dopri5 also on its neighbours, to rounding).
+        They are those of `qlat generate`: sample i depends on the generator, `seed` and i alone,
+        of a flow and of a diffusion to rounding (a flow's by dopri5 also on its neighbours).
 
         Args:
             num_samples: how many, at least 1.

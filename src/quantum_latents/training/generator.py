@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch.nn.functional import pad
 
 from quantum_latents.data import Decoder, EncodedSpec
 from quantum_latents.models import (
@@ -56,8 +57,8 @@ OFFSET, SCALE = "data_offset", "data_scale"
 DECODER = "decoder_to_data."
 """What the names of a decoder's tensors begin with in the file."""
 
-_BATCH = 4096
-"""Latents that are mapped at once; the result does not depend on it beyond rounding."""
+_BATCH = 1024
+"""Latents that are mapped at once. A matrix product of other sizes rounds otherwise."""
 
 
 def decoder_tensors(decoder: Decoder) -> dict[str, np.ndarray]:
@@ -106,6 +107,8 @@ class TrainedGenerator:
     def generate(self, z: Tensor | np.ndarray, noise: Stream | None = None) -> np.ndarray:
         """Return float32 (N, d_x) in data units, of latents (N, d_z); of graphs uint8 codes.
 
+        What is made of a latent at one place is the same to the bit however many follow it.
+
         Args:
             z: the latents.
             noise: not used: a generator has no other randomness than z.
@@ -114,11 +117,14 @@ class TrainedGenerator:
             ValueError: z has another width than the generator was trained with.
         """
         latents = _checked(z, self.spec)
-        parts = [self.module(part[None])[0].double().numpy() for part in latents.split(_BATCH)]
-        made = np.concatenate(parts)
-        if self.layout is not None:
-            return self.layout.to_codes(made)
-        return self.to_data(made)
+        parts = []
+        for part in latents.split(_BATCH):
+            # All products are of one size: zeros stand in for the latents that are not there.
+            filled = pad(part, (0, 0, 0, _BATCH - len(part)))
+            made = self.module(filled[None])[0].double().numpy()
+            made = self.to_data(made) if self.layout is None else self.layout.to_codes(made)
+            parts.append(made[: len(part)])
+        return np.concatenate(parts)
 
 
 class TrainedFlow:
