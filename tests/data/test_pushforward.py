@@ -9,7 +9,7 @@ import scipy.stats
 from quantum_latents.circuits import haar, interferometer_of_seed, parse
 from quantum_latents.data import PushforwardSpec, load
 from quantum_latents.data.pushforward import push, target_weights
-from quantum_latents.latents import PhotonicSpec, build_latent, interferometer_of
+from quantum_latents.latents import PhotonicSpec, build_latent
 from quantum_latents.metrics import wasserstein_1
 from quantum_latents.random import stream
 from quantum_latents.samplers.probabilities import boson_law, covariance, mean_occupancy
@@ -63,8 +63,8 @@ def inverse(x: np.ndarray, weights) -> np.ndarray:
 def test_the_interferometer_is_the_quantum_latents_own(cache):
     _, spec = latent("quantum", 2, cache, 10)
     ours = interferometer_of_seed("haar", 4, 2)
-    assert ours == interferometer_of(spec, 2) == haar(4, stream(2, "interferometer"))
-    assert ours != interferometer_of(spec, 3)
+    assert ours == spec.interferometer_at(2) == haar(4, stream(2, "interferometer"))
+    assert ours != spec.interferometer_at(3)
     loops = interferometer_of_seed("time-bin:1,3", 6, 2)
     assert loops == parse("time-bin:6:1,3", stream(2, "interferometer"))
 

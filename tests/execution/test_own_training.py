@@ -214,7 +214,7 @@ def refused(directory, said, error=ValueError, function=train, data=ARRAY, **cha
 def test_mistakes_are_told_before_anything_is_trained(tmp_path):
     refused(tmp_path, "no latent: give one", latents=())
     refused(
-        tmp_path, "no latent is called 'gausian'; did you mean 'gaussian'", latents=("gausian",)
+        tmp_path, "no latent is called 'gausian': did you mean 'gaussian'", latents=("gausian",)
     )
     refused(tmp_path, r"\('gaussian',\), not one text", error=TypeError, latents="gaussian")
     refused(tmp_path, "two latents are called", latents=("gaussian", "gaussian"))

@@ -24,7 +24,7 @@ from quantum_latents.execution.inputs import files_of
 from quantum_latents.execution.node import StackTask, StackTrainer
 from quantum_latents.execution.plan import StackPlan, load_or_make_plan
 from quantum_latents.execution.worker import train_planned
-from quantum_latents.latents.stored import bank_spec
+from quantum_latents.latents.kinds.bank import bank_spec
 from quantum_latents.random import stream
 from quantum_latents.recipes import table1
 from quantum_latents.results import deterministic_part, read_rows, unevaluated

@@ -10,8 +10,6 @@ from quantum_latents.latents import (
     PhotonicSpec,
     SqueezedSpec,
     build_latent,
-    card_of,
-    interferometer_of,
 )
 from quantum_latents.random import stream
 from quantum_latents.samplers import commuting_law, covariance, ising_law, squeezed_law
@@ -34,7 +32,7 @@ def test_squeezed_light_is_in_the_quantum_latents_interferometer(sharing, tmp_pa
     quantum = PhotonicSpec(name="quantum", dim=4, **device, **SHARED)
     owner = () if sharing == "shared" else ("quantum",)
     expected = interferometer_of_seed("haar", 4, 5, *owner)
-    assert interferometer_of(spec, 5) == interferometer_of(quantum, 5) == expected
+    assert spec.interferometer_at(5) == quantum.interferometer_at(5) == expected
     squeezing = equal_squeezing((1, 0, 1, 0), 0.3)  # given the total any squeezing has one law
     law = squeezed_law(expected, squeezing, min_photons=2, max_photons=2)
     assert chi_square(rows(spec, 5, tmp_path), law).p_value > ALPHA
@@ -51,10 +49,10 @@ def test_squeezed_light_shares_what_its_card_says(tmp_path):
     error = 5 * np.sqrt(latent.moments.variance / 20_000)
     assert (np.abs(z.mean(axis=0) - latent.moments.mean) < error).all()
     np.testing.assert_allclose(z.var(axis=0), latent.moments.variance, rtol=0.1)
-    bosons = covariance(interferometer_of(spec, 0), (1, 0) * 8)
+    bosons = covariance(spec.interferometer_at(0), (1, 0) * 8)
     assert np.abs(latent.moments.variance - np.diag(bosons)).max() > 0.01
     # 8 photons of 8 modes at one a mode: C(7, 4) / 2**8.
-    assert "13.6 % of a lossless device's shots" in card_of(spec).simulation
+    assert "13.6 % of a lossless device's shots" in spec.card.simulation
     assert "photon total and mean occupancy" in latent.card.shares
 
 
@@ -71,7 +69,7 @@ def test_spins_have_the_temperature_that_is_named(tmp_path):
     spec = IsingSpinsSpec(dim=9, temperature=3.0, **SHARED)
     bits = (np.arange(512)[:, None] >> np.arange(9)) & 1
     assert chi_square(rows(spec, 0, tmp_path), (bits, ising_law(3, 3.0))).p_value > ALPHA
-    assert "at 3 J/k_B (critical: 2.269)" in card_of(spec).what
+    assert "at 3 J/k_B (critical: 2.269)" in spec.card.what
 
 
 @pytest.mark.parametrize(

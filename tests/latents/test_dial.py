@@ -9,7 +9,6 @@ from quantum_latents.latents import (
     NoisyPhotonicSpec,
     PhotonicSpec,
     build_latent,
-    card_of,
     noisy_name,
 )
 from quantum_latents.random import stream
@@ -56,9 +55,9 @@ def test_loss_takes_photons_away_and_keeps_where_they_go(tmp_path):
 
 
 def test_cards_say_how_much_is_shared():
-    assert card_of(dial(1.0)) == card_of(QUANTUM)
-    assert "0.25 of what interference adds" in card_of(dial(0.5)).shares
-    assert "not the photon total" in card_of(dial(1.0, 0.5)).shares
+    assert dial(1.0).card == QUANTUM.card
+    assert "0.25 of what interference adds" in dial(0.5).card.shares
+    assert "not the photon total" in dial(1.0, 0.5).card.shares
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from quantum_latents.latents import (
     PhotonicSource,
     PhotonicSpec,
     build_latent,
-    interferometer_of,
     quantum_latent,
 )
 from quantum_latents.random import stream
@@ -152,12 +151,12 @@ def test_photonic_banks_are_built_once_and_shared(tmp_path):
 
 def test_shared_and_independent_interferometers():
     control = replace(QUANTUM, name="distinguishable")
-    assert interferometer_of(QUANTUM, 0) == interferometer_of(control, 0)
-    assert interferometer_of(QUANTUM, 0) != interferometer_of(QUANTUM, 1)
+    assert QUANTUM.interferometer_at(0) == control.interferometer_at(0)
+    assert QUANTUM.interferometer_at(0) != QUANTUM.interferometer_at(1)
     apart = [replace(spec, sharing="independent") for spec in (QUANTUM, control)]
-    devices = {interferometer_of(spec, 0) for spec in (QUANTUM, *apart)}
+    devices = {spec.interferometer_at(0) for spec in (QUANTUM, *apart)}
     assert len(devices) == 3
-    assert interferometer_of(SPECS["time-bin"], 0).recipe["kind"] == "time-bin"
+    assert SPECS["time-bin"].interferometer_at(0).recipe["kind"] == "time-bin"
 
 
 def test_the_control_shares_the_mean_and_the_total_but_not_the_variance(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from quantum_latents.latents import PRIORS, PriorSpec, build_latent, card_of, prior_source
+from quantum_latents.latents import PRIORS, PriorSpec, build_latent, prior_source
 from quantum_latents.random import stream
 
 PARAMETERS = {
@@ -115,7 +115,7 @@ def test_a_spec_becomes_a_latent(name, tmp_path):
     spec = spec_of(name, PARAMETERS.get(name))
     latent = build_latent(spec, 0, tmp_path)
     assert latent.sample(7, stream(0, "z")).shape == (7, DIM)
-    assert latent.card == card_of(spec)
+    assert latent.card == spec.card
     assert np.isfinite(latent.moments.variance).all()
 
 

@@ -16,10 +16,8 @@ from quantum_latents.latents import (
     PhotonicSpec,
     RivalSpec,
     build_latent,
-    card_of,
     dispersed,
     fitted_bernoulli,
-    interferometer_of,
     mode_laws,
     negative_binomial,
     rival_source,
@@ -373,11 +371,11 @@ def test_a_rival_has_the_quantum_latents_interferometer(name, sharing, tmp_path)
         num_held_out=50,
     )
     spec = replace(SPEC, name=name, sharing=sharing)
-    assert interferometer_of(spec, 2) == interferometer_of(quantum, 2)
+    assert spec.interferometer_at(2) == quantum.interferometer_at(2)
     if name not in ("negative_binomial", "dirichlet_multinomial"):  # which not every seed has
         latent = build_latent(spec, 2, tmp_path)
         assert np.allclose(latent.moments.variance, 1)
-        assert latent.card == card_of(spec)
+        assert latent.card == spec.card
         assert list(tmp_path.iterdir()) == []
 
 

@@ -11,14 +11,13 @@ from quantum_latents.latents import (
     BernoulliSource,
     GaussianSource,
     PhotonicSpec,
-    card_of,
     rival_source,
 )
+from quantum_latents.latents.kinds.bank import stored_card
 from quantum_latents.latents.priors import PRIOR_CARDS
 from quantum_latents.latents.rivals import RIVAL_CARDS
 from quantum_latents.latents.sharing import full
 from quantum_latents.latents.sources import PHOTONIC_CARDS, noisy_card
-from quantum_latents.latents.stored import stored_card
 from quantum_latents.random import stream
 from quantum_latents.samplers import Noise, covariance, mean_occupancy
 
@@ -90,7 +89,7 @@ def test_independent_interferometers_share_no_mean_of_a_mode():
         name="distinguishable", dim=4, num_photons=2, interferometer="haar", scaling="raw",
         sharing="independent", bank_size=None, num_held_out=1,
     )  # fmt: skip
-    sharing = card_of(spec).sharing
+    sharing = spec.card.sharing
     assert sharing is not None
     assert "means" not in sharing
 

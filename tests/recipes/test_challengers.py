@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from quantum_latents.latents import PRIORS, RIVALS, card_of
+from quantum_latents.latents import PRIORS, RIVALS, latent_names
 from quantum_latents.recipes import (
     CHALLENGERS,
     DATA_SETS,
@@ -50,9 +50,9 @@ def test_it_is_table_1_but_for_the_latents():
 
 def test_everything_can_be_named_and_its_card_says_what_it_shares():
     beyond = {"gbs", "iqp", "ising", "learned", "learned_prior"}
-    assert set(CHALLENGERS) == {*LATENTS, *RIVALS, *PRIORS, *beyond}
+    assert set(CHALLENGERS) == set(latent_names()) >= {*LATENTS, *RIVALS, *PRIORS, *beyond}
     study = challengers("smoke", latents=[n for n in CHALLENGERS if n not in NOT_EVERYWHERE])
-    cards = [card_of(run.latent) for run in study.runs]
+    cards = [run.latent.card for run in study.runs]
     assert all(card.what and card.shares and card.simulation for card in cards)
 
 
@@ -88,7 +88,7 @@ def test_what_cannot_exist_is_refused_by_name_before_anything_runs():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"latents": ("quantum", "gausian")}, "'gausian': choose among quantum"),
+        ({"latents": ("quantum", "gausian")}, "'gausian': did you mean 'gaussian'"),
         ({"data_sets": ("bits",)}, "'bits': choose among quantum, bernoulli"),
         ({"num_seeds": 0}, "at least one run"),
     ],

@@ -76,7 +76,7 @@ def test_cheap_rivals_can_be_named():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"latents": ("quantum", "gausian")}, "'gausian': choose among quantum"),
+        ({"latents": ("quantum", "gausian")}, "'gausian': did you mean 'gaussian'"),
         ({"num_seeds": 0}, "at least one run"),
         ({"num_restarts": 0}, "num_restarts is at least 1, not 0"),
         ({"latent_dim": 13}, "latent_dim is from 2 to 12, not 13"),

@@ -213,6 +213,16 @@ def test_compare_fits_the_metrics_to_the_file(file):
     assert "mine" in study.title
 
 
+def test_compare_takes_every_latent_and_says_where_its_settings_come_from(file):
+    names = ("quantum", "pairwise", "student_t", "learned_prior")
+    study = compare(file, "smoke", num_seeds=1, latents=names)
+    assert tuple(run.latent.name for run in study.runs) == names
+    learns = [run.model.generator.trainable_input_affine for run in study.runs]
+    assert learns == [False, False, False, True]
+    assert "latent.parameter" in {setting["name"] for setting in settings_of(study)}
+    assert any("32 parameters more" in note for note in study.notes)
+
+
 def test_compare_refuses_a_file_it_cannot_use(tmp_path):
     with pytest.raises(ValueError, match=r"none.npy"):
         compare(str(tmp_path / "none.npy"), "smoke")

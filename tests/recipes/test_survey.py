@@ -79,7 +79,7 @@ def test_another_budget_and_another_length_are_stated():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"latents": ("quantum", "gausian")}, "'gausian': choose among quantum"),
+        ({"latents": ("quantum", "gausian")}, "'gausian': did you mean 'gaussian'"),
         ({"data_sets": ("moon",)}, "'moon': choose among quantum, bernoulli, .*moons"),
         ({"num_seeds": 0}, "at least one run"),
     ],

@@ -16,12 +16,10 @@ from quantum_latents.latents import (
     MissingFitError,
     PhotonicSpec,
     build_latent,
-    card_of,
-    interferometer_of,
 )
 from quantum_latents.latents.fitted import fit_path, read_fit, shots_recipe
+from quantum_latents.latents.kinds.learned import USUAL_FIT
 from quantum_latents.random import stream
-from quantum_latents.recipes.challengers import LEARNED_FIT
 from quantum_latents.samplers import (
     boson_law,
     covariance,
@@ -49,7 +47,7 @@ TINY = replace(SPEC, fit=replace(FIT, hidden=4, num_shots=300, num_steps=5, batc
 
 
 def path_of(spec, cache, seed=0):
-    return fit_path(spec, interferometer_of(spec, seed), seed, cache)
+    return fit_path(spec, spec.interferometer_at(seed), seed, cache)
 
 
 @pytest.fixture(scope="module")
@@ -57,24 +55,24 @@ def fitted(tmp_path_factory):
     cache = tmp_path_factory.mktemp("cache")
     report = fit_latent(SPEC, 0, cache)
     weights, _ = read_fit(path_of(SPEC, cache))
-    return cache, report, AutoregressiveSource(weights, card_of(SPEC))
+    return cache, report, AutoregressiveSource(weights, SPEC.card)
 
 
 def test_the_network_that_is_fitted_is_the_law_that_is_drawn():
     network = _Network(5, 4, 7, stream(0, "test"))
     weights = {name: p.detach().numpy() for name, p in network.named_parameters()}
     counts = sample_boson(
-        interferometer_of(replace(SPEC, dim=5), 0), (1, 1, 0, 1, 1), 200, stream(0)
+        replace(SPEC, dim=5).interferometer_at(0), (1, 1, 0, 1, 1), 200, stream(0)
     )
     with torch.no_grad():
         found = network(torch.from_numpy(counts.astype(np.int64))).numpy()
-    source = AutoregressiveSource(weights, card_of(SPEC))
+    source = AutoregressiveSource(weights, SPEC.card)
     np.testing.assert_allclose(found, source.log_probability(counts), rtol=0, atol=1e-5)
 
 
 def test_a_fit_has_the_quantum_latents_means_and_pair_correlators(fitted):
     _, report, source = fitted
-    device, occupation = interferometer_of(SPEC, 0), evenly_spread(6, 3)
+    device, occupation = SPEC.interferometer_at(0), evenly_spread(6, 3)
     law = boson_law(device, occupation)[1]
     means = source.mean - mean_occupancy(device, occupation)
     covariances = source.covariance - covariance(device, occupation)
@@ -96,13 +94,13 @@ def test_a_fit_has_the_quantum_latents_means_and_pair_correlators(fitted):
 
 def test_the_judged_shots_tell_the_quantum_latent_from_its_control(fitted):
     _, report, source = fitted
-    device, occupation = interferometer_of(SPEC, 0), evenly_spread(6, 3)
+    device, occupation = SPEC.interferometer_at(0), evenly_spread(6, 3)
     control = sample_distinguishable(device, occupation, 20_000, stream(0, "control"))
     assert source.log_probability(control).mean() < report.log_likelihood - 0.1
 
 
 def test_no_bit_depends_on_threads_and_every_seed_has_a_fit_of_its_own(tmp_path):
-    counts = sample_boson(interferometer_of(SPEC, 0), evenly_spread(6, 3), 1000, stream(0))
+    counts = sample_boson(SPEC.interferometer_at(0), evenly_spread(6, 3), 1000, stream(0))
     fits = []
     try:
         for num_threads in (1, 2):
@@ -119,7 +117,7 @@ def test_no_bit_depends_on_threads_and_every_seed_has_a_fit_of_its_own(tmp_path)
 
 
 def test_a_fit_sees_no_shot_that_a_latent_or_a_data_set_draws():
-    device = interferometer_of(SPEC, 0)
+    device = SPEC.interferometer_at(0)
     recipe = shots_recipe(SPEC, device, 0)
     assert recipe.num_samples == 20_000 + 20_000
     assert recipe.stream.path == (0, "learned latent", "shots")
@@ -201,7 +199,7 @@ def test_it_has_the_quantum_latents_interferometer():
         shared = {"dim": 6, "scaling": "raw", "bank_size": None, "num_held_out": 1}
         quantum = PhotonicSpec(name="quantum", **device, **shared)
         learned = LearnedSpec(fit=FIT, **device, **shared)
-        assert interferometer_of(learned, 3) == interferometer_of(quantum, 3)
+        assert learned.interferometer_at(3) == quantum.interferometer_at(3)
 
 
 @pytest.mark.parametrize(
@@ -242,9 +240,9 @@ def test_a_fit_that_diverges_says_so(tmp_path):
 
 @pytest.mark.slow
 def test_at_16_modes_and_8_photons_it_learns_what_its_card_says(tmp_path):
-    spec = replace(SPEC, dim=16, num_photons=8, fit=LEARNED_FIT)
+    spec = replace(SPEC, dim=16, num_photons=8, fit=USUAL_FIT)
     report = fit_latent(spec, 0, tmp_path)
-    device, occupation = interferometer_of(spec, 0), evenly_spread(16, 8)
+    device, occupation = spec.interferometer_at(0), evenly_spread(16, 8)
     assert report.mean_deviation < 0.04 and report.covariance_deviation < 0.05
     assert report.uniform_log_likelihood < report.log_likelihood - 0.2
     assert report.log_likelihood < -report.entropy

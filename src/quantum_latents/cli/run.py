@@ -39,7 +39,7 @@ RECIPES = {
     "moons": "Appendix G of the paper: flow matching on two moons from four latents, or any",
     "ddgan": "Appendix F of the paper, on digits: a diffusion GAN from four latents, or any",
     "autoencoder": "digits, or your images (--data FILE), through an autoencoder: a GAN or a flow",
-    "compare": "your own data (--data FILE), four latents",
+    "compare": "your own data (--data FILE), four latents, or any",
     "tune": "another recipe (--recipe table1) with every latent tuned equally before the test",
 }
 
@@ -311,6 +311,7 @@ def study_of(command: Run) -> Study:
     wanted, banks = _latents(command)
     is_ladder = command.recipe == "challengers"
     usual_of = {
+        "compare": recipes.LATENTS,
         "challengers": recipes.LADDER,
         "survey": recipes.SURVEY_LATENTS,
         "corollary": recipes.COROLLARY_LATENTS,

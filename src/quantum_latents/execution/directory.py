@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import quantum_latents
-from quantum_latents.latents import PROPERTIES, Card, card_of
+from quantum_latents.latents import PROPERTIES, Card
 from quantum_latents.recipes import Study, settings_of
 
 __all__ = ["description_of", "lock_directory"]
@@ -33,7 +33,7 @@ def lock_directory(directory: Path) -> Iterator[None]:
 
 def description_of(study: Study, command: str, commit: str) -> dict[str, Any]:
     """Return what `study.json` says of a study."""
-    cards = {run.latent.name: card_of(run.latent) for run in study.runs}
+    cards = {run.latent.name: run.latent.card for run in study.runs}
     description = {
         "schema": _STUDY_SCHEMA,
         "study": study.name,

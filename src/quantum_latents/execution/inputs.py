@@ -13,8 +13,7 @@ from pathlib import Path
 from quantum_latents.data import ArraySpec, EncodedSpec, MoleculesSpec
 from quantum_latents.data.array import cached_array
 from quantum_latents.data.tables import file_and_key
-from quantum_latents.latents.specs import BankSpec
-from quantum_latents.latents.stored import find_bank, note_bank
+from quantum_latents.latents.kinds.bank import BankSpec, find_bank, note_bank
 from quantum_latents.training import RunSpec
 
 __all__ = ["files_of", "note_banks"]

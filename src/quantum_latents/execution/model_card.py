@@ -15,7 +15,6 @@ from typing import Any
 
 import quantum_latents
 from quantum_latents.execution.machine import commit_of_source
-from quantum_latents.latents import card_of
 from quantum_latents.results import mean_interval, mean_standard_error, read_certificates, read_rows
 from quantum_latents.training import RunSpec
 
@@ -37,7 +36,7 @@ def facts_of_run(spec: RunSpec, directory: Path) -> dict[str, Any]:
     Raises:
         ValueError: rows, study or certificates are damaged.
     """
-    card = card_of(spec.latent)
+    card = spec.latent.card
     facts: dict[str, Any] = {
         "run": spec.digest,
         "data": spec.data.name,

@@ -1,7 +1,7 @@
 """Latents: laws and banks as tensors z (num_samples, dim)."""
 
 from quantum_latents.latents.autoregressive import AutoregressiveSource
-from quantum_latents.latents.build import build_latent, card_of, interferometer_of, quantum_latent
+from quantum_latents.latents.build import build_latent, quantum_latent
 from quantum_latents.latents.copula import CopulaSource
 from quantum_latents.latents.correlated import (
     SampledSource,
@@ -19,6 +19,19 @@ from quantum_latents.latents.independent import (
     negative_binomial,
     shuffled,
 )
+from quantum_latents.latents.kinds import latent_kinds, latent_names, named_latent
+from quantum_latents.latents.kinds.bank import BankSpec, bank_spec
+from quantum_latents.latents.kinds.bernoulli import BernoulliSpec
+from quantum_latents.latents.kinds.commuting import CommutingSpec
+from quantum_latents.latents.kinds.gaussian import GaussianSpec
+from quantum_latents.latents.kinds.ising import IsingSpinsSpec
+from quantum_latents.latents.kinds.learned import AutoregressiveFitSpec, LearnedSpec
+from quantum_latents.latents.kinds.learned_prior import LearnedPriorSpec
+from quantum_latents.latents.kinds.noisy_photonic import NoisyPhotonicSpec, noisy_name
+from quantum_latents.latents.kinds.photonic import PhotonicSpec
+from quantum_latents.latents.kinds.prior import PriorSpec
+from quantum_latents.latents.kinds.rival import RivalSpec
+from quantum_latents.latents.kinds.squeezed import SqueezedSpec
 from quantum_latents.latents.latent import Latent, Moments
 from quantum_latents.latents.loader import as_data_loader, as_dataset
 from quantum_latents.latents.merlin import as_merlin
@@ -38,25 +51,7 @@ from quantum_latents.latents.sources import (
     PhotonicSource,
     Source,
 )
-from quantum_latents.latents.specs import (
-    AutoregressiveFitSpec,
-    BankSpec,
-    BernoulliSpec,
-    CommutingSpec,
-    GaussianSpec,
-    IsingSpinsSpec,
-    LatentSpec,
-    LearnedPriorSpec,
-    LearnedSpec,
-    NoisyPhotonicSpec,
-    PhotonicSpec,
-    PriorSpec,
-    RivalSpec,
-    Scaling,
-    SqueezedSpec,
-    noisy_name,
-)
-from quantum_latents.latents.stored import bank_spec
+from quantum_latents.latents.spec import InterferometerLatentSpec, LatentSpec, Scaling
 
 __all__ = [
     "PRIORS",
@@ -77,6 +72,7 @@ __all__ = [
     "GaussianSource",
     "GaussianSpec",
     "IndependentCounts",
+    "InterferometerLatentSpec",
     "IsingSpinsSpec",
     "Latent",
     "LatentDistribution",
@@ -107,14 +103,15 @@ __all__ = [
     "as_randn",
     "bank_spec",
     "build_latent",
-    "card_of",
     "commuting_source",
     "dispersed",
     "fitted_bernoulli",
-    "interferometer_of",
     "ising_source",
+    "latent_kinds",
+    "latent_names",
     "latent_of",
     "mode_laws",
+    "named_latent",
     "negative_binomial",
     "noisy_name",
     "prior_source",

@@ -14,19 +14,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from quantum_latents.banks import BankRecipe
 from quantum_latents.circuits import Interferometer
-from quantum_latents.circuits.occupation import evenly_spread
-from quantum_latents.latents.autoregressive import AutoregressiveSource
-from quantum_latents.latents.sharing import full, part
-from quantum_latents.latents.sources import Card
-from quantum_latents.latents.specs import LearnedSpec
 from quantum_latents.random import Stream, stream
+
+if TYPE_CHECKING:
+    from quantum_latents.latents.kinds.learned import LearnedSpec
 
 __all__ = [
     "FIT_FORMAT",
@@ -38,8 +36,6 @@ __all__ = [
     "facts_of",
     "fit_path",
     "fit_stream",
-    "learned_card",
-    "learned_source",
     "read_fit",
     "shots_recipe",
 ]
@@ -122,7 +118,7 @@ def shots_recipe(spec: LearnedSpec, device: Interferometer, seed: int) -> BankRe
     """
     return BankRecipe(
         interferometer=device.recipe,
-        occupation=evenly_spread(spec.dim, spec.num_photons),
+        occupation=spec.occupation,
         statistics="boson",
         num_samples=spec.fit.num_shots + NUM_JUDGED,
         stream=fit_stream(seed, "shots"),
@@ -187,34 +183,6 @@ def read_fit(path: Path) -> tuple[dict[str, np.ndarray], FitReport]:
     if checksum_of(weights) != checksum:
         raise DamagedFitError(f"{path} is damaged (its checksum differs): delete it to fit it anew")
     return weights, FitReport(**facts["report"])
-
-
-def learned_source(
-    spec: LearnedSpec, device: Interferometer, seed: int, cache: Path
-) -> AutoregressiveSource:
-    """Return the law of a learned latent, from its fit; its card says what the fit learned.
-
-    Raises:
-        MissingFitError, DamagedFitError, ValueError: there is no fit to read, see `read_fit`.
-    """
-    weights, report = read_fit(fit_path(spec, device, seed, cache))
-    return AutoregressiveSource(weights, learned_card(spec, report))
-
-
-def learned_card(spec: LearnedSpec, report: FitReport | None = None) -> Card:
-    """Return the card of a learned latent: of a seed's fit, or of whatever its fits will be."""
-    m, n, fit = spec.dim, spec.num_photons, spec.fit
-    learned = "the report of its fit says how near" if report is None else report.text()
-    return Card(
-        f"autoregressive network of the counts of {n} photons in {m} modes ({fit.hidden} hidden "
-        f"units), fitted by maximum likelihood to {fit.num_shots:,} shots of the quantum latent",
-        f"photon total, and of all else what the network learned ({learned}); the only rival that "
-        "needs quantum samples",
-        f"linear in modes, photons and hidden units: at most {(m - 1) * fit.hidden * (n + 1):,} "
-        "multiplications a shot, once it is fitted",
-        full("whole_numbers", "total")
-        | part("means", "variances", "single_modes", "pairs", "all_orders"),
-    )
 
 
 def facts_of(path: Path, weights: Mapping[str, np.ndarray], report: FitReport) -> dict[str, Any]:

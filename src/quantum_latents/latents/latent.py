@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from quantum_latents.latents.sources import Card, Source
-from quantum_latents.latents.specs import Scaling
+from quantum_latents.latents.spec import Scaling
 from quantum_latents.random import Stream
 
 __all__ = ["Latent", "Moments"]

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from quantum_latents.banks import SampleBank
 from quantum_latents.latents.latent import Latent
 from quantum_latents.latents.rows import LatentRows, latent_of
-from quantum_latents.latents.specs import Scaling
+from quantum_latents.latents.spec import Scaling
 from quantum_latents.random import Stream
 
 __all__ = ["LatentBatches", "as_data_loader", "as_dataset"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from quantum_latents.banks import SampleBank
 from quantum_latents.latents.latent import Latent
 from quantum_latents.latents.rows import LatentRows, latent_of, rows_named_by
-from quantum_latents.latents.specs import Scaling
+from quantum_latents.latents.spec import Scaling
 from quantum_latents.random import Stream
 
 __all__ = ["LatentRandn", "as_randn"]

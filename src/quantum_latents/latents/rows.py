@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from quantum_latents.banks import SampleBank
+from quantum_latents.latents.kinds.bank import StoredSource
 from quantum_latents.latents.latent import Latent
-from quantum_latents.latents.specs import Scaling
-from quantum_latents.latents.stored import StoredSource
+from quantum_latents.latents.spec import Scaling
 from quantum_latents.random import Stream, stream
 
 __all__ = ["BLOCK_ROWS", "LatentRows", "latent_of", "rows_named_by"]

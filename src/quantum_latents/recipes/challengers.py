@@ -12,25 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from quantum_latents.circuits.occupation import evenly_spread
-from quantum_latents.latents import (
-    PRIORS,
-    RIVALS,
-    AutoregressiveFitSpec,
-    BernoulliSpec,
-    CommutingSpec,
-    GaussianSpec,
-    IsingSpinsSpec,
-    LatentSpec,
-    LearnedPriorSpec,
-    LearnedSpec,
-    PhotonicSpec,
-    PriorSpec,
-    RivalSpec,
-    SqueezedSpec,
-    interferometer_of,
-    rival_source,
-)
+from quantum_latents.latents import PRIORS, RIVALS, LatentSpec, latent_names, named_latent
 from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
 from quantum_latents.recipes.data_sets import (
     data_notes,
@@ -52,9 +34,7 @@ from quantum_latents.recipes.study import LATENTS, Study, length_of_z, reference
 __all__ = [
     "CHALLENGERS",
     "LADDER",
-    "LEARNED_FIT",
     "challenger_latents",
-    "challenger_spec",
     "challengers",
     "check_existence",
     "notes_of",
@@ -79,31 +59,22 @@ LADDER = (
 """What is compared unless the user names latents."""
 
 CHALLENGERS = tuple(
-    dict.fromkeys((*LATENTS, *RIVALS, "learned", *PRIORS, "learned_prior", "gbs", "iqp", "ising"))
+    dict.fromkeys(
+        (
+            *LATENTS,
+            *RIVALS,
+            "learned",
+            *PRIORS,
+            *("learned_prior", "gbs", "iqp", "ising"),
+            *latent_names(),
+        )
+    )
 )
-"""What a user may name."""
-
-LEARNED_FIT = AutoregressiveFitSpec(
-    hidden=96, num_shots=500_000, num_steps=1000, batch_size=256, learning_rate=0.01
-)
-"""Of the learned rival: small, and the same at every preset."""
-
-# Rivals that some interferometers do not have: whether they have them is known at once.
-_MAY_BE_MISSING = ("negative_binomial", "dirichlet_multinomial")
+"""What a user may name: all latents that have a name, those of other packages last."""
 
 _SOURCES = {
     "latent.sharing": "ours: every challenger has the quantum latent's interferometer",
 }
-
-_SOURCES_OF: dict[type, dict[str, str]] = {
-    PriorSpec: {"latent.parameter": "ours: the prior's usual one"},
-    IsingSpinsSpec: {"latent.temperature": "ours: the infinite lattice is critical there"},
-    LearnedSpec: {"latent.fit": "ours: a small fit, the same at every preset"},
-    LearnedPriorSpec: {
-        "model.generator.trainable_input_affine": "by definition: learned_prior alone"
-    },
-}
-"""Of settings that only some latents have."""
 
 
 def challengers(
@@ -198,7 +169,7 @@ def challenger_latents(
         "bank_size": size.bank_size,
         "num_held_out": num_held_out,
     }
-    specs = tuple(challenger_spec(name, shared) for name in names)
+    specs = tuple(named_latent(name, **shared) for name in names)
     banks = bank_latents(
         bank_folders,
         cache,
@@ -211,76 +182,15 @@ def challenger_latents(
     return specs, banks
 
 
-def challenger_spec(name: str, shared: dict[str, Any]) -> LatentSpec:
-    """Return one of `CHALLENGERS`, half as many photons as modes if it has any.
-
-    Args:
-        name: which.
-        shared: what every latent of a study has: dim, scaling, bank_size, num_held_out.
-
-    Raises:
-        ValueError: there is none of this name.
-    """
-    photonic: dict[str, Any] = {
-        "num_photons": max(1, shared["dim"] // 2),
-        "interferometer": "haar",
-        "sharing": "shared",
-    }
-    if name == "gaussian":
-        return GaussianSpec(**shared)
-    if name == "bernoulli":
-        return BernoulliSpec(**shared)
-    if name == "gbs":
-        return SqueezedSpec(**photonic, **shared)
-    if name == "iqp":
-        return CommutingSpec(**shared)
-    if name == "ising":
-        return IsingSpinsSpec(**shared)
-    if name in ("quantum", "distinguishable"):
-        return PhotonicSpec(name=name, **photonic, **shared)  # type: ignore[arg-type]
-    if name == "learned":
-        return LearnedSpec(fit=LEARNED_FIT, **photonic, **shared)
-    if name == "learned_prior":
-        return LearnedPriorSpec(**shared)
-    if name in RIVALS:
-        return RivalSpec(name=name, **photonic, **shared)  # type: ignore[arg-type]
-    if name in PRIORS:
-        return PriorSpec(name=name, parameter=_usual(name, shared), **shared)  # type: ignore[arg-type]
-    raise ValueError(f"no latent is called {name!r}: choose among {', '.join(CHALLENGERS)}")
-
-
 def sources_of(specs: Sequence[LatentSpec]) -> dict[str, str]:
     """Return the sources of the settings that only some of these latents have."""
-    found = [_SOURCES_OF.get(type(spec), {}) for spec in specs]
+    found = [type(spec).setting_sources for spec in specs]
     return {name: source for sources in found for name, source in sources.items()}
 
 
 def notes_of(specs: Sequence[LatentSpec]) -> tuple[str, ...]:
-    """Return what a reader must be told of those of these latents that are learned."""
-    notes: list[str] = []
-    for spec in specs:
-        if isinstance(spec, LearnedSpec):
-            notes.append(
-                f"learned is fitted, for every seed, to {spec.fit.num_shots:,} shots of the "
-                "quantum latent that nothing else draws: the only rival that needs any. A row's "
-                "fit says how near it came."
-            )
-        if isinstance(spec, LearnedPriorSpec):
-            notes.append(
-                "learned_prior is no fixed latent: its generator learns a scale and a shift of "
-                f"every coordinate, {2 * spec.dim} parameters more than on any other latent."
-            )
-    return tuple(notes)
-
-
-def _usual(name: str, shared: dict[str, Any]) -> float | None:
-    """Return the parameter that a prior is compared with."""
-    return {
-        "student_t": 3.0,
-        "gaussian_mixture": 3.0,
-        "rounded_gaussian": 1.0,
-        "poisson": max(1, shared["dim"] // 2) / shared["dim"],
-    }.get(name)
+    """Return what a reader must be told of some of these latents."""
+    return tuple(note for spec in specs for note in spec.notes())
 
 
 def check_existence(specs: Sequence[LatentSpec], num_seeds: int, *, first: int = 0) -> None:
@@ -295,12 +205,9 @@ def check_existence(specs: Sequence[LatentSpec], num_seeds: int, *, first: int =
         ValueError: as said, with the reason.
     """
     for spec in specs:
-        if not isinstance(spec, RivalSpec) or spec.name not in _MAY_BE_MISSING:
-            continue
-        occupation = evenly_spread(spec.dim, spec.num_photons)
         for seed in range(first, first + num_seeds):
             try:
-                rival_source(spec.name, interferometer_of(spec, seed), occupation)
+                spec.check_exists(seed)
             except ValueError as error:
                 raise ValueError(
                     f"{spec.name} does not exist for seed {seed}: {error}; "

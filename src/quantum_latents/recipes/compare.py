@@ -1,4 +1,4 @@
-"""The same model on one's own data under four latents."""
+"""The same model on one's own data under the paper's four latents, or any."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 from quantum_latents.data import array_spec, load
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.random import stream
-from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents
+from quantum_latents.recipes.banks import BANK_SOURCES
+from quantum_latents.recipes.challengers import challenger_latents, notes_of, sources_of
 from quantum_latents.recipes.presets import ShrunkenGAN, size_of, stated
-from quantum_latents.recipes.study import LATENTS, Study, four_latents, reference_of
+from quantum_latents.recipes.study import LATENTS, Study, model_on, reference_of
 from quantum_latents.training import EvaluationSpec, OptimiserSpec, RunSpec, WGANSpec
 
 __all__ = ["ONE_SPLIT", "compare"]
@@ -67,21 +68,22 @@ def compare(
     bank_folders: Sequence[str] = (),
     cache: Path | None = None,
 ) -> Study:
-    """Return a study of the four latents on the user's own array.
+    """Return a study of latents on the user's own array.
 
     Args:
         file: npy, npz, csv or parquet, one row a sample; see `array_spec`.
         preset: `smoke`, `quick` or `paper` (Table I's network, batch and budget).
         num_seeds: None takes the preset's.
-        latents: which of the four.
+        latents: which of `CHALLENGERS`; the paper's four unless named.
         latent_dim: d_z, the modes of the interferometer; half as many photons.
         bank_size: kept draws of every latent; None takes the preset's.
         bank_folders: banks that are latents too.
         cache: where banks are found again; needed with `bank_folders`.
 
     Raises:
-        ValueError: the file cannot be read or used, an unknown preset or latent, no seed, or a
-            bank that cannot be used or has another number of modes; nothing has been written then.
+        ValueError: the file cannot be read or used, an unknown preset or latent, no seed, a
+            latent that cannot be made for the interferometer of a seed, or a bank that cannot be
+            used or has another number of modes; nothing has been written then.
     """
     size = size_of(_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
     data = array_spec(file)
@@ -103,29 +105,12 @@ def compare(
         gradient_penalty=10.0,
         optimiser=OptimiserSpec(name="rmsprop", learning_rate=5e-4, alpha=0.99),
     )
-    specs = four_latents(
-        tuple(latents),
-        dim=latent_dim,
-        num_photons=max(1, latent_dim // 2),
-        interferometer="haar",
-        sharing="shared",
-        scaling="centred",
-        bank_size=size.bank_size,
-        num_held_out=size.num_samples,
-    )
-    banks = bank_latents(
-        bank_folders,
-        cache,
-        latent_dims=(latent_dim,),
-        scaling="centred",
-        bank_size=size.bank_size,
-        num_held_out=size.num_samples,
-    )
+    specs, banks = challenger_latents(latents, latent_dim, size, bank_folders, cache)
     runs = tuple(
         RunSpec(
             data=data,
             latent=latent,
-            model=GANSpec(generator=network, critic=network),
+            model=model_on(latent, GANSpec(generator=network, critic=network)),
             training=training,
             evaluation=EvaluationSpec(num_samples=size.num_samples),
             seed=seed,
@@ -142,7 +127,7 @@ def compare(
         runs=runs,
         primary_metrics=("energy_distance", "sliced_wasserstein"),
         equivalence_margins={},
-        notes=(*notes, *loaded.notes, ONE_SPLIT),
-        sources=_SOURCES | changed | (BANK_SOURCES if banks else {}),
+        notes=(*notes, *notes_of(specs), *loaded.notes, ONE_SPLIT),
+        sources=_SOURCES | sources_of(specs) | changed | (BANK_SOURCES if banks else {}),
         reference=reference_of([*latents, *(bank.name for bank in banks)]),
     )

@@ -17,10 +17,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from quantum_latents.data import PushforwardSpec
-from quantum_latents.latents import LearnedPriorSpec
+from quantum_latents.latents import LearnedPriorSpec, named_latent
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.recipes.challengers import (
-    challenger_spec,
     check_existence,
     notes_of,
     sources_of,
@@ -168,7 +167,7 @@ def corollary(
         "bank_size": size.bank_size,
         "num_held_out": size.num_samples,
     }
-    specs = tuple(challenger_spec(name, shared) for name in latents)
+    specs = tuple(named_latent(name, **shared) for name in latents)
     if any(isinstance(spec, LearnedPriorSpec) for spec in specs):
         raise ValueError(
             "learned_prior: its generator scales and shifts z, which g* does not, so that g* is "

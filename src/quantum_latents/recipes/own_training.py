@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from quantum_latents.data import ArraySpec, DataSet, DataSpec
-from quantum_latents.latents import LatentSpec, LearnedPriorSpec
+from quantum_latents.latents import LatentSpec, LearnedPriorSpec, named_latent
 from quantum_latents.recipes.banks import BANK_SOURCES, bank_latents, split_latents
-from quantum_latents.recipes.challengers import CHALLENGERS, challenger_spec, check_existence
+from quantum_latents.recipes.challengers import check_existence
 from quantum_latents.recipes.compare import ONE_SPLIT
 from quantum_latents.recipes.study import Study, reference_of
 from quantum_latents.results import MIN_SEEDS_VERDICT
@@ -152,12 +151,7 @@ def _latents(
     if not latents:
         raise ValueError("no latent: give one or more, such as latents=('quantum', 'gaussian')")
     names, folders = split_latents([latent for latent in latents if isinstance(latent, str)])
-    for name in names:
-        if name not in CHALLENGERS:
-            near = difflib.get_close_matches(name, CHALLENGERS, n=1)
-            known = f"there are {', '.join(CHALLENGERS)}, and bank:FOLDER"
-            hint = f"did you mean {near[0]!r}?" if near else known
-            raise ValueError(f"no latent is called {name!r}; {hint}")
+    of_name = {name: named_latent(name, **shared) for name in names}
     banks = bank_latents(
         folders,
         cache,
@@ -177,7 +171,7 @@ def _latents(
         elif latent in of_folder:
             specs.append(of_folder[latent])
         else:
-            specs.append(challenger_spec(latent, shared))
+            specs.append(of_name[latent])
     names_of = [spec.name for spec in specs]
     if twice := [name for name in names_of if names_of.count(name) > 1]:
         raise ValueError(f"two latents are called {twice[0]!r}: leave one out")

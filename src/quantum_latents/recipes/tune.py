@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from quantum_latents.data import DataSpec, MoleculesSpec
-from quantum_latents.latents import RivalSpec
 from quantum_latents.metrics import lookup
 from quantum_latents.random import Stream, stream
 from quantum_latents.recipes.challengers import check_existence
@@ -239,8 +238,8 @@ def tune(
         raise ValueError(
             f"seed {last} is a tuning seed: test at most {FIRST_TUNING_SEED} seeds, from 0"
         )
-    rivals = {run.latent for run in study.runs if isinstance(run.latent, RivalSpec)}
-    check_existence(sorted(rivals, key=lambda spec: spec.name), num_seeds, first=FIRST_TUNING_SEED)
+    latents = {run.latent for run in study.runs}
+    check_existence(sorted(latents, key=lambda spec: spec.name), num_seeds, first=FIRST_TUNING_SEED)
     return TunedStudy(
         study=study,
         trials=trials_of(own, num_trials),

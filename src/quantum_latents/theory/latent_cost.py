@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 from quantum_latents.circuits import Interferometer
 from quantum_latents.circuits.occupation import evenly_spread
-from quantum_latents.latents.build import card_of, interferometer_of
-from quantum_latents.latents.specs import BankSpec, LatentSpec, NoisyPhotonicSpec, PhotonicSpec
+from quantum_latents.latents import BankSpec, LatentSpec, NoisyPhotonicSpec, PhotonicSpec
 from quantum_latents.samplers.boson import sampling_path
 from quantum_latents.samplers.occupation import Occupation, checked_occupation
 from quantum_latents.theory.crossing import PT2, Crossing, ProcessorRate, crossing
@@ -307,14 +306,14 @@ def cost_of_latent(spec: LatentSpec, seed: int, **options: Any) -> SimulationCos
 Cost of a draw: none: one normal each.'
     """
     if not isinstance(spec, PhotonicSpec | NoisyPhotonicSpec):
-        card = card_of(spec)
+        card = spec.card
         origin = "stored" if isinstance(spec, BankSpec) else "formula"
         if spec.name in ("pairwise", "gbs", "iqp"):
             origin = "table"
         return CardCost(spec.name, card.what, card.simulation, origin)
     noisy = isinstance(spec, NoisyPhotonicSpec)
     return simulation_cost(
-        interferometer_of(spec, seed),
+        spec.interferometer_at(seed),
         evenly_spread(spec.dim, spec.num_photons),
         interference=spec.interference if noisy else float(spec.name == "quantum"),
         transmission=spec.transmission if noisy else 1.0,

@@ -16,7 +16,6 @@ from quantum_latents.latents import (
     LatentSpec,
     NoisyPhotonicSpec,
     PhotonicSpec,
-    interferometer_of,
 )
 from quantum_latents.theory.certificate import Certificate, MapCertificate
 from quantum_latents.theory.simulability import simulabilities
@@ -124,7 +123,7 @@ def _in_q(latent: LatentSpec, seed: int) -> Hypothesis:
         return Hypothesis(name, "does not hold", f"the {latent.name} latent is sampled classically")
     noisy = isinstance(latent, NoisyPhotonicSpec)
     reasons = simulabilities(
-        interferometer_of(latent, seed).recipe,
+        latent.interferometer_at(seed).recipe,
         evenly_spread(latent.dim, latent.num_photons),
         interference=latent.interference if noisy else float(latent.name == "quantum"),
         transmission=latent.transmission if noisy else 1.0,

@@ -34,14 +34,12 @@ from quantum_latents.latents import (
     LearnedSpec,
     MissingFitError,
     build_latent,
-    interferometer_of,
 )
 from quantum_latents.latents.autoregressive import weight_shapes
 from quantum_latents.latents.fitted import (
     facts_of,
     fit_path,
     fit_stream,
-    learned_card,
     read_fit,
     shots_recipe,
 )
@@ -88,7 +86,7 @@ def is_fitted(spec: LatentSpec, seed: int, cache: Path) -> bool:
     """Return whether nothing must be fitted before a latent is built."""
     if not isinstance(spec, LearnedSpec):
         return True
-    return fit_path(spec, interferometer_of(spec, seed), seed, cache).exists()
+    return fit_path(spec, spec.interferometer_at(seed), seed, cache).exists()
 
 
 def fit_latent(spec: LearnedSpec, seed: int, cache: Path) -> FitReport:
@@ -99,7 +97,7 @@ def fit_latent(spec: LearnedSpec, seed: int, cache: Path) -> FitReport:
     Raises:
         ValueError: the fit diverges, or a file in its place is no fit or another one.
     """
-    device = interferometer_of(spec, seed)
+    device = spec.interferometer_at(seed)
     path = fit_path(spec, device, seed, cache)
     try:
         return read_fit(path)[1]
@@ -116,7 +114,7 @@ def fit_latent(spec: LearnedSpec, seed: int, cache: Path) -> FitReport:
             f"the fit of the learned latent of seed {seed} diverged: lower its learning_rate, "
             f"{spec.fit.learning_rate:g}"
         )
-    report = _report(AutoregressiveSource(weights, learned_card(spec)), spec, device, judged)
+    report = _report(AutoregressiveSource(weights, spec.card), spec, device, judged)
     facts = json.dumps(facts_of(path, weights, report), sort_keys=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, save(weights, {"facts": facts}))

@@ -19,7 +19,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from quantum_latents.data import ArraySpec, EncodedSpec
 from quantum_latents.data.tables import file_and_key
 from quantum_latents.data.width import width_of
-from quantum_latents.latents import BernoulliSpec, GaussianSpec, PriorSpec
 from quantum_latents.models import (
     DDGANSpec,
     FlowSpec,
@@ -169,7 +168,7 @@ def bytes_of(run: RunSpec) -> int:
     weights = copies * item * held.weights
     stored = (1 + len(run.evaluation.milestones)) * run.evaluation.num_samples * data_dim
     bank = 2 * ((latent.bank_size or 0) + latent.num_held_out) * latent.dim
-    laws = 0 if isinstance(latent, (GaussianSpec, BernoulliSpec, PriorSpec)) else _TABLE
+    laws = _TABLE if latent.is_written_out else 0
     losses = held.num_losses * 8 * training.num_steps
     numbers = item * (3 * held.draws + held.activations) + 8 * (stored + bank)
     return int(weights + numbers + laws + losses + _bytes_of_data(run, data_dim))

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from quantum_latents.data import DataSpec, PushforwardSpec
-from quantum_latents.latents import LatentSpec, LearnedPriorSpec
+from quantum_latents.latents import LatentSpec, LearnedPriorSpec, latent_kinds
 from quantum_latents.models import (
     DDGANSpec,
     FlowSpec,
@@ -248,8 +248,8 @@ def _kind(spec: type) -> str:
 
 def decode(expected: Any, value: Any, where: str) -> Any:
     """Read what `encode` wrote; raises as `RunSpec.from_json`."""
-    if typing.get_origin(expected) in (types.UnionType, typing.Union):
-        options = typing.get_args(expected)
+    if expected is LatentSpec or typing.get_origin(expected) in (types.UnionType, typing.Union):
+        options = latent_kinds() if expected is LatentSpec else typing.get_args(expected)
         if type(None) in options:
             (other,) = (option for option in options if option is not type(None))
             return None if value is None else decode(other, value, where)

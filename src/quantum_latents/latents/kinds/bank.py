@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from quantum_latents.banks import SampleBank, open_bank
 from quantum_latents.latents.sources import Card
-from quantum_latents.latents.specs import BankSpec, Scaling
+from quantum_latents.latents.spec import LatentSpec, Scaling
 from quantum_latents.random import Stream
 
-__all__ = ["StoredSource", "bank_spec", "find_bank", "note_bank"]
+__all__ = ["BankSpec", "StoredSource", "bank_spec", "find_bank", "note_bank"]
 
 
 class StoredSource:
@@ -55,6 +57,43 @@ def stored_card(name: str) -> Card:
         "whatever its manifest says",
         "none: they lie on the disk",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BankSpec(LatentSpec):
+    """The shots of one bank, simulated or from a processor; `bank_spec` makes one from its folder.
+
+    Its coordinates are centred and scaled by the means and variances of all its shots, since the
+    law of a bank from elsewhere is not known. A seed names which of the shots a run trains on and
+    which it holds out.
+
+    Further attributes than those of `LatentSpec`:
+        name: `bank:` and the folder's name.
+        checksum: of the content, so that a run's name does not depend on where the bank lies.
+    """
+
+    name: str
+    checksum: str
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.name.startswith("bank:") or len(self.name) == len("bank:"):
+            raise ValueError(f"a bank's name is such as 'bank:pt2', not {self.name!r}")
+        if self.bank_size is None:
+            raise ValueError("a bank cannot be drawn afresh: give bank_size, its training shots")
+        if not re.fullmatch("[0-9a-f]{64}", self.checksum):
+            raise ValueError(
+                f"checksum is 64 hexadecimal digits, not {self.checksum!r}; bank_spec computes it"
+            )
+
+    def source(self, seed: int, cache: Path) -> StoredSource:
+        """Return the shots of the bank, the same at every seed; raises as `find_bank`."""
+        return StoredSource(find_bank(self, cache))
+
+    @property
+    def card(self) -> Card:
+        """With the bank's name."""
+        return stored_card(self.name.removeprefix("bank:"))
 
 
 def bank_spec(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from quantum_latents.banks import import_bank
-from quantum_latents.latents import BankSpec, bank_spec, build_latent, card_of
+from quantum_latents.latents import BankSpec, bank_spec, build_latent
 from quantum_latents.random import stream
 
 SIZES = {"scaling": "standardised", "bank_size": 60, "num_held_out": 40}
@@ -93,6 +93,6 @@ def test_too_few_shots_are_refused_with_the_number_that_would_do(bank, tmp_path)
 )
 def test_a_wrong_spec_is_refused(changed, said):
     good = {"name": "bank:x", "dim": 4, "checksum": "0" * 64, **SIZES}
-    assert card_of(BankSpec(**good)).what.startswith("photon counts of the bank x")
+    assert BankSpec(**good).card.what.startswith("photon counts of the bank x")
     with pytest.raises(ValueError, match=said):
         BankSpec(**{**good, **changed})
