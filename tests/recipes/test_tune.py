@@ -1,12 +1,12 @@
 """Equal tuning as a declaration: the same trials for all, and nothing of the test in them."""
 
-import sys
 from dataclasses import replace
 
 import pytest
 
 from quantum_latents import recipes
 from quantum_latents.data import MoleculesSpec
+from quantum_latents.latents.kinds import rival
 from quantum_latents.recipes import settings_of, trials_of, tune
 from quantum_latents.recipes.tune import FIRST_TUNING_SEED, SPACE, described
 from quantum_latents.results import Choice
@@ -177,8 +177,7 @@ def test_a_rival_that_a_tuning_seed_has_not_is_named_before_anything_runs(monkey
         raise ValueError("under-dispersed")
 
     study = recipes.challengers("smoke", latents=("quantum", "dirichlet_multinomial"))
-    module = sys.modules["quantum_latents.recipes.challengers"]  # the function has its name
-    monkeypatch.setattr(module, "rival_source", missing)
+    monkeypatch.setattr(rival, "rival_source", missing)
     with pytest.raises(ValueError, match="does not exist for seed 1000: under-dispersed"):
         tune(study)
     assert asked == ["dirichlet_multinomial"]
