@@ -44,3 +44,14 @@ class Metric:
     corroborated_by: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     domain: Literal["vectors", "molecules"] = "vectors"
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What a row says of the metric beside its value."""
+        return {
+            "direction": self.direction,
+            "label": self.label,
+            "unit": self.unit,
+            "constant_wins": self.constant_wins,
+            "corroborated_by": list(self.corroborated_by),
+        }
