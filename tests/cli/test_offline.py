@@ -11,7 +11,8 @@ import pytest
 
 from quantum_latents.cli import offline
 from quantum_latents.cli.flow import FlowOptions
-from quantum_latents.cli.run import Run, study_of
+from quantum_latents.cli.run import Run
+from quantum_latents.cli.studies import study_of
 from quantum_latents.data import molecules_spec, write_prepared
 from quantum_latents.execution import evaluate_study, read_events
 from quantum_latents.results import read_rows, unevaluated

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+import quantum_latents.data.molecule_sets as sets
 import quantum_latents.data.molecules as module
 from quantum_latents.data import MoleculesSpec, load, molecules_spec, write_prepared
 from quantum_latents.data.molecules import load_molecules
@@ -247,7 +248,7 @@ def test_a_damaged_set_is_made_again_from_its_source_and_refused_without(tmp_pat
 
 
 def test_smiles_of_another_rdkit_are_written_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_rdkit_version", lambda: "2020.01.1")
+    monkeypatch.setattr(sets, "rdkit_version", lambda: "2020.01.1")
     spec = molecules_spec(save(tmp_path, "x.smi", BY_HAND), tmp_path)
     monkeypatch.undo()
     calls = []
@@ -411,7 +412,7 @@ def test_all_of_qm9(tmp_path):
 def test_a_prepared_set_is_the_same_set_without_rdkit(tmp_path, cache, spec, monkeypatch):
     prepared = write_prepared(spec, cache, tmp_path / f"{spec.name}.npz")
     monkeypatch.setattr(module, "_convert", lambda *arguments: pytest.fail("it read SMILES"))
-    monkeypatch.setattr(module, "_rdkit_version", lambda: None)
+    monkeypatch.setattr(module, "rdkit_version", lambda: None)
     there = tmp_path / "there"
     assert molecules_spec(prepared, there) == spec
     kept = there / "molecules" / f"{spec.sha256}.npz"

@@ -15,7 +15,8 @@ import torch
 from quantum_latents.data import BitsSpec, load
 from quantum_latents.data.molecules import load_molecules, molecules_spec
 from quantum_latents.evaluation import evaluate, make_row, read_samples, remake_row, write_run
-from quantum_latents.evaluation.molecules import FIRST_DRAWS, evaluate_molecules
+from quantum_latents.evaluation.molecule_sets import FIRST_DRAWS
+from quantum_latents.evaluation.molecules import evaluate_molecules
 from quantum_latents.evaluation.pictures import NUM_PICTURES
 from quantum_latents.metrics import MOLECULE_METRICS, frechet_distance, lookup, moments
 from quantum_latents.metrics.molecules import FEWEST_FOR_FCD
@@ -160,7 +161,7 @@ def test_pictures_are_of_the_first_draws_whatever_they_are(small):
 
 
 def test_the_cache_is_used_and_a_damaged_one_is_made_again(small, folder, monkeypatch):
-    import quantum_latents.evaluation.molecules as module
+    import quantum_latents.evaluation.molecule_statistics as module
 
     codes = spoilt(small.layout.to_codes(small.train), 0.3)
     first = evaluate_molecules(codes, small, 0)
@@ -287,9 +288,10 @@ def test_fcds_are_beside_floors_of_the_same_number(large):
 
 
 def test_few_draws_need_no_chemnet(large, monkeypatch):
-    import quantum_latents.evaluation.molecules as module
+    from quantum_latents.evaluation import molecule_sets, molecule_statistics
 
-    monkeypatch.setattr(module, "activations", None)
+    for module in (molecule_sets, molecule_statistics):
+        monkeypatch.setattr(module, "activations", None)
     metrics, _, _ = evaluate_molecules(large.floor_reference[:512], large, 0)
     assert metrics["fcd_valid"]["reason"] == "512 draws, fewer than 513"
     assert FIRST_DRAWS > 512

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from quantum_latents.evaluation.chemnet import activations
-from quantum_latents.evaluation.molecules import analyse
+from quantum_latents.evaluation.molecule_sets import analyse
 from quantum_latents.metrics import frechet_distance, moments
 from quantum_latents.metrics.molecules import fcd_unique, fcd_valid
 from quantum_latents.molecules import graphs_from_smiles

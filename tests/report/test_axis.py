@@ -7,7 +7,7 @@ import pytest
 
 from quantum_latents.report import table, write_report
 from quantum_latents.report.axis_figures import NUM_GRID_POINTS, scatter_grid_figure
-from quantum_latents.report.figures import styles
+from quantum_latents.report.styles import styles
 from quantum_latents.results import arrivals, rows_along
 
 DEPTHS = (1, 2, 10)

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import pytest
 
 from quantum_latents.report import write_report
-from quantum_latents.report.figures import styles
 from quantum_latents.report.ladder import ladder_figure, ladder_numbers, ladder_words, rungs
+from quantum_latents.report.styles import styles
 from quantum_latents.results import check_study, family
 
 LADDER = {

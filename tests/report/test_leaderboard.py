@@ -8,9 +8,9 @@ import pytest
 
 from quantum_latents.random import stream
 from quantum_latents.report import table, write_report
-from quantum_latents.report.figures import styles
 from quantum_latents.report.leaderboard import MAX_PAIRS, overview, overviews
 from quantum_latents.report.leaderboard_figures import forest_figure, ranks_figure
+from quantum_latents.report.styles import styles
 from quantum_latents.results import check_study
 
 STUDY = {"schema": 1, "study": "demo", "primary_metrics": ["mmd"]}

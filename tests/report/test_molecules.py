@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 import pytest
 
 from quantum_latents.report import table, write_report
-from quantum_latents.report.figures import distribution_figure, styles
 from quantum_latents.report.needed import NEEDED_HEADER
 from quantum_latents.report.pictures import inline_svg, read_pictures
+from quantum_latents.report.sample_figures import distribution_figure
+from quantum_latents.report.styles import styles
 from quantum_latents.results import read_study, seeds_needed
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}

@@ -38,7 +38,6 @@ one thread of an AVX-512 machine. The device: 500,000 shots in 40 minutes (arXiv
 
 TIME_BIN_GOAL = 1000
 THREADS_GOAL = 1.9
-SHARE_GOAL = 0.40
 WARM_START_GOAL, COLD_START_GOAL = 2.0, 30.0
 
 

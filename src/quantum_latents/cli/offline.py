@@ -34,8 +34,8 @@ from quantum_latents.cli.run import (
     check_recipe,
     directory_of,
     settings_of_call,
-    study_of,
 )
+from quantum_latents.cli.studies import study_of
 
 __all__ = ["main", "parser"]
 

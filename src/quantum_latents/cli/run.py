@@ -11,16 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from quantum_latents.cli.flow import FlowOptions, check_flow_options, moons_study
-from quantum_latents.cli.progress import Line, StudyLine
-from quantum_latents.cli.words import names_in, near_miss
+from quantum_latents.cli.amounts import seconds
+from quantum_latents.cli.flow import FlowOptions
+from quantum_latents.cli.progress import StudyLine
+from quantum_latents.cli.studies import MOLECULAR, PRECISIONS, study_of
+from quantum_latents.cli.words import near_miss
 
 with contextlib.suppress(ModuleNotFoundError):  # `offline` reads the options without it
     import tyro
 
 if TYPE_CHECKING:
     from quantum_latents.recipes import Study
-    from quantum_latents.training import Precision, RunSpec
+    from quantum_latents.training import RunSpec
 
 __all__ = ["COMMANDS", "RECIPES", "Recipes", "Run"]
 
@@ -42,13 +44,6 @@ RECIPES = {
     "compare": "your own data (--data FILE), four latents, or any",
     "tune": "another recipe (--recipe table1) with every latent tuned equally before the test",
 }
-
-
-_PRECISIONS: dict[str, Precision] = {"fp32": "float32", "tf32": "tf32", "bf16": "bf16"}
-"""What `--precision` is called in a run's spec."""
-
-_MOLECULAR = ("table2", "hyperparameters")
-_DIALS = ("interference", "loss")
 
 
 @dataclass(frozen=True)
@@ -197,7 +192,7 @@ def _example(name: str, preset: str) -> tuple[RunSpec, ...]:
 
         tuned = tuned_study(Run(recipe=name, preset=preset))  # type: ignore[arg-type]
         return (*tuned.search.runs, *tuned.study.runs)
-    if name not in _MOLECULAR:
+    if name not in MOLECULAR:
         return study_of(Run(recipe=name, preset=preset)).runs  # type: ignore[arg-type]
     from quantum_latents import recipes
     from quantum_latents.data import MoleculesSpec
@@ -233,7 +228,7 @@ def settings_of_call(command: Run, arguments: Sequence[str]) -> dict[str, Any]:
         "num_workers": command.workers,
         "ray": command.ray,
         "gpu_share": command.gpu_share,
-        "time_budget": None if command.time_budget is None else _seconds(command.time_budget),
+        "time_budget": None if command.time_budget is None else seconds(command.time_budget),
         "extend": command.extend,
         "rows_from": _other_studies(command.rows_from),
         "evaluate_later": command.evaluate_later,
@@ -261,7 +256,7 @@ def check_device(command: Run) -> None:
 
         if not torch.cuda.is_available():
             raise ValueError("--device cuda: this machine's torch sees no GPU; use --device cpu")
-    check_precision(_PRECISIONS[command.precision], command.device)
+    check_precision(PRECISIONS[command.precision], command.device)
 
 
 def announce(study: Study, directory: Path, command: Run) -> None:
@@ -303,265 +298,6 @@ def told(finished: bool, directory: Path, primary: Sequence[str], command: Run) 
     return 0
 
 
-def study_of(command: Run) -> Study:
-    """Return the study that a call asks for; a mistake raises before anything is written."""
-    from quantum_latents import recipes
-    from quantum_latents.execution import default_cache
-
-    wanted, banks = _latents(command)
-    is_ladder = command.recipe == "challengers"
-    usual_of = {
-        "compare": recipes.LATENTS,
-        "challengers": recipes.LADDER,
-        "survey": recipes.SURVEY_LATENTS,
-        "corollary": recipes.COROLLARY_LATENTS,
-        "moons": recipes.LATENTS,
-        "ddgan": recipes.LATENTS,
-        "autoencoder": recipes.LATENTS,
-    }
-    known = recipes.CHALLENGERS if command.recipe in usual_of else recipes.LATENTS
-    usual = usual_of.get(command.recipe, known)
-    latents = names_in(wanted, known, "latent") or usual
-    settings: dict[str, Any] = {"num_seeds": command.seeds, "latents": latents}
-    if command.seeds is not None and command.seeds < 1:
-        raise ValueError(f"--seeds is at least 1, not {command.seeds}")
-    if command.num_steps is not None and command.num_steps < 1:
-        raise ValueError(f"--num-steps is at least 1, not {command.num_steps}")
-    for option, wanted_by in _BELONGS_TO.items():
-        if command.recipe not in wanted_by and getattr(command, option) not in (None, False):
-            name = _OPTIONS.get(option, option.replace("_", "-"))
-            raise ValueError(
-                f"--{name} belongs to {' and '.join(wanted_by)}; {command.recipe} does not take it"
-            )
-    check_flow_options(command.recipe, command.flow)
-    dims = _lengths(command.latent_dim)
-    dim, *more = dims
-    if command.recipe not in _MOLECULAR and more:
-        raise ValueError(f"{command.recipe} takes one --latent-dim, not {command.latent_dim}")
-    if banks:
-        settings |= {"bank_folders": banks, "cache": default_cache()}
-        settings["bank_size"] = _bank_size(command.bank) if command.bank else None
-    if command.recipe in (
-        *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey", "moons"),
-        *("ddgan", "autoencoder"),
-    ):
-        settings["latent_dim"] = dim
-    if command.recipe == "compare":
-        if command.data is None:
-            raise ValueError("compare needs your data: --data FILE.npy (or npz, csv, parquet)")
-        study = recipes.compare(command.data, command.preset, **settings)
-    elif command.recipe == "autoencoder":
-        study = recipes.autoencoder(
-            command.preset,
-            model=command.model or "gan",
-            file=command.data,
-            code_dim=12 if command.code_dim is None else command.code_dim,
-            **settings,
-        )
-    elif command.recipe == "table1":
-        chosen = _data_sets(command) or recipes.TABLE1_DATA
-        study = recipes.table1(command.preset, data_sets=chosen, **settings)
-    elif is_ladder:
-        chosen = _data_sets(command) or ("quantum",)
-        study = recipes.challengers(command.preset, data_sets=chosen, **settings)
-    elif command.recipe == "survey":
-        chosen = _data_sets(command) or recipes.NON_CIRCULAR
-        study = recipes.survey(command.preset, data_sets=chosen, **settings)
-    elif command.recipe == "corollary":
-        study = _corollary(command, dim, settings)
-    elif command.recipe in _DIALS:
-        if wanted is not None:
-            raise ValueError(
-                f"{command.recipe} has latents of its own: name --doses, not --latents"
-            )
-        chosen = _data_sets(command) or ("quantum",)
-        dial, usual_doses = {
-            "interference": (recipes.interference, recipes.DOSES),
-            "loss": (recipes.loss, recipes.TRANSMISSIONS),
-        }[command.recipe]
-        study = dial(
-            command.preset,
-            num_seeds=command.seeds,
-            doses=_doses(command.doses) or usual_doses,
-            data_sets=chosen,
-        )
-    elif command.recipe == "moons":
-        study = moons_study(command.preset, command.flow, _data_sets(command), settings)
-    elif command.recipe == "bank-sizes":
-        study = _bank_sizes(command, settings)
-    elif command.recipe in _MOLECULAR:
-        study = _molecular(command, dims, settings)
-    else:
-        if command.data is not None:
-            raise ValueError(
-                f"{command.recipe} draws its own data: leave --data out, or run compare"
-            )
-        if command.recipe == "ddgan":
-            study = recipes.ddgan(command.preset, **settings)
-        elif command.recipe == "depth":
-            study = recipes.depth(command.preset, depths=_depths(command.depths), **settings)
-        else:
-            study = recipes.mixture(command.preset, **settings)
-    if command.certifiable:
-        study = recipes.with_certifiable_generators(study)
-    if command.num_steps is not None and command.recipe != "bank-sizes":
-        study = recipes.with_num_steps(study, command.num_steps)
-    if command.precision != "fp32":
-        study = recipes.with_precision(study, _PRECISIONS[command.precision])
-    if command.curve is not None:
-        study = recipes.with_milestones(study, _shares(command.curve))
-    if command.bank is not None and not banks and command.recipe != "bank-sizes":
-        study = recipes.with_bank_size(study, _bank_size(command.bank))
-    return study
-
-
-_BELONGS_TO = {
-    "latent_dim": (
-        *("compare", "table1", "mixture", "depth", "challengers", "bank-sizes", "survey"),
-        *("corollary", "moons", "ddgan", "autoencoder"),
-        *("table2", "hyperparameters"),
-    ),
-    "interferometer": ("table2", "hyperparameters"),
-    "setup": ("table2",),
-    "doses": _DIALS,
-    "certifiable": ("compare", "table1", "challengers"),
-    "depths": ("depth",),
-    "restarts": ("corollary",),
-    "model": ("autoencoder",),
-    "code_dim": ("autoencoder",),
-    "tuned": ("tune",),
-    "trials": ("tune",),
-    "tuning_seeds": ("tune",),
-}
-"""Options of `qlat run` that only some recipes take."""
-
-_OPTIONS = {"tuned": "recipe"}
-"""Options that are not called as their field is."""
-
-
-def _data_sets(command: Run) -> tuple[str, ...]:
-    """Return the data sets named in a call; none where it names none."""
-    from quantum_latents.recipes import DATA_SETS
-
-    return names_in(command.data, tuple(DATA_SETS), "data set")
-
-
-def _lengths(text: str | None) -> tuple[int, ...]:
-    """Return lengths of z from `--latent-dim`."""
-    words = (text or "16").split(",")
-    if not all(word.isdecimal() and int(word) >= 1 for word in words):
-        raise ValueError(f"--latent-dim is a length of z such as 16, or 16,32,48, not {text!r}")
-    if len(set(words)) != len(words):
-        raise ValueError(f"--latent-dim names a length twice: {text!r}")
-    return tuple(int(word) for word in words)
-
-
-def _shares(text: str) -> tuple[float, ...]:
-    """Return shares of the training from `--curve`."""
-    try:
-        shares = tuple(sorted({float(word) for word in text.split(",") if word}))
-    except ValueError:
-        shares = ()
-    if not shares or not all(0 < share < 1 for share in shares):
-        raise ValueError(
-            f"--curve is shares of the training in (0, 1) such as 0.1,0.25,0.5, not {text!r}"
-        )
-    return shares
-
-
-def _doses(text: str | None) -> tuple[float, ...]:
-    """Return overlaps from `--doses`."""
-    try:
-        doses = tuple(float(word) for word in (text or "").split(",") if word)
-    except ValueError:
-        doses = (-1.0,)
-    if not all(0 <= dose <= 1 for dose in doses):
-        raise ValueError(f"--doses are numbers in [0, 1] such as 0,0.5,1, not {text!r}")
-    return doses
-
-
-def _depths(text: str | None) -> tuple[int, ...] | None:
-    """Return numbers of hidden layers from `--depths`; None takes the preset's."""
-    if text is None:
-        return None
-    words = text.split(",")
-    if not all(word.isdecimal() and int(word) >= 1 for word in words):
-        raise ValueError(f"--depths are numbers of hidden layers such as 1,2,4,8, not {text!r}")
-    return tuple(int(word) for word in words)
-
-
-def _latents(command: Run) -> tuple[str | None, tuple[str, ...]]:
-    """Return the latents named in a call, and the folders of banks among them."""
-    from quantum_latents.recipes import split_latents
-
-    named, banks = split_latents([name for name in (command.latents or "").split(",") if name])
-    if banks and command.recipe in ("hyperparameters", *_DIALS, "bank-sizes", "corollary"):
-        raise ValueError(f"{command.recipe} takes no bank:FOLDER: its latents are its own")
-    if banks and command.bank == "fresh":
-        raise ValueError("--latents bank:FOLDER cannot be drawn afresh: leave --bank fresh out")
-    return ",".join(named) or None, banks
-
-
-def _corollary(command: Run, dim: int, settings: dict[str, Any]) -> Study:
-    from quantum_latents import recipes
-
-    if command.data is not None:
-        raise ValueError("corollary makes its own data: leave --data out")
-    if command.curve is not None:
-        raise ValueError(
-            "corollary chooses between the steps it measures, so it has no curve: leave --curve out"
-        )
-    return recipes.corollary(
-        command.preset,
-        latent_dim=None if command.latent_dim is None else dim,
-        num_restarts=command.restarts,
-        **settings,
-    )
-
-
-def _bank_sizes(command: Run, settings: dict[str, Any]) -> Study:
-    from quantum_latents import recipes
-
-    words = [] if command.bank is None else command.bank.split(",")
-    sizes = [_bank_size(word) for word in words]
-    if words == ["fresh"]:
-        raise ValueError("--bank fresh is always among the sizes: name rows, such as 1000,10000")
-    chosen = _data_sets(command) or ("quantum",)
-    return recipes.bank_sizes(
-        command.preset,
-        sizes=[size for size in sizes if size is not None] or None,
-        data_sets=chosen,
-        num_steps=command.num_steps,
-        **settings,
-    )
-
-
-def _molecular(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> Study:
-    from quantum_latents import recipes
-    from quantum_latents.data import molecules_spec
-    from quantum_latents.execution import default_cache
-
-    known = tuple(recipes.INTERFEROMETERS)
-    interferometers = names_in(command.interferometer, known, "interferometer") or ("haar",)
-    (setup,) = names_in(command.setup, tuple(recipes.SETUPS), "set-up") or ("paper",)
-    line = Line(quiet=command.json)
-    data = molecules_spec(
-        command.data or "qm9",
-        default_cache(),
-        on_progress=lambda what, done, total: line.show(f"{what}: {done:,} of {total:,}"),
-    )
-    line.close()
-    settings |= {"latent_dims": dims, "interferometers": interferometers}
-    if command.recipe == "hyperparameters":
-        return recipes.hyperparameters(data, command.preset, **settings)
-    return recipes.table2(
-        data,
-        command.preset,
-        setup=setup,
-        **settings,
-    )
-
-
 def check_recipe(name: str) -> None:
     """Refuse a recipe that does not exist.
 
@@ -572,14 +308,6 @@ def check_recipe(name: str) -> None:
         raise ValueError(f"no recipe is called {name!r}; {near_miss(name, RECIPES)}")
 
 
-def _bank_size(text: str) -> int | None:
-    if text == "fresh":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"--bank is a number of draws such as 1000000, or fresh, not {text!r}")
-    return int(text)
-
-
 def _other_studies(text: str | None) -> tuple[Path, ...]:
     """Return the directories of `--rows-from`, all of which have rows."""
     folders = tuple(Path(word) for word in (text or "").split(",") if word)
@@ -587,18 +315,6 @@ def _other_studies(text: str | None) -> tuple[Path, ...]:
         if not (folder / "rows.jsonl").is_file():
             raise ValueError(f"--rows-from {folder}: there are no rows.jsonl of a study")
     return folders
-
-
-def _seconds(text: str) -> float:
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
-    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
-    try:
-        seconds = float(number) * units[unit]
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"--time-budget is a length of time such as 90s, 9m or 2h, not {text!r}")
-    return seconds
 
 
 COMMANDS = {"recipes": (Recipes, _recipes), "run": (Run, _run)}

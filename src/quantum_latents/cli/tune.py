@@ -16,9 +16,9 @@ from quantum_latents.cli.run import (
     check_recipe,
     directory_of,
     settings_of_call,
-    study_of,
     told,
 )
+from quantum_latents.cli.studies import study_of
 
 if TYPE_CHECKING:
     from quantum_latents.recipes import Study, TunedStudy

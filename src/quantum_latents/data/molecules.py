@@ -17,22 +17,26 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
-import io
 import json
-import os
 import re
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, Literal
 
 import numpy as np
 
 from quantum_latents.data.dataset import DataSet
 from quantum_latents.data.download import QM9_ARCHIVE, QM9_UNCHARACTERISED, fetch
+from quantum_latents.data.molecule_sets import (
+    SET_FORMAT,
+    PreparedSet,
+    place_of,
+    rdkit_version,
+    read_set,
+    take_prepared,
+    write_atomically,
+    write_set,
+)
 from quantum_latents.data.smiles_files import read_archive, read_smiles, smiles_suffix
 from quantum_latents.data.tables import file_sha256
 from quantum_latents.molecules import GraphLayout, MoleculeGraphs, Progress, graphs_from_smiles
@@ -48,12 +52,8 @@ __all__ = [
 LARGEST_BY_DEFAULT = 38
 """Heavy atoms beyond which a molecule is dropped unless the caller says otherwise (ZINC's 38)."""
 
-_FORMAT = 1
 _PREPARED = ".npz"
 
-# What every copy of the whole of QM9 has in common, however its SMILES are written: molecules
-# kept, atoms C, N, O, F, and single, double and triple bonds.
-_QM9 = (132_040, 837_550, 136_157, 184_300, 3_306, 1_065_030, 141_162, 36_785)
 
 # The same names in the same order as `metrics.molecules.MOLECULE_METRICS`: data sets import no
 # metrics, and tests/contracts compares the two.
@@ -175,7 +175,7 @@ def molecules_spec(
     if str(source).endswith(_PREPARED):
         if max_atoms is not None or not keep_uncharacterised:
             raise ValueError(f"{str(source)!r} is prepared: no molecule can be dropped any more")
-        found = _take_prepared(Path(source), folder)
+        found = take_prepared(Path(source), folder)
         return _spec_of(found, Path(source).name.removesuffix(_PREPARED), settings)
     if str(source) == "qm9":
         file = fetch(QM9_ARCHIVE, folder, on_progress)
@@ -195,19 +195,19 @@ def molecules_spec(
         without = fetch(QM9_UNCHARACTERISED, folder, on_progress)
 
     made_from = {
-        "format": _FORMAT,
+        "format": SET_FORMAT,
         "file": file_sha256(file),
         "kind": smiles_suffix(file),
         "max_atoms": limit,
         "without": without and file_sha256(without),
-        "rdkit": _rdkit_version(),
+        "rdkit": rdkit_version(),
     }
     entry = folder / "sources" / f"{_digest(made_from)}.json"
     found = _from_index(entry, folder)
     if found is None:
         graphs, extra = _convert(file, limit, without, on_progress)
-        found = _write_set(folder, graphs, extra)
-        _write_atomically(entry, json.dumps({"sha256": found.sha256, **made_from}).encode())
+        found = write_set(folder, graphs, extra)
+        write_atomically(entry, json.dumps({"sha256": found.sha256, **made_from}).encode())
     return _spec_of(found, name, settings)
 
 
@@ -225,8 +225,8 @@ def write_prepared(spec: MoleculesSpec, cache: Path, out: Path) -> Path:
     if not out.name.endswith(_PREPARED):
         raise ValueError(f"a prepared set is written to {_PREPARED}, not to {out.name!r}")
     file = Path(cache) / "molecules" / f"{spec.sha256}.npz"
-    _read_set(file)
-    _write_atomically(out, file.read_bytes())
+    read_set(file)
+    write_atomically(out, file.read_bytes())
     return out
 
 
@@ -258,7 +258,7 @@ def _load(spec: MoleculesSpec, cache: Path) -> DataSet:
     if not file.is_file():
         raise ValueError(f"the molecules of {spec.name!r} are not at {str(file)!r}; {again}")
     try:
-        found = _read_set(file)
+        found = read_set(file)
     except ValueError as error:
         raise ValueError(f"{error}; delete it, and {again}") from error
     if found.layout != spec.layout:
@@ -306,27 +306,6 @@ def _load(spec: MoleculesSpec, cache: Path) -> DataSet:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Set:
-    """A set as it lies in the cache: molecules in the order of u, and what was dropped."""
-
-    sha256: str
-    layout: GraphLayout
-    codes: np.ndarray
-    smiles: tuple[str, ...]
-    notes: tuple[str, ...]
-    rdkit: str
-
-    @property
-    def is_qm9(self) -> bool:
-        if len(self.smiles) != _QM9[0] or self.layout.elements != ("C", "N", "O", "F"):
-            return False
-        bonds, nodes = np.split(self.codes, [self.layout.num_pairs], axis=1)
-        atoms = np.bincount(nodes.ravel(), minlength=5)[1:5]
-        orders = np.bincount(bonds.ravel(), minlength=4)[1:4]
-        return (*atoms.tolist(), *orders.tolist()) == _QM9[1:]
-
-
 def _convert(
     file: Path, max_atoms: int, without: Path | None, on_progress: Progress
 ) -> tuple[MoleculeGraphs, list[str]]:
@@ -347,46 +326,7 @@ def _convert(
         raise ValueError(f"{str(file)!r}: {error}") from error
 
 
-def _write_set(folder: Path, graphs: MoleculeGraphs, notes: list[str]) -> _Set:
-    notes += [
-        f"{count:,} of {graphs.num_read:,} molecules were dropped: {reason}."
-        for reason, count in graphs.dropped.items()
-    ]
-    if graphs.num_stereo:
-        notes.append(f"Stereochemistry was left out of {graphs.num_stereo:,} molecules.")
-    if repeats := len(graphs.smiles) - len(set(graphs.smiles)):
-        notes.append(f"{repeats:,} molecules repeat another one as a graph and were kept.")
-    order = sorted(range(len(graphs.smiles)), key=lambda k: (_place(graphs.smiles[k]), k))
-    smiles = tuple(graphs.smiles[k] for k in order)
-    codes = graphs.codes[order]
-    # Repeats have the same codes, so the order of a file leaves no trace in the set.
-    made = _Set(
-        _content_hash(graphs.layout, codes, smiles, tuple(notes)),
-        graphs.layout,
-        codes,
-        smiles,
-        tuple(notes),
-        _rdkit_version() or "",
-    )
-    facts = {
-        "format": _FORMAT,
-        "num_atoms": made.layout.num_atoms,
-        "elements": list(made.layout.elements),
-        "notes": notes,
-        "rdkit": made.rdkit,
-    }
-    content = io.BytesIO()
-    np.savez_compressed(
-        content,
-        facts=np.frombuffer(json.dumps(facts).encode(), np.uint8),
-        codes=codes,
-        smiles=np.frombuffer("\n".join(smiles).encode(), np.uint8),
-    )
-    _write_atomically(folder / f"{made.sha256}.npz", content.getvalue())
-    return made
-
-
-def _spec_of(found: _Set, name: str, settings: dict[str, Any]) -> MoleculesSpec:
+def _spec_of(found: PreparedSet, name: str, settings: dict[str, Any]) -> MoleculesSpec:
     """Return the spec of a set, named as its file is."""
     if found.is_qm9:
         name = "qm9"
@@ -401,106 +341,27 @@ def _spec_of(found: _Set, name: str, settings: dict[str, Any]) -> MoleculesSpec:
     )
 
 
-def _take_prepared(file: Path, folder: Path) -> _Set:
-    """Return a prepared set, which is in the cache then.
-
-    Raises:
-        ValueError: there is no such file, or it is damaged or no set of molecules.
-    """
-    if not file.is_file():
-        raise ValueError(f"there is no file {str(file)!r}: qlat prepare writes one")
-    found = _read_set(file, is_named_by_content=False)
-    kept = folder / f"{found.sha256}.npz"
-    try:
-        _read_set(kept)
-    except ValueError:  # missing or damaged
-        _write_atomically(kept, file.read_bytes())
-    return found
-
-
-def _read_set(file: Path, *, is_named_by_content: bool = True) -> _Set:
-    """Read and check a set; ValueError names a damaged file."""
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            facts = json.loads(arrays["facts"].tobytes())
-            codes = arrays["codes"]
-            smiles = tuple(arrays["smiles"].tobytes().decode().split("\n"))
-        layout = GraphLayout(num_atoms=facts["num_atoms"], elements=tuple(facts["elements"]))
-        notes = tuple(facts["notes"])
-        sha256 = _content_hash(layout, codes, smiles, notes)
-        is_other = is_named_by_content and f"{sha256}.npz" != file.name
-        if facts["format"] != _FORMAT or is_other:
-            raise ValueError("its content is not what its name says")
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        TokenError,
-        TypeError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as e:
-        raise ValueError(f"{str(file)!r} is damaged: {' '.join(str(e).split())}") from e
-    return _Set(sha256, layout, codes, smiles, notes, facts["rdkit"])
-
-
-def _from_index(entry: Path, folder: Path) -> _Set | None:
+def _from_index(entry: Path, folder: Path) -> PreparedSet | None:
     """Return the set that an earlier call made of the same file, or None if it must be made."""
     try:
         sha256 = json.loads(entry.read_bytes())["sha256"]
-        return _read_set(folder / f"{sha256}.npz")
+        return read_set(folder / f"{sha256}.npz")
     except (OSError, ValueError, KeyError, TypeError):
         return None  # missing or damaged, and the source is at hand to make it again
 
 
-def _content_hash(
-    layout: GraphLayout, codes: np.ndarray, smiles: tuple[str, ...], notes: tuple[str, ...]
-) -> str:
-    # The notes are part of it: rows carry them, and rows follow from the spec alone.
-    facts = [_FORMAT, layout.num_atoms, layout.elements, notes]
-    digest = hashlib.sha256(json.dumps(facts).encode())
-    digest.update(np.ascontiguousarray(codes, dtype=np.uint8).tobytes())
-    digest.update("\n".join(smiles).encode())
-    return digest.hexdigest()
-
-
-def _place(smiles: str) -> float:
-    """Return u of the module's first lines: 53 bits of a hash, so that it is exact in a float64."""
-    digest = hashlib.sha256(b"quantum-latents molecules " + smiles.encode()).digest()
-    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
-
-
 def _places(smiles: tuple[str, ...]) -> np.ndarray:
-    return np.array([_place(text) for text in smiles])
+    return np.array([place_of(text) for text in smiles])
 
 
-def _as_written_here(found: _Set) -> tuple[str, ...]:
+def _as_written_here(found: PreparedSet) -> tuple[str, ...]:
     """Return the SMILES as the installed RDKit writes them, to be compared with its others."""
-    if _rdkit_version() in (None, found.rdkit):
+    if rdkit_version() in (None, found.rdkit):
         return found.smiles
     from rdkit import Chem
 
     return tuple(Chem.MolToSmiles(Chem.MolFromSmiles(text)) for text in found.smiles)
 
 
-def _rdkit_version() -> str | None:
-    try:
-        return importlib.metadata.version("rdkit")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Several processes may write the same set at once: each its own file, and the last one wins.
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -43,15 +43,10 @@ def evaluate(samples: np.ndarray, data: DataSet, seed: int) -> dict[str, dict[st
     values = _values(samples, data, seed)
     metrics = {}
     for name in data.metrics:
-        metric = lookup(name)
         metrics[name] = {
             "value": values[name],
             "floor": floor(name, in_place, data.held_out, data.facts, directions),
-            "direction": metric.direction,
-            "label": metric.label,
-            "unit": metric.unit,
-            "constant_wins": metric.constant_wins,
-            "corroborated_by": list(metric.corroborated_by),
+            **lookup(name).declared,
         }
     return metrics
 

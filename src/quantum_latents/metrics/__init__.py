@@ -14,6 +14,7 @@ from quantum_latents.metrics.features import (
     manifolds,
 )
 from quantum_latents.metrics.frechet import Moments, frechet_distance, moments
+from quantum_latents.metrics.metric import Metric
 from quantum_latents.metrics.modes import (
     mode_coverage,
     mode_shares,
@@ -24,7 +25,7 @@ from quantum_latents.metrics.modes import (
 )
 from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet, NotDefined
 from quantum_latents.metrics.moment_errors import covariance_error, mean_error
-from quantum_latents.metrics.registry import METRICS, Metric, compute, floor, lookup
+from quantum_latents.metrics.registry import METRICS, compute, floor, lookup
 from quantum_latents.metrics.transport import MAX_TRANSPORT, wasserstein_1
 from quantum_latents.metrics.two_sample import (
     energy_distance,

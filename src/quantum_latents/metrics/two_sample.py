@@ -21,7 +21,6 @@ from quantum_latents.metrics.samples import as_samples, as_samples_pair
 from quantum_latents.random import Stream
 
 __all__ = [
-    "BANDWIDTH_MULTIPLES",
     "BANDWIDTH_ROWS",
     "energy_distance",
     "median_bandwidth",
@@ -29,9 +28,6 @@ __all__ = [
     "projections",
     "sliced_wasserstein",
 ]
-
-BANDWIDTH_MULTIPLES = (0.5, 1.0, 2.0)
-"""The MMD's kernel is the mean of Gaussian kernels of these multiples of the bandwidth."""
 
 BANDWIDTH_ROWS = 1000
 """The bandwidth is a median over the pairs of this many first reference rows."""

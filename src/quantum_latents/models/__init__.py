@@ -26,7 +26,8 @@ from quantum_latents.models.molgan import (
     RelationalCriticSpec,
     StackedRelationalCritic,
 )
-from quantum_latents.models.nn import MLPSpec, StackedMLP
+from quantum_latents.models.nn import StackedMLP
+from quantum_latents.models.perceptron import MLPSpec
 from quantum_latents.models.spectral import project_
 from quantum_latents.models.unet import TimeCritic, TimeCriticSpec, UNet, UNetSpec, initialise
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from quantum_latents.models.nn import check_initialisation, draw_weights, views_of
+from quantum_latents.models.weights import check_initialisation, draw_weights, views_of
 
 __all__ = [
     "Embedding",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quantum_latents.models.nn import MLPSpec
+from quantum_latents.models.perceptron import MLPSpec
 
 __all__ = ["GANSpec", "check_critic"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from quantum_latents.models.gan import check_critic
 from quantum_latents.models.molgan import GraphModelSpec
-from quantum_latents.models.nn import MLPSpec
+from quantum_latents.models.perceptron import MLPSpec
 
 __all__ = ["GraphGANSpec"]
 

@@ -29,12 +29,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from quantum_latents.models.nn import (
-    MLPSpec,
-    check_initialisation,
-    draw_weights,
-    views_of,
-)
+from quantum_latents.models.perceptron import MLPSpec
+from quantum_latents.models.weights import check_initialisation, draw_weights, views_of
 from quantum_latents.molecules import BOND_CLASSES
 
 __all__ = [

@@ -26,186 +26,22 @@ over the batch. Nothing here draws random numbers or knows where z comes from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
-__all__ = [
-    "MLPSpec",
-    "Shape",
-    "StackedMLP",
-    "check_initialisation",
-    "draw_weights",
-    "mask_slope_",
-    "views_of",
-]
+from quantum_latents.models.perceptron import MLPSpec
+from quantum_latents.models.plain import PlainMLP
+from quantum_latents.models.weights import draw_weights, views_of
+
+__all__ = ["StackedMLP", "mask_slope_"]
 
 _NARROW = 16
 """Matrix products with fewer columns than this are several times faster transposed (MKL)."""
 
 _leaky_relu_backward = torch.ops.aten.leaky_relu_backward.grad_input
-
-
-@dataclass(frozen=True, kw_only=True)
-class MLPSpec:
-    """Hidden layers of a multi-layer perceptron; the ends follow from latent and data.
-
-    Attributes:
-        hidden: widths of the hidden layers.
-        activation: `relu`, or `leaky_relu` with `negative_slope`.
-        negative_slope: slope of LeakyReLU below zero, in (0, 1); 0 with `relu`.
-        initialisation: `pytorch` (weights and biases uniform on +-1/sqrt(fan_in), the default
-            of `torch.nn.Linear`), `xavier_uniform` (Glorot and Bengio 2010, zero bias) or
-            `orthogonal` (Saxe et al. 2014, zero bias).
-        gain: factor of the weights of `xavier_uniform` and `orthogonal`; 1 with `pytorch`.
-        reinject_latent: add an affine map of z to every hidden layer after the first
-            (generators only).
-        non_decreasing: require that no layer, the output included, is narrower than the one
-            before it, as a layer-wise certificate of invertibility needs. With
-            re-injection a layer must be as wide as the one before it plus z.
-        spectral_bound: the largest singular value that any matrix may have, re-injection's
-            included; 0 for no bound (generators only, see `quantum_latents.models.spectral`).
-        trainable_input_affine: begin with x -> sigma x + mu, a trainable scale and shift of every
-            input, 1 and 0 at the start: 2 d_0 further parameters (generators only).
-    """
-
-    hidden: tuple[int, ...]
-    activation: Literal["relu", "leaky_relu"]
-    negative_slope: float
-    initialisation: Literal["pytorch", "xavier_uniform", "orthogonal"]
-    reinject_latent: bool = False
-    non_decreasing: bool = False
-    # Left out of a run's name at their defaults: runs named before they existed keep their names.
-    gain: float = field(default=1.0, metadata={"omit_default": True})
-    spectral_bound: float = field(default=0.0, metadata={"omit_default": True})
-    trainable_input_affine: bool = field(default=False, metadata={"omit_default": True})
-
-    def __post_init__(self):
-        if not isinstance(self.hidden, tuple) or not all(type(w) is int for w in self.hidden):
-            raise TypeError(f"hidden is a tuple of integers such as (64, 64), not {self.hidden!r}")
-        if not self.hidden or any(width < 1 for width in self.hidden):
-            raise ValueError(f"hidden needs at least one positive width, not {self.hidden}")
-        if self.activation not in ("relu", "leaky_relu"):
-            raise ValueError(f"activation is 'relu' or 'leaky_relu', not {self.activation!r}")
-        if self.activation == "relu" and self.negative_slope != 0:
-            raise ValueError(f"relu has negative_slope=0, not {self.negative_slope}")
-        if self.activation == "leaky_relu" and not 0 < self.negative_slope < 1:
-            raise ValueError(f"leaky_relu needs 0 < negative_slope < 1, not {self.negative_slope}")
-        if self.non_decreasing and self.activation == "relu":
-            raise ValueError(
-                "non_decreasing asks for layers that can be inverted, and relu cannot: "
-                "use activation='leaky_relu', or set non_decreasing=False"
-            )
-        check_initialisation(self.initialisation, self.gain)
-        if not 0 <= self.spectral_bound < float("inf"):
-            raise ValueError(
-                "spectral_bound is a finite number > 0, or 0 for no bound, "
-                f"not {self.spectral_bound}"
-            )
-        if not isinstance(self.trainable_input_affine, bool):
-            raise TypeError(
-                f"trainable_input_affine is True or False, not {self.trainable_input_affine!r}"
-            )
-        if self.reinject_latent and len(self.hidden) < 2:
-            raise ValueError(
-                "reinject_latent adds z to the hidden layers after the first, and "
-                f"hidden={self.hidden} has none: add a layer or set reinject_latent=False"
-            )
-
-    def widths(self, num_inputs: int, num_outputs: int) -> tuple[int, ...]:
-        """Return (d_0, ..., d_{L+1}).
-
-        Raises:
-            ValueError: `non_decreasing` is asked for and a layer narrows.
-
-        >>> spec = MLPSpec(hidden=(8, 8), activation="leaky_relu", negative_slope=0.1,
-        ...                initialisation="pytorch", non_decreasing=True)
-        >>> spec.widths(4, 2)
-        Traceback (most recent call last):
-        ...
-        ValueError: non_decreasing: layer 3 is 2 wide and needs at least 8
-        """
-        widths = (num_inputs, *self.hidden, num_outputs)
-        if self.non_decreasing:
-            for layer, (before, width) in enumerate(pairwise(widths), start=1):
-                injected = num_inputs if self.reinject_latent and 1 < layer < len(widths) - 1 else 0
-                if width < before + injected:
-                    raise ValueError(
-                        f"non_decreasing: layer {layer} is {width} wide "
-                        f"and needs at least {before + injected}"
-                    )
-        return widths
-
-
-def check_initialisation(initialisation: str, gain: float) -> None:
-    """Refuse an unknown initialisation, or a gain that it does not have.
-
-    Raises:
-        ValueError: as said.
-    """
-    if initialisation not in ("pytorch", "xavier_uniform", "orthogonal"):
-        raise ValueError(
-            f"initialisation is 'pytorch', 'xavier_uniform' or 'orthogonal', not {initialisation!r}"
-        )
-    if not 0 < gain < float("inf"):
-        raise ValueError(f"gain is a finite number > 0, not {gain}")
-    if initialisation == "pytorch" and gain != 1:
-        raise ValueError(f"initialisation 'pytorch' has gain=1, not {gain}: use 'orthogonal'")
-
-
-class _Initialised(Protocol):
-    @property
-    def initialisation(self) -> str: ...
-    @property
-    def gain(self) -> float: ...
-
-
-def draw_weights(
-    rows: int,
-    columns: int,
-    fan_in: int,
-    is_bias: bool | int,
-    spec: _Initialised,
-    generator: torch.Generator,
-) -> Tensor:
-    """Return a weight or a bias (rows, columns), outputs by inputs, as its spec says.
-
-    Drawn in float32 on the CPU whatever the run's own precision and device.
-    """
-    draw = torch.zeros(rows, columns)
-    if spec.initialisation == "pytorch":
-        draw.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator)
-    elif not is_bias:
-        if spec.initialisation == "xavier_uniform":
-            nn.init.xavier_uniform_(draw, gain=spec.gain, generator=generator)
-        else:
-            nn.init.orthogonal_(draw, gain=spec.gain, generator=generator)
-    return draw
-
-
-class Shape(Protocol):
-    """A named parameter of a network, (rows, columns)."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def rows(self) -> int: ...
-    @property
-    def columns(self) -> int: ...
-
-
-def views_of(flat: Tensor, stack: int, blocks: Sequence[Shape]) -> dict[str, Tensor]:
-    """Cut a flat tensor into named views (S, rows, columns), block after block."""
-    views, offset = {}, 0
-    for block in blocks:
-        size = stack * block.rows * block.columns
-        views[block.name] = flat[offset : offset + size].view(stack, block.rows, block.columns)
-        offset += size
-    return views
 
 
 class _Block(NamedTuple):
@@ -476,47 +312,5 @@ class StackedMLP(nn.Module):
 
     def extract(self, run: int) -> nn.Module:
         """Return one run as plain `torch.nn` layers that no longer share memory."""
-        return _PlainMLP(self, run)
-
-
-def _uninitialised_linear(weight: Tensor, *, bias: bool) -> nn.Linear:
-    """Return a layer shaped like `weight` without drawing from torch's global generator."""
-    rows, columns = weight.shape
-    return skip_init(nn.Linear, columns, rows, bias=bias, device=weight.device, dtype=weight.dtype)  # type: ignore[return-value]
-
-
-class _PlainMLP(nn.Module):
-    """One run of a stack: `torch.nn.Linear` layers, for use outside the library."""
-
-    def __init__(self, stacked: StackedMLP, run: int):
-        super().__init__()
-        self.negative_slope = stacked.negative_slope
-        parameters = stacked.views(stacked.flat.detach())
-        self.layers, self.injections = nn.ModuleList(), nn.ModuleDict()
-        self.scale = self.shift = None
-        if "scale1" in parameters:
-            self.scale = nn.Parameter(parameters["scale1"][run, 0].clone())
-            self.shift = nn.Parameter(parameters["shift1"][run, 0].clone())
-        for layer in range(1, stacked.num_layers + 1):
-            weight = parameters[f"weight{layer}"][run]
-            linear = _uninitialised_linear(weight, bias=True)
-            linear.weight.data.copy_(weight)
-            linear.bias.data.copy_(parameters[f"bias{layer}"][run, 0])
-            self.layers.append(linear)
-            injection = parameters.get(f"injection{layer}")
-            if injection is not None:
-                plain = _uninitialised_linear(injection[run], bias=False)
-                plain.weight.data.copy_(injection[run])
-                self.injections[str(layer)] = plain
-
-    def forward(self, z: Tensor) -> Tensor:
-        if self.scale is not None and self.shift is not None:
-            z = self.scale * z + self.shift
-        a = z
-        for layer, linear in enumerate(self.layers, start=1):
-            a = linear(a)
-            if str(layer) in self.injections:
-                a = a + self.injections[str(layer)](z)
-            if layer < len(self.layers):
-                a = nn.functional.leaky_relu(a, self.negative_slope)
-        return a
+        parameters = self.views(self.flat.detach())
+        return PlainMLP(parameters, run, self.num_layers, self.negative_slope)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from quantum_latents.report.headings import arrowed
 from quantum_latents.results import (
     Arrival,
     AxisCurve,
@@ -121,7 +122,7 @@ class Along:
         lines = []
         for facts in self.metrics:
             curve, count = self.curves[facts.name], facts.is_count
-            heading = f"{facts.heading} {'↓' if facts.direction == 'lower' else '↑'}"
+            heading = arrowed(facts)
             for latent, means in curve.means.items():
                 texts = [number_text(mean, count=count) for mean in means]
                 lines.append([heading, latent, *texts, number_text(curve.floor, count=count)])

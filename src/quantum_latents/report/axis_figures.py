@@ -1,34 +1,31 @@
 """Figures along the axis of a study: a metric against it, and what was generated at each place.
 
 Notation as in `quantum_latents.results.axis`; colours and canvas as in
-`quantum_latents.report.figures`.
+`quantum_latents.report.canvas`.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
-from quantum_latents.report.figures import (
-    _GRID,
-    _MUTED,
-    _PANEL,
-    _SURFACE,
-    _THOUSANDS,
-    _TITLE_CHARACTERS,
-    Style,
-    _fit,
-    _floor_line,
-    _of,
-    _svg,
+from quantum_latents.report.canvas import (
+    GRID,
+    MUTED,
+    PANEL,
+    SURFACE,
+    dots,
+    fit,
+    floor_line,
+    mark_of,
+    separated,
+    svg,
+    titled,
 )
+from quantum_latents.report.styles import Style
 from quantum_latents.results import AxisCurve, place_text
 
 __all__ = ["NUM_GRID_POINTS", "axis_figure", "scatter_grid_figure"]
@@ -76,11 +73,11 @@ def axis_figure(
             places = np.log10(places)
         gap = float(np.diff(places).min()) if len(places) > 1 else 1.0
         if curve.floor is not None:
-            _floor_line(axes, curve.floor)
+            floor_line(axes, curve.floor)
             if curve.margin and has_band:
                 signed = curve.margin if direction == "lower" else -curve.margin
                 band = sorted((curve.floor, curve.floor + signed))
-                axes.axhspan(*band, color=_GRID, alpha=0.6, linewidth=0, zorder=0)
+                axes.axhspan(*band, color=GRID, alpha=0.6, linewidth=0, zorder=0)
         for index, (latent, means) in enumerate(curve.means.items()):
             look = looks[latent]
             apart = 0.08 * gap * (index - (len(curve.means) - 1) / 2)
@@ -96,11 +93,11 @@ def axis_figure(
                     zorder=2,
                     color=look.colour,
                     marker=look.marker,
-                    gid=_of(latent),
+                    gid=mark_of(latent),
                 )
             for place, interval in zip(at, curve.intervals[latent], strict=True):
                 if interval is not None:
-                    bar = {"linewidth": 1.6, "zorder": 2, "gid": _of(latent)}
+                    bar = {"linewidth": 1.6, "zorder": 2, "gid": mark_of(latent)}
                     axes.plot([place] * 2, interval, color=look.colour, **bar)
             heights = [np.nan if mean is None else mean for mean in means]
             axes.plot(
@@ -108,12 +105,12 @@ def axis_figure(
                 heights,
                 linewidth=1.2,
                 markersize=5,
-                markeredgecolor=_SURFACE,
+                markeredgecolor=SURFACE,
                 zorder=3,
                 label=latent,
                 color=look.colour,
                 marker=look.marker,
-                gid=_of(latent),
+                gid=mark_of(latent),
             )
         axes.set_xticks(places, [place_text(place) for place in curve.places])
         axes.set_xlabel(axis_label)
@@ -121,13 +118,11 @@ def axis_figure(
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.grid(axis="y")
         if count:
-            axes.yaxis.set_major_formatter(StrMethodFormatter(_THOUSANDS))
+            separated(axes.yaxis)
         axes.legend(frameon=False, ncols=2, handlelength=1.2, columnspacing=1.0)
-        lines = textwrap.wrap(title, _TITLE_CHARACTERS) or [""]
-        axes.set_title("\n".join(lines))
-        _fit(figure, axes, above=0.16 * (len(lines) - 1))
+        fit(figure, axes, above=titled(axes, title))
 
-    return _svg(draw, (_PANEL[0], 3.0), title)
+    return svg(draw, (PANEL[0], 3.0), title)
 
 
 def scatter_grid_figure(
@@ -182,25 +177,16 @@ def scatter_grid_figure(
                 axes.set_yticks([])
                 for spine in axes.spines.values():
                     spine.set_visible(True)
-                    spine.set_color(_GRID)
-                _dots(axes, data[: NUM_GRID_POINTS // 2], _MUTED, 0.3)
+                    spine.set_color(GRID)
+                axes.add_patch(dots(data[: NUM_GRID_POINTS // 2], MUTED, width=1.5, alpha=0.3))
                 if place in of:
                     inside = (np.abs(of[place] - centre) <= reach).all(axis=1)
-                    _dots(axes, of[place][inside], looks[latent].colour, 0.7)
+                    if inside.any():
+                        colour = looks[latent].colour
+                        axes.add_patch(dots(of[place][inside], colour, width=1.5, alpha=0.7))
                 if row == 0:
                     axes.set_title(place_text(place), loc="center", pad=4)
                 if column == 0:
                     axes.set_ylabel(latent, rotation=0, ha="right", va="center")
 
-    return _svg(draw, size, title)
-
-
-def _dots(axes: Axes, points: np.ndarray, colour: str, alpha: float) -> None:
-    """Draw points as zero-length strokes with round caps: a fifth of the text of markers."""
-    if not len(points):
-        return
-    path = Path(np.repeat(points, 2, axis=0), [Path.MOVETO, Path.LINETO] * len(points))
-    path.should_simplify = False
-    axes.add_patch(
-        PathPatch(path, fill=False, edgecolor=colour, linewidth=1.5, capstyle="round", alpha=alpha)
-    )
+    return svg(draw, size, title)

@@ -1,6 +1,6 @@
 """Generated images as they are: small ones, side by side.
 
-Colours and canvas as in `quantum_latents.report.figures`.
+Colours and canvas as in `quantum_latents.report.canvas`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from quantum_latents.report.figures import _MUTED, _SQUARE, Style, _fit, _svg
+from quantum_latents.report.canvas import MUTED, SQUARE, fit, svg
+from quantum_latents.report.styles import Style
 
 __all__ = ["images_figure"]
 
@@ -57,10 +58,10 @@ def images_figure(
         axes.set_xticks([])
         axes.set_yticks([])
         for spine in axes.spines.values():
-            spine.set_color(style.colour if style else _MUTED)
+            spine.set_color(style.colour if style else MUTED)
         note = f"{len(pixels)} images" + (f", {outside:.0%} of pixels out of range" * (outside > 0))
-        axes.set_xlabel(note, fontsize=7.5, color=_MUTED)
+        axes.set_xlabel(note, fontsize=7.5, color=MUTED)
         axes.set_title(title)
-        _fit(figure, axes)
+        fit(figure, axes)
 
-    return _svg(draw, _SQUARE, title)
+    return svg(draw, SQUARE, title)

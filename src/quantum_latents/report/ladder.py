@@ -9,14 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from quantum_latents.report.gallery import Numbers
+from quantum_latents.report.styles import Style
 from quantum_latents.results import Comparison
-from quantum_latents.results.wording import is_count
-
-if TYPE_CHECKING:
-    from quantum_latents.report.figures import Style
 
 __all__ = ["LADDER_NOTE", "Rung", "ladder_figure", "ladder_numbers", "ladder_words", "rungs"]
 
@@ -106,9 +103,9 @@ def ladder_figure(
     A band shows the declared margin of equivalence, if there is one.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-    from quantum_latents.report import figures as f
+    from quantum_latents.report import canvas
+    from quantum_latents.report.figures import difference_axis
 
     first = next(rung.comparison for rung in ladder if rung.comparison is not None)
     longest = max(len(rung.latent) for rung in ladder)
@@ -140,19 +137,19 @@ def ladder_figure(
         axes.set_yticks([])
         for place in range(1, len(ladder), 2):
             for panel in (marks, axes):
-                panel.axhspan(place - 0.5, place + 0.5, color=f._GRID, alpha=0.28, linewidth=0)
+                panel.axhspan(place - 0.5, place + 0.5, color=canvas.GRID, alpha=0.28, linewidth=0)
         if first.margin is not None:
-            axes.axvspan(-first.margin, first.margin, color=f._GRID, alpha=0.6, linewidth=0)
-        axes.axvline(0, color=f._INK, linewidth=0.9)
+            axes.axvspan(-first.margin, first.margin, color=canvas.GRID, alpha=0.6, linewidth=0)
+        axes.axvline(0, color=canvas.INK, linewidth=0.9)
         for place, rung in enumerate(ladder):
-            look, own = looks[rung.latent], f._of(rung.latent)
+            look, own = looks[rung.latent], canvas.mark_of(rung.latent)
             for x, one in enumerate(properties):
                 _mark(marks, x, place, rung.sharing, one["name"], own)
             comparison = rung.comparison
             if comparison is None:
                 axes.annotate(
                     "the reference", (0, place), (6, 0), textcoords="offset points", va="center",
-                    fontsize=7.5, color=f._MUTED,
+                    fontsize=7.5, color=canvas.MUTED,
                 )  # fmt: skip
                 continue
             if comparison.interval is not None:
@@ -163,47 +160,38 @@ def ladder_figure(
             assert comparison.mean_difference is not None  # a rung has pairs
             axes.plot(
                 [comparison.mean_difference], [place], color=look.colour, marker=look.marker,
-                markersize=7, markeredgecolor=f._SURFACE, markeredgewidth=1.2, gid=own,
+                markersize=7, markeredgecolor=canvas.SURFACE, markeredgewidth=1.2, gid=own,
             )  # fmt: skip
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        if is_count(first.unit):
-            axes.xaxis.set_major_formatter(StrMethodFormatter(f._THOUSANDS))
-        axes.grid(axis="x")
-        unit = f" [{first.unit}]" if first.unit else ""
-        axes.set_xlabel(f"difference to {first.reference}{unit}")
-        better = "right" if first.direction == "lower" else "left"
-        arrow = (
-            f"{first.reference} better →" if better == "right" else f"← {first.reference} better"
-        )
+        better, arrow = difference_axis(axes, first)
         axes.annotate(
             arrow, (float(better == "right"), 1.0), (0, 3), xycoords="axes fraction",
-            textcoords="offset points", ha=better, va="bottom", fontsize=7.5, color=f._MUTED,
+            textcoords="offset points", ha=better, va="bottom", fontsize=7.5, color=canvas.MUTED,
         )  # fmt: skip
         figure.text(
             (width - right - 0.15) / width, 1 - 0.2 / height, title, fontsize=9.5, va="center",
             fontweight="bold",
         )  # fmt: skip
 
-    return f._svg(draw, (width, height), title)
+    return canvas.svg(draw, (width, height), title)
 
 
 def _mark(axes: Any, x: float, y: float, sharing: Any, name: str, own: str) -> None:
     """Draw one property of one rung: full, half, a dot for nothing, a question mark."""
-    from quantum_latents.report import figures as f
+    from quantum_latents.report import canvas
 
     if sharing is None:
-        axes.text(x, y, "?", ha="center", va="center", fontsize=8, color=f._MUTED, gid=own)
+        axes.text(x, y, "?", ha="center", va="center", fontsize=8, color=canvas.MUTED, gid=own)
         return
     extent = sharing.get(name)
     if extent is None:
         axes.plot(
-            [x], [y], marker="o", markersize=2.4, color=f._MUTED, alpha=0.55, markeredgewidth=0,
+            [x], [y], marker="o", markersize=2.4, color=canvas.MUTED, alpha=0.55, markeredgewidth=0,
             gid=own,
         )  # fmt: skip
         return
     axes.plot(
-        [x], [y], marker="o", markersize=8, color=f._INK, markeredgewidth=1.0,
-        markeredgecolor=f._INK, markerfacecoloralt="none",
+        [x], [y], marker="o", markersize=8, color=canvas.INK, markeredgewidth=1.0,
+        markeredgecolor=canvas.INK, markerfacecoloralt="none",
         fillstyle="full" if extent == "full" else "left", gid=own,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from quantum_latents.report.grids import Grid, latex_grid, latex_text, markdown_grid, rich_grid
+from quantum_latents.report.headings import ARROWS
 from quantum_latents.results import (
     MIN_DATA_SETS_POOLED,
     MIN_DATA_SETS_VERDICT,
@@ -52,7 +53,6 @@ _POOLED_HEADER = (
     "latent", "effect", "95 % interval", "new data set", "tau", "I²", "p (Holm)", "data sets",
     "verdict",
 )  # fmt: skip
-_ARROWS = {"lower": "↓", "higher": "↑"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class Overview:
     def heading(self) -> str:
         """The metric, its unit and direction."""
         unit = f" [{self.board.unit}]" if self.board.unit else ""
-        return f"{self.board.label}{unit} {_ARROWS[self.board.direction]}"
+        return f"{self.board.label}{unit} {ARROWS[self.board.direction]}"
 
     @property
     def title(self) -> str:

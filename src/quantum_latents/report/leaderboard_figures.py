@@ -1,6 +1,6 @@
 """Figures of a leaderboard: mean ranks with the critical difference, and a forest of effects.
 
-Colours and canvas as in `quantum_latents.report.figures`. Each figure's text alternative says in
+Colours and canvas as in `quantum_latents.report.canvas`. Each figure's text alternative says in
 words what is drawn.
 """
 
@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.ticker import MaxNLocator
 
+from quantum_latents.report.canvas import GRID, INK, MUTED, PANEL, SURFACE, fit, svg
 from quantum_latents.report.figure_numbers import forest_numbers, ranks_numbers
-from quantum_latents.report.figures import _GRID, _INK, _MUTED, _PANEL, _SURFACE, Style, _fit, _svg
 from quantum_latents.report.gallery import Gallery
 from quantum_latents.report.leaderboard import Overview
+from quantum_latents.report.styles import Style
 from quantum_latents.results import Leaderboard, Pooled
 from quantum_latents.results.wording import interval_text, number_text
 
@@ -66,14 +67,14 @@ def ranks_figure(board: Leaderboard, looks: Mapping[str, Style]) -> str:
                 color=look.colour,
                 marker=look.marker,
                 markersize=8,
-                markeredgecolor=_SURFACE,
+                markeredgecolor=SURFACE,
                 markeredgewidth=1.2,
                 zorder=3,
             )
         for index, clique in enumerate(board.cliques):
             places = [board.latents.index(latent) for latent in clique]
             at = [k + 0.45 + 0.25 * index] * len(places)
-            axes.plot(at, places, color=_INK, linewidth=1.6, marker="o", markersize=4)
+            axes.plot(at, places, color=INK, linewidth=1.6, marker="o", markersize=4)
         if board.cliques:
             at = (k + 0.3 + 0.25 * len(board.cliques), 0)
             axes.annotate(
@@ -81,7 +82,7 @@ def ranks_figure(board: Leaderboard, looks: Mapping[str, Style]) -> str:
             )
         if critical is not None:
             ends = [1, 1 + critical]
-            axes.plot(ends, [-1, -1], color=_INK, linewidth=2.4, solid_capstyle="butt")
+            axes.plot(ends, [-1, -1], color=INK, linewidth=2.4, solid_capstyle="butt")
             text = f"critical difference {critical:.2f}"
             axes.annotate(text, (1, -1), (0, 4), textcoords="offset points", fontsize=7.5)
         axes.set_yticks(range(k), list(board.latents))
@@ -94,10 +95,10 @@ def ranks_figure(board: Leaderboard, looks: Mapping[str, Style]) -> str:
         kind = "data set" if board.over == "data sets" else "seed"
         axes.set_xlabel(f"mean rank (small: each {kind}), 1 is best")
         axes.set_title(f"Mean ranks: {board.label}")
-        _fit(figure, axes)
+        fit(figure, axes)
 
-    size = (_PANEL[0] + 0.4, 1.25 + _LINE * (k + (critical is not None)))
-    return _svg(draw, size, _ranks_text(board))
+    size = (PANEL[0] + 0.4, 1.25 + _LINE * (k + (critical is not None)))
+    return svg(draw, size, _ranks_text(board))
 
 
 def forest_figure(pooled: Pooled, looks: Mapping[str, Style], *, label: str) -> str:
@@ -119,7 +120,7 @@ def forest_figure(pooled: Pooled, looks: Mapping[str, Style], *, label: str) -> 
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.axvline(0, color=_INK, linewidth=0.9)
+        axes.axvline(0, color=INK, linewidth=0.9)
         for place, effect in enumerate(pooled.effects):
             axes.plot(effect.interval, [place] * 2, color=look.colour, linewidth=1.6)
             axes.plot(
@@ -128,12 +129,12 @@ def forest_figure(pooled: Pooled, looks: Mapping[str, Style], *, label: str) -> 
                 color=look.colour,
                 marker=look.marker,
                 markersize=6,
-                markeredgecolor=_SURFACE,
+                markeredgecolor=SURFACE,
                 markeredgewidth=1,
             )
         if model is not None:
             place = len(pooled.effects)
-            axes.axhline(place - 0.5, color=_GRID, linewidth=0.8)
+            axes.axhline(place - 0.5, color=GRID, linewidth=0.8)
             low, high = model.interval
             corners = [(low, place), (model.mean, place - 0.3), (high, place),
                        (model.mean, place + 0.3)]  # fmt: skip
@@ -141,7 +142,7 @@ def forest_figure(pooled: Pooled, looks: Mapping[str, Style], *, label: str) -> 
             axes.plot(
                 model.prediction,
                 [place + 1] * 2,
-                color=_MUTED,
+                color=MUTED,
                 linewidth=3,
                 solid_capstyle="butt",
             )
@@ -159,13 +160,13 @@ def forest_figure(pooled: Pooled, looks: Mapping[str, Style], *, label: str) -> 
             ha="right",
             va="bottom",
             fontsize=7.5,
-            color=_MUTED,
+            color=MUTED,
         )
         axes.set_title(f"{pooled.other}: {label}", pad=16)
-        _fit(figure, axes, above=0.14)
+        fit(figure, axes, above=0.14)
 
-    size = (_PANEL[0], 1.14 + 0.24 * len(names))
-    return _svg(draw, size, _forest_text(pooled, label))
+    size = (PANEL[0], 1.14 + 0.24 * len(names))
+    return svg(draw, size, _forest_text(pooled, label))
 
 
 def drawn_overviews(

@@ -86,7 +86,7 @@ def _preview_rows(rows: Sequence[Row]) -> list[Row]:
 def _scatter(
     rows: Sequence[Row], style: Mapping[str, Any], directory: Path, gallery: Gallery, data_set: str
 ) -> dict[str, Any]:
-    from quantum_latents.report import figures
+    from quantum_latents.report import sample_figures as figures
 
     data = rows[0]["preview"]["data"]
     most = figures.MAX_SCATTER_POINTS
@@ -119,7 +119,7 @@ def _scatter(
 def _columns(
     rows: Sequence[Row], style: Mapping[str, Any], directory: Path, gallery: Gallery, data_set: str
 ) -> dict[str, Any]:
-    from quantum_latents.report import figures
+    from quantum_latents.report import sample_figures as figures
 
     previews = [(row["spec"]["latent"]["name"], row["preview"]) for row in rows]
     means = [
@@ -184,7 +184,7 @@ def _molecules(
     rows: Sequence[Row], style: Mapping[str, Any], directory: Path, gallery: Gallery, data_set: str
 ) -> dict[str, Any]:
     """A gallery a latent, and the shares of every descriptor, all latents in one figure."""
-    from quantum_latents.report import figures
+    from quantum_latents.report import sample_figures as figures
 
     previews = {row["spec"]["latent"]["name"]: row["preview"] for row in rows}
     # The latents of one seed share data and trivial sampler: the first says them for all.

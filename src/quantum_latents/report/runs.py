@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from quantum_latents.report.gallery import rounded, spread
-from quantum_latents.report.tables import ARROWS, Section, Table
+from quantum_latents.report.headings import ARROWS
+from quantum_latents.report.sections import Section
+from quantum_latents.report.tables import Table
 
 __all__ = ["MAX_CURVE_POINTS", "MAX_RUNS_WITH_CURVES", "Runs", "runs_of"]
 

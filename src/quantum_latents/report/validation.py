@@ -14,7 +14,8 @@ from typing import Any
 from markupsafe import Markup
 
 from quantum_latents import __version__
-from quantum_latents.report.page import _environment, _resource
+from quantum_latents.report.styles import styles
+from quantum_latents.report.templates import rendered, resource, write_page
 from quantum_latents.results.wording import interval_text, number_text, p_text
 
 __all__ = ["write_validation"]
@@ -36,16 +37,7 @@ def write_validation(content: Mapping[str, Any], out: str | os.PathLike[str]) ->
     """
     if not isinstance(content, Mapping) or content.get("schema") != 1 or "findings" not in content:
         raise ValueError("a validation is the JSON of `qlat validate --json`, schema 1")
-    target = Path(out)
-    page = _environment().get_template("validation.html.jinja").render(_page(content))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    return target
+    return write_page(Path(out), rendered("validation.html.jinja", _page(content)))
 
 
 def _page(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,8 +60,8 @@ def _page(content: Mapping[str, Any]) -> dict[str, Any]:
             (name.replace("_", " "), _text(value))
             for name, value in (content["promise"] or {}).items()
         ],
-        "css": Markup(_resource("page.css")),
-        "script": Markup(_resource("page.js")),
+        "css": Markup(resource("page.css")),
+        "script": Markup(resource("page.js")),
         "number": number_text,
         "interval": interval_text,
         "p": p_text,
@@ -136,9 +128,9 @@ def _path_svg(path: Sequence[float]) -> str:
 
 
 def _figures(by_name: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    from quantum_latents.report import figures  # matplotlib: only for a page
+    from quantum_latents.report import sample_figures as figures  # matplotlib: only for a page
 
-    style = figures.styles(["quantum"])["quantum"]
+    style = styles(["quantum"])["quantum"]
     drawn = []
     means = by_name["mean_occupancies"]["detail"]
     if means.get("means"):

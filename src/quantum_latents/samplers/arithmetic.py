@@ -28,7 +28,6 @@ from collections.abc import Iterable
 from functools import cache
 
 __all__ = [
-    "FLOPS_PER_UPDATE",
     "GROWTH",
     "amplitude_flops",
     "enumeration_updates",
@@ -40,9 +39,6 @@ __all__ = [
 
 GROWTH = {2: 1.81, 1: 1.69}
 """Theory's base of the cost against n, for m = 2 n and for m = n."""
-
-FLOPS_PER_UPDATE = 10
-"""Of the SLOS recursion: a complex product (6), a root times an entry (2), an addition (2)."""
 
 
 def flops_per_term(k: int) -> int:

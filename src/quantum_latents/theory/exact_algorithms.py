@@ -41,16 +41,9 @@ from quantum_latents.samplers.progressive import (
     estimated_cost,
 )
 
-__all__ = ["ALGORITHMS", "AlgorithmName", "Count", "counts_of"]
+__all__ = ["AlgorithmName", "Count", "counts_of"]
 
 AlgorithmName = Literal["enumeration", "clifford-clifford", "progressive", "independent"]
-
-ALGORITHMS: tuple[AlgorithmName, ...] = (
-    "enumeration",
-    "clifford-clifford",
-    "progressive",
-    "independent",
-)
 
 
 _MOST_COUNTED = 500

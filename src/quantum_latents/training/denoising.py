@@ -34,6 +34,12 @@ from quantum_latents.models.threads import one_thread
 from quantum_latents.random.torch import torch_generator
 from quantum_latents.training.denoising_settings import DenoisingSpec
 from quantum_latents.training.resume import Flat
+from quantum_latents.training.state import (
+    network_state,
+    progress_state,
+    restore_network,
+    restore_progress,
+)
 from quantum_latents.training.wgan import BLOCK_STEPS, StackMember
 
 __all__ = ["DenoisingStack", "denoised"]
@@ -90,23 +96,6 @@ class _Network:
         for value in self.optimiser.state[self.flat].values():
             if value.numel() > 1:
                 value.zero_()
-
-    def state(self, name: str) -> dict[str, Tensor]:
-        """Return what resuming needs, as tensors of their own memory."""
-        state = {name: self.flat.detach().to("cpu", copy=True)}
-        for key, value in self.optimiser.state[self.flat].items():
-            state[f"{name}.{key}"] = value.to("cpu", copy=True)
-        return state
-
-    @torch.no_grad()
-    def restore(self, name: str, state: dict[str, Tensor]) -> None:
-        """Go on from `state`."""
-        self.flat.copy_(state[name])
-        prefix = f"{name}."
-        loaded = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        whole = self.optimiser.state_dict()
-        whole["state"] = {0: loaded} if loaded else {}
-        self.optimiser.load_state_dict(whole)
 
 
 @dataclass
@@ -315,14 +304,10 @@ class DenoisingStack:
 
     def state(self) -> dict[str, Tensor]:
         """Return all that resuming needs, as named tensors of their own memory."""
-        state = {
-            "step": torch.tensor(self.step),
-            "losses": self.losses[: self.step].clone(),
-            "diverged_at": torch.tensor([-1 if at is None else at for at in self.diverged_at]),
-        }
+        state = progress_state(self)
         for place, run in enumerate(self._runs):
-            state |= run.generator.state(f"generator-{place}")
-            state |= run.critic.state(f"critic-{place}")
+            for name, network in (("generator", run.generator), ("critic", run.critic)):
+                state |= network_state(f"{name}-{place}", network.flat, network.optimiser)
             if run.averaged is not None:
                 state[f"averaged-{place}"] = run.averaged.to("cpu", copy=True)
         return state
@@ -343,12 +328,10 @@ class DenoisingStack:
     @torch.no_grad()
     def restore(self, state: dict[str, Tensor]) -> None:
         """Continue from `state`; the draws of the steps to come are the same."""
-        self.step = int(state["step"])
-        self.losses[: self.step] = state["losses"]
-        self.diverged_at = [None if at < 0 else int(at) for at in state["diverged_at"]]
+        restore_progress(self, state)
         for place, run in enumerate(self._runs):
-            run.generator.restore(f"generator-{place}", state)
-            run.critic.restore(f"critic-{place}", state)
+            for name, network in (("generator", run.generator), ("critic", run.critic)):
+                restore_network(f"{name}-{place}", network.flat, network.optimiser, state)
             if run.averaged is not None:
                 run.averaged.copy_(state[f"averaged-{place}"])
 

@@ -44,6 +44,12 @@ from quantum_latents.training.coupling import check_transport_installed, transpo
 from quantum_latents.training.flow_settings import FlowMatchingSpec
 from quantum_latents.training.paths import GAUSSIAN_PATHS, end_of, point_on
 from quantum_latents.training.resume import Flat
+from quantum_latents.training.state import (
+    network_state,
+    progress_state,
+    restore_network,
+    restore_progress,
+)
 from quantum_latents.training.wgan import BLOCK_STEPS, StackMember
 
 __all__ = ["FlowStack", "check_flow_requirements", "embedding_of"]
@@ -317,15 +323,9 @@ class FlowStack:
 
     def state(self) -> dict[str, Tensor]:
         """Return all that resuming needs, as named tensors of their own memory."""
-        state = {
-            "step": torch.tensor(self.step),
-            "losses": self.losses[: self.step].clone(),
-            "diverged_at": torch.tensor([-1 if at is None else at for at in self.diverged_at]),
-        }
+        state = progress_state(self)
         for name, part in self._named_parts():
-            state[name] = part.velocity.flat.detach().to("cpu", copy=True)
-            for key, value in part.optimiser.state[part.velocity.flat].items():
-                state[f"{name}.{key}"] = value.to("cpu", copy=True)
+            state |= network_state(name, part.velocity.flat, part.optimiser)
             if part.averaged is not None:
                 state[f"{name} averaged"] = part.averaged.to("cpu", copy=True)
         return state
@@ -345,18 +345,11 @@ class FlowStack:
     @torch.no_grad()
     def restore(self, state: dict[str, Tensor]) -> None:
         """Continue from `state`; the draws of the steps to come are the same."""
-        self.step = int(state["step"])
-        self.losses[: self.step] = state["losses"]
-        self.diverged_at = [None if at < 0 else int(at) for at in state["diverged_at"]]
+        restore_progress(self, state)
         for name, part in self._named_parts():
-            part.velocity.flat.copy_(state[name])
+            restore_network(name, part.velocity.flat, part.optimiser, state)
             if part.averaged is not None:
                 part.averaged.copy_(state[f"{name} averaged"])
-            prefix = f"{name}."
-            loaded = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            whole = part.optimiser.state_dict()
-            whole["state"] = {0: loaded} if loaded else {}
-            part.optimiser.load_state_dict(whole)
 
     def _named_parts(self) -> list[tuple[str, _Part]]:
         return [(f"velocity-{place}", part) for place, part in enumerate(self._parts)]

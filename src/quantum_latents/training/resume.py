@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from quantum_latents.models.nn import Shape, views_of
+from quantum_latents.models.weights import Shape, views_of
 from quantum_latents.training.checkpoint import damaged, read_checkpoint
 
 if TYPE_CHECKING:

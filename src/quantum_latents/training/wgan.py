@@ -47,6 +47,12 @@ from quantum_latents.random import stream as root_stream
 from quantum_latents.random.torch import torch_generator
 from quantum_latents.training.resume import Flat
 from quantum_latents.training.settings import Precision, WGANSpec
+from quantum_latents.training.state import (
+    network_state,
+    progress_state,
+    restore_network,
+    restore_progress,
+)
 
 __all__ = ["BLOCK_STEPS", "GANStack", "StackMember", "compile_steps", "kernel_of"]
 
@@ -300,37 +306,20 @@ class GANStack:
 
     def state(self) -> dict[str, Tensor]:
         """Return all that resuming needs, as named tensors of their own memory."""
-        state = {
-            "step": torch.tensor(self.step),
-            "losses": self.losses[: self.step].clone(),
-            "diverged_at": torch.tensor([-1 if at is None else at for at in self.diverged_at]),
-        }
+        state = progress_state(self)
         if self.averaged is not None:
             state["averaged"] = self.averaged.to("cpu", copy=True)
         for name, network, optimiser in self.parts():
-            state[name] = network.flat.detach().to("cpu", copy=True)
-            for key, value in optimiser.state[network.flat].items():
-                state[f"{name}.{key}"] = value.to("cpu", copy=True)
+            state |= network_state(name, network.flat, optimiser)
         return state
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Continue from `state`; the draws of the steps to come are the same."""
-        self.step = int(state["step"])
-        self.losses[: self.step] = state["losses"]
-        self.diverged_at = [None if at < 0 else int(at) for at in state["diverged_at"]]
+        restore_progress(self, state)
         if self.averaged is not None:
             self.averaged.copy_(state["averaged"])
         for name, network, optimiser in self.parts():
-            with torch.no_grad():
-                network.flat.copy_(state[name])
-            prefix = f"{name}."
-            keys = [key for key in state if key.startswith(prefix)]
-            # Adam's fused step counter lives with the parameter, RMSProp's on the CPU: both
-            # are float32 scalars that torch places itself through load_state_dict.
-            loaded = {key.removeprefix(prefix): state[key] for key in keys}
-            whole = optimiser.state_dict()
-            whole["state"] = {0: loaded} if loaded else {}
-            optimiser.load_state_dict(whole)
+            restore_network(name, network.flat, optimiser, state)
 
     def flats(self, num_runs: int) -> list[Flat]:
         """Return the networks in the state of a stack of so many runs of this shape."""
