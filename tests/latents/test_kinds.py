@@ -1,6 +1,6 @@
 """Kinds of latents are found: a file in the folder, or an entry point, and no other line.
 
-The toy latent is the one that CONTRIBUTING shows.
+The toy latent is the one that docs/extending shows.
 """
 
 import json
@@ -29,10 +29,8 @@ from quantum_latents.training import RunSpec
 START = "import sys; from quantum_latents.cli import main; sys.exit(main())"
 SIZES = {"dim": 4, "scaling": "centred", "bank_size": None, "num_held_out": 3}
 
-ROOT = Path(__file__).parents[2]
-TOY = re.search(r'```python\n("""Fair signs.*?)```', (ROOT / "CONTRIBUTING.md").read_text(), re.S)[
-    1
-]
+PAGE = Path(__file__).parents[2] / "docs" / "extending" / "latent.md"
+TOY = re.search(r'title="src/.*?signs.py"\n(.*?)```', PAGE.read_text(), re.S)[1]
 
 
 @pytest.fixture

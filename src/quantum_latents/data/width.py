@@ -6,15 +6,10 @@ from typing import Any
 
 from quantum_latents.data.array import ArraySpec
 from quantum_latents.data.bits import BitsSpec
-from quantum_latents.data.checkerboard import CheckerboardSpec
 from quantum_latents.data.correlated_bits import IQPSpec, IsingSpec
-from quantum_latents.data.digits import DigitsSpec
-from quantum_latents.data.encoded import EncodedSpec
 from quantum_latents.data.light import GaussianBosonSpec, ThermalSpec
 from quantum_latents.data.mixture import MixtureSpec
-from quantum_latents.data.moons import MoonsSpec
 from quantum_latents.data.photon_counts import PhotonCountsSpec
-from quantum_latents.data.pushforward import PushforwardSpec
 from quantum_latents.data.tables import read_table
 
 __all__ = ["width_of"]
@@ -43,8 +38,8 @@ def width_of(spec: Any) -> int:
             return spec.num_qubits
         case IsingSpec():
             return spec.side**2
-        case PushforwardSpec() | MoonsSpec() | CheckerboardSpec() | DigitsSpec() | EncodedSpec():
-            return spec.dim
         case ArraySpec():
             return read_table(spec.path).values.shape[1]
+    if type(dim := getattr(spec, "dim", None)) is int:
+        return dim
     raise TypeError(f"{spec!r} is no spec of a data set of vectors")
