@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from quantum_latents.training.checkpoint import (
     CHECKPOINT_FORMAT,
     read_checkpoint,
-    write_atomically,
     write_checkpoint,
 )
 
@@ -79,18 +78,6 @@ def test_a_newer_format_is_refused(tmp_path):
 def test_a_checkpoint_of_other_runs_is_refused(path, facts):
     with pytest.raises(ValueError, match=r"stack-0000.safetensors belongs to other runs"):
         read_checkpoint(path, facts)
-
-
-def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
-    before = path.read_bytes()
-
-    def fail(descriptor):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, b"half")
-    assert path.read_bytes() == before
 
 
 def test_damage_in_the_numbers_is_noticed(path):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from quantum_latents.banks.bank import SampleBank
-from quantum_latents.banks.folder import counts_header, sync_folder
+from quantum_latents.banks.folder import counts_header
 from quantum_latents.banks.imported import check_new_folder, import_bank
 from quantum_latents.banks.recorded import BLOCK_ROWS, RecordedFile
 from quantum_latents.banks.strings import read_dictionary, read_strings, written_strings
@@ -28,6 +28,7 @@ from quantum_latents.banks.tables import (
     write_parquet,
     written_csv,
 )
+from quantum_latents.disk import sync_folder
 
 __all__ = ["EXPORTED_SUFFIXES", "IMPORTED_SUFFIXES", "export_bank", "import_file", "read_counts"]
 

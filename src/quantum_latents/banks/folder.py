@@ -23,10 +23,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
+from quantum_latents.disk import replacing, sync_folder, write_atomically
 from quantum_latents.processors.ledger import JOBS
 
 __all__ = [
@@ -44,7 +45,6 @@ __all__ = [
     "read_checksums",
     "read_ledger",
     "read_manifest",
-    "sync_folder",
     "write_lock",
     "write_manifest",
     "write_rows",
@@ -156,38 +156,12 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Replace the manifest in one step: a reader sees the old one or the new one, whole."""
     assert set(manifest) == _FIELDS
     text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
-    with _replacing(folder / MANIFEST) as file:
-        file.write(text.encode())
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that takes its name only when it is whole and on the disk.
-
-    The folder has one writer (see `write_lock`), so one temporary name is enough, and what a
-    killed writer left there is overwritten.
-    """
-    temporary = path.with_name(f".{path.name}.new")
-    with open(temporary, "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the names of a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_atomically(folder / MANIFEST, text.encode(), has_one_writer=True)
 
 
 def create_counts(folder: Path, num_samples: int, num_modes: int) -> None:
     """Create ``counts.npy`` of full size, all zeros, in one step."""
-    with _replacing(folder / COUNTS) as file:
+    with replacing(folder / COUNTS, has_one_writer=True) as file:
         file.write(counts_header(num_samples, num_modes))
         file.truncate(file.tell() + num_samples * num_modes)
 

@@ -28,11 +28,11 @@ from quantum_latents.banks.folder import (
     map_counts,
     read_checksums,
     read_manifest,
-    sync_folder,
     write_manifest,
 )
 from quantum_latents.banks.imported import check_new_folder
 from quantum_latents.banks.repository import huggingface_client, said_in_one_line, take_file
+from quantum_latents.disk import sync_folder
 
 __all__ = ["LARGEST_BANK", "PublishedBank", "load_bank_from_hub", "push_bank"]
 

@@ -23,9 +23,9 @@ from quantum_latents.banks.folder import (
     BankError,
     chunk_checksum,
     counts_header,
-    sync_folder,
     write_manifest,
 )
+from quantum_latents.disk import sync_folder
 
 __all__ = ["IMPORTED_CHUNK_ROWS", "check_new_folder", "checked_counts", "import_bank"]
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from quantum_latents.data.sizes import check_integer
+from quantum_latents.disk import write_atomically
 from quantum_latents.random import stream
 
 __all__ = ["Autoencoder", "AutoencoderSpec", "fit_autoencoder", "fitted_autoencoder"]
@@ -139,9 +139,7 @@ def fitted_autoencoder(
     facts = {"format": _FORMAT, "checksum": _checksum(weights)}
     path.parent.mkdir(parents=True, exist_ok=True)
     # Processes of a study fit the same weights side by side; whoever is last leaves its own.
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_bytes(save(weights, {"facts": json.dumps(facts, sort_keys=True)}))
-    partial.replace(path)
+    write_atomically(path, save(weights, {"facts": json.dumps(facts, sort_keys=True)}))
     return Autoencoder(weights)
 
 

@@ -11,7 +11,6 @@ import hashlib
 import importlib.metadata
 import io
 import json
-import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tokenize import TokenError
 
 import numpy as np
 
+from quantum_latents.disk import write_atomically
 from quantum_latents.molecules import GraphLayout, MoleculeGraphs
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "rdkit_version",
     "read_set",
     "take_prepared",
-    "write_atomically",
     "write_set",
 ]
 
@@ -99,6 +98,7 @@ def write_set(folder: Path, graphs: MoleculeGraphs, notes: list[str]) -> Prepare
         codes=codes,
         smiles=np.frombuffer("\n".join(smiles).encode(), np.uint8),
     )
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / f"{made.sha256}.npz", content.getvalue())
     return made
 
@@ -143,6 +143,7 @@ def take_prepared(file: Path, folder: Path) -> PreparedSet:
     try:
         read_set(kept)
     except ValueError:  # missing or damaged
+        folder.mkdir(parents=True, exist_ok=True)
         write_atomically(kept, file.read_bytes())
     return found
 
@@ -170,15 +171,3 @@ def _content_hash(
     digest.update(np.ascontiguousarray(codes, dtype=np.uint8).tobytes())
     digest.update("\n".join(smiles).encode())
     return digest.hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Several processes may write the same set at once: each its own file, and the last one wins.
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -34,11 +34,11 @@ from quantum_latents.data.molecule_sets import (
     rdkit_version,
     read_set,
     take_prepared,
-    write_atomically,
     write_set,
 )
 from quantum_latents.data.smiles_files import read_archive, read_smiles, smiles_suffix
 from quantum_latents.data.tables import file_sha256
+from quantum_latents.disk import write_atomically
 from quantum_latents.molecules import GraphLayout, MoleculeGraphs, Progress, graphs_from_smiles
 
 __all__ = [
@@ -207,6 +207,7 @@ def molecules_spec(
     if found is None:
         graphs, extra = _convert(file, limit, without, on_progress)
         found = write_set(folder, graphs, extra)
+        entry.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(entry, json.dumps({"sha256": found.sha256, **made_from}).encode())
     return _spec_of(found, name, settings)
 
@@ -226,6 +227,7 @@ def write_prepared(spec: MoleculesSpec, cache: Path, out: Path) -> Path:
         raise ValueError(f"a prepared set is written to {_PREPARED}, not to {out.name!r}")
     file = Path(cache) / "molecules" / f"{spec.sha256}.npz"
     read_set(file)
+    out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, file.read_bytes())
     return out
 

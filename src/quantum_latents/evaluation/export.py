@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from quantum_latents.disk import write_atomically
 from quantum_latents.molecules import GraphLayout
-from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = ["SUFFIXES", "check_suffix", "write_samples"]
 

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from quantum_latents.data import DataSet
+from quantum_latents.disk import write_atomically
 from quantum_latents.evaluation.chemnet import activations, fcd_version
 from quantum_latents.evaluation.distributions import distributions, edges_of
 from quantum_latents.evaluation.molecule_sets import Arrays, analyse, as_arrays, from_arrays
@@ -40,7 +41,6 @@ from quantum_latents.molecules.baseline import random_valence_graphs
 from quantum_latents.molecules.decode import decode
 from quantum_latents.molecules.descriptors import FUNCTIONAL_GROUPS
 from quantum_latents.random import Stream, stream
-from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = [
     "MOST_REFERENCE_MOLECULES",

@@ -11,8 +11,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from quantum_latents.disk import write_atomically
 from quantum_latents.training import Outcome, any_run_spec
-from quantum_latents.training.checkpoint import write_atomically
 from quantum_latents.training.generator import OFFSET, SCALE, decoder_tensors
 
 __all__ = ["read_milestones", "read_samples", "run_folder", "write_pictures", "write_run"]

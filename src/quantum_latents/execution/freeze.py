@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from quantum_latents.disk import write_atomically
 from quantum_latents.results import (
     FrozenSpec,
     RowStore,
@@ -23,7 +24,6 @@ from quantum_latents.results import (
 )
 from quantum_latents.results.store import TRAINED_FILE
 from quantum_latents.training import RunSpec
-from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = ["freeze_study"]
 

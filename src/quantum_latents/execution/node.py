@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import quantum_latents
+from quantum_latents.disk import write_atomically
 from quantum_latents.execution.executor import Message
 from quantum_latents.execution.inputs import note_banks
 from quantum_latents.execution.machine import default_cache
@@ -27,7 +28,6 @@ from quantum_latents.execution.plan import StackPlan
 from quantum_latents.execution.scratch import scratch_folder
 from quantum_latents.execution.worker import failure_of, train_planned
 from quantum_latents.training import RunSpec
-from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = ["Hello", "StackTask", "StackTrainer"]
 

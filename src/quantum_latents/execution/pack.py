@@ -18,6 +18,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from quantum_latents.disk import write_atomically
 from quantum_latents.results import (
     FROZEN,
     RowStore,
@@ -27,7 +28,6 @@ from quantum_latents.results import (
     sealed,
     trained_store,
 )
-from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = ["PACKED_STUDY", "check_part_size", "pack_study", "unpack_study"]
 

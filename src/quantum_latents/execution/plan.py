@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from quantum_latents.disk import write_atomically
 from quantum_latents.execution.machine import default_cache
 from quantum_latents.execution.stack_memory import needs_of
 from quantum_latents.samplers.shots import available_cores
 from quantum_latents.training import RunSpec, flop_of
-from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = [
     "Plan",

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from quantum_latents.banks.repository import huggingface_client, said_in_one_line, take_file
 from quantum_latents.data import ArraySpec, EncodedSpec
+from quantum_latents.disk import write_atomically
 from quantum_latents.execution.generate import draws_of, find_run
 from quantum_latents.execution.machine import default_cache
 from quantum_latents.execution.model_card import facts_of_run, model_card
@@ -41,7 +42,6 @@ from quantum_latents.training import (
     TrainedGenerator,
     load_generator,
 )
-from quantum_latents.training.checkpoint import write_atomically
 
 # A class needs its base where it stands; nothing imports this module before it is used.
 hub = huggingface_client("generators")

@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from quantum_latents.disk import write_atomically
 from quantum_latents.execution.local import run_study
 from quantum_latents.recipes import Study, TunedStudy
 from quantum_latents.results import TUNING_FOLDER, choose_trials, read_rows, read_study
-from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = ["CHOSEN", "chosen_study", "run_tuned"]
 

@@ -6,19 +6,16 @@ here decides what a bank holds: the ledger and the order do.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from quantum_latents.processors.collection import CollectionStopped, is_finished
+from quantum_latents.processors.interrupts import interrupts_held
 from quantum_latents.processors.ledger import Entry, JobLedger
 from quantum_latents.processors.order import Estimate, Order, estimate
 from quantum_latents.processors.patience import Patience
@@ -136,7 +133,7 @@ class Collector:
             return False
         first_shot, num_shots = self._gap(chunk)
         # From the intent on Ctrl-C is held: an intent without an answer is possibly paid.
-        with _interrupts_held():
+        with interrupts_held("a job is being sent; ends when it is written down"):
             entry = self._ledger.intend(chunk, num_shots, first_shot)
             request = JobRequest(
                 interferometer=self._order.interferometer,
@@ -411,26 +408,3 @@ def _fault(report: JobReport, order: Order) -> str | None:
             "are dark counts, allow for them: --extra-photons, Order(extra_photons=))"
         )
     return None
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hear a first Ctrl-C at the end of a block, a second one at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard: list[Any] = []
-
-    def hear(number: int, frame: Any) -> None:
-        if heard:
-            raise KeyboardInterrupt
-        heard.append(number)
-        logger.warning("interrupted: a job is being sent; ends when it is written down")
-
-    before = signal.signal(signal.SIGINT, hear)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before or signal.default_int_handler)
-    if heard:
-        raise KeyboardInterrupt

@@ -36,6 +36,7 @@ from typing import Any
 
 import numpy as np
 
+from quantum_latents.disk import sync_folder, write_atomically
 from quantum_latents.processors.order import Order
 from quantum_latents.processors.processor import ProcessorError
 
@@ -135,7 +136,7 @@ class JobLedger:
                 raise ProcessorError(
                     f"another process collects into {folder}; let it end, or stop it"
                 ) from None
-            _sync_folder(folder)
+            sync_folder(folder)
             ledger = cls(folder)
             ledger._read()
             yield ledger
@@ -187,7 +188,7 @@ class JobLedger:
         data = io.BytesIO()
         np.save(data, counts, allow_pickle=False)
         content = data.getvalue()
-        _write_whole(self.folder / PARTS / f"{entry.name}.npy", content)
+        write_atomically(self.folder / PARTS / f"{entry.name}.npy", content, has_one_writer=True)
         said: dict[str, Any] = {"sha256": hashlib.sha256(content).hexdigest()}
         if num_extra:
             said["num_extra"] = num_extra
@@ -199,7 +200,9 @@ class JobLedger:
             text = json.dumps(answer, default=str)
         except (ValueError, RecursionError):
             text = json.dumps({"left_out": "not JSON"})
-        _write_whole(self.folder / PARTS / f"{entry.name}.json", text.encode())
+        write_atomically(
+            self.folder / PARTS / f"{entry.name}.json", text.encode(), has_one_writer=True
+        )
 
     def counts(self, entry: Entry) -> np.ndarray | None:
         """Return the shots that an entry brought, (N, m); None if they are damaged or gone."""
@@ -328,22 +331,3 @@ def _whole_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
             )
         events.append(event)
     return events, size
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that takes its name only when it is whole and on the disk."""
-    temporary = path.with_name(f".{path.name}.new")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,8 @@
 """What a study shows along its axis, such as the depth of a network, in lines of text.
 
-Notation as in `quantum_latents.results.axis`: a latent *arrives* at the first place of the axis
-from which on the means over its seeds keep to every declared margin around the sampling floor.
+Notation as in `quantum_latents.results.axis_arrivals`: a latent *arrives* at the first place of
+the axis from which on the means over its seeds keep to every declared margin around the sampling
+floor.
 """
 
 from __future__ import annotations

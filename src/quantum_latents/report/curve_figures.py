@@ -38,7 +38,7 @@ def mean_curve(
 
 def curves_figure(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float], int]],
-    style: Mapping[str, Style],
+    looks: Mapping[str, Style],
     *,
     title: str,
     label: str,
@@ -47,7 +47,7 @@ def curves_figure(
 
     Args:
         curves: latent -> what `mean_curve` returned.
-        style: from `styles`.
+        looks: from `styles`.
         title: what is shown.
         label: of the vertical axis.
     """
@@ -56,8 +56,8 @@ def curves_figure(
         axes = figure.subplots()
         for name, (steps, means, deviations, num_runs) in curves.items():
             mean, deviation = np.array(means), np.array(deviations)
-            own: dict[str, Any] = {"color": style[name].colour, "gid": mark_of(name)}
-            axes.plot(steps, mean, style[name].dashes, linewidth=1.4, label=name, **own)
+            own: dict[str, Any] = {"color": looks[name].colour, "gid": mark_of(name)}
+            axes.plot(steps, mean, looks[name].dashes, linewidth=1.4, label=name, **own)
             if num_runs > 1:
                 axes.fill_between(
                     steps,

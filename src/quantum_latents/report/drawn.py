@@ -64,7 +64,7 @@ CURVES = {
 
 
 def drawn_verdict(
-    section: Section, metric: str, style: Mapping[str, Style], gallery: Gallery
+    section: Section, metric: str, looks: Mapping[str, Style], gallery: Gallery
 ) -> dict[str, Any]:
     """Return the headline of a data set by a metric, and the paired differences behind it."""
     comparisons = section.comparisons[metric]
@@ -77,7 +77,7 @@ def drawn_verdict(
     figure = None
     if paired:
         figure = gallery.add(
-            figures.differences_figure(paired, style, title=title),
+            figures.differences_figure(paired, looks, title=title),
             differences_numbers(paired, section.data, metric),
             kind="differences",
             data=section.data,
@@ -98,7 +98,7 @@ def drawn_ladders(
     numbers: Table,
     study: Mapping[str, Any],
     primary: Mapping[str, Sequence[str]],
-    style: Mapping[str, Style],
+    looks: Mapping[str, Style],
     gallery: Gallery,
 ) -> list[dict[str, Any]]:
     """Return, of each data set, the ladder of its primary metrics; none along doses or an axis."""
@@ -116,7 +116,7 @@ def drawn_ladders(
             words = differences_words(others, facts.is_count)
             drawn.append(
                 gallery.add(
-                    ladder_figure(ladder, properties, style, title=facts.label),
+                    ladder_figure(ladder, properties, looks, title=facts.label),
                     ladder_numbers(ladder, properties),
                     kind="ladder",
                     data=section.data,
@@ -133,7 +133,7 @@ def drawn_seeds(
     rows: Sequence[Row],
     section: Section,
     metrics: Sequence[MetricFacts],
-    style: Mapping[str, Style],
+    looks: Mapping[str, Style],
     gallery: Gallery,
 ) -> list[Drawing]:
     """Return, of each metric with values, the figure of all seeds."""
@@ -151,7 +151,7 @@ def drawn_seeds(
             continue
         figure = figures.seeds_figure(
             values,
-            style,
+            looks,
             title=facts.label,
             label=axis_label(facts),
             floor=section.floors[facts.name],
@@ -174,7 +174,7 @@ def drawn_along(
     rows: Sequence[Row],
     study: Mapping[str, Any],
     numbers: Table,
-    style: Mapping[str, Style],
+    looks: Mapping[str, Style],
     gallery: Gallery,
 ) -> list[dict[str, Any]]:
     """Return, of each data set along the study's axis, its figures and tables."""
@@ -188,7 +188,7 @@ def drawn_along(
                 title=facts.label,
                 axis_label=along.label,
                 label=axis_label(facts),
-                looks=style,
+                looks=looks,
                 direction=facts.direction,
                 count=facts.is_count,
                 scale=along.scale,
@@ -209,7 +209,7 @@ def drawn_along(
                 "along": along,
                 "figures": drawn,
                 "grids": grids,
-                "grid": _scatter_grid(placed[along.data], along, style, gallery),
+                "grid": _scatter_grid(placed[along.data], along, looks, gallery),
             }
         )
     return groups
@@ -218,7 +218,7 @@ def drawn_along(
 def _scatter_grid(
     places: Mapping[float, Sequence[Row]],
     along: Along,
-    style: Mapping[str, Style],
+    looks: Mapping[str, Style],
     gallery: Gallery,
 ) -> dict[str, Any] | None:
     """Return the points of one seed at every place, None where rows hold no points."""
@@ -244,7 +244,7 @@ def _scatter_grid(
                 points[row["spec"]["latent"]["name"]][place] = row["preview"]["generated"]
                 frame = row["preview"]["data"] if frame is None else frame
     title = f"{along.data}, seed {seed}: points of each latent's generator at each {along.name}"
-    figure = scatter_grid_figure(points, frame, style, title=title, axis_label=along.name)
+    figure = scatter_grid_figure(points, frame, looks, title=title, axis_label=along.name)
     shown_points: dict[Any, Any] = {("data", None): frame[: NUM_GRID_POINTS // 2]}
     shown_points |= {(name, place): of[place] for name, of in points.items() for place in of}
     drawing = gallery.add(
@@ -293,7 +293,7 @@ def drawn_responses(numbers: Table, gallery: Gallery) -> list[dict[str, Any]]:
 
 
 def drawn_budgets(
-    numbers: Table, style: Mapping[str, Style], gallery: Gallery
+    numbers: Table, looks: Mapping[str, Style], gallery: Gallery
 ) -> list[dict[str, Any]]:
     """Return, of each data set with milestones, the figures and lines of the gaps."""
     groups = []
@@ -307,7 +307,7 @@ def drawn_budgets(
                     curve,
                     title=f"{facts[name].label}: gap to {curve.reference}",
                     label=facts[name].unit or "gap",
-                    looks=style,
+                    looks=looks,
                     count=facts[name].is_count,
                 ),
                 budget_numbers(curve),
@@ -325,7 +325,7 @@ def drawn_budgets(
 
 
 def drawn_curves(
-    rows: Sequence[Row], numbers: Table, style: Mapping[str, Style], gallery: Gallery
+    rows: Sequence[Row], numbers: Table, looks: Mapping[str, Style], gallery: Gallery
 ) -> list[dict[str, Any]]:
     """Return, of each data set, the figures of its training curves."""
     groups = []
@@ -349,7 +349,7 @@ def drawn_curves(
             title = label[0].upper() + label[1:]
             drawn.append(
                 gallery.add(
-                    curves_figure(shown, style, title=title, label=""),
+                    curves_figure(shown, looks, title=title, label=""),
                     curves_numbers(shown),
                     kind=name,
                     data=section.data,

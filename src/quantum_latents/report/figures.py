@@ -62,7 +62,7 @@ More would be a tangle, and many bytes.
 
 def seeds_figure(
     values: Mapping[str, Mapping[int, float]],
-    style: Mapping[str, Style],
+    looks: Mapping[str, Style],
     *,
     title: str,
     label: str,
@@ -73,7 +73,7 @@ def seeds_figure(
 
     Args:
         values: latent -> seed -> value.
-        style: from `styles`.
+        looks: from `styles`.
         title: what is shown.
         label: of the vertical axis: metric, unit.
         floor: sampling floor of the metric, a dashed line.
@@ -103,8 +103,8 @@ def seeds_figure(
             place = [index + offset[seed] for seed in points]
             numbers = list(points.values())
             size = None if plain else 4.0
-            _seed_marks(axes, place, numbers, name, style[name], size=size, alpha=0.75, zorder=2)
-            _mean_bar(axes, index + 0.3, numbers, style[name], name)
+            _seed_marks(axes, place, numbers, name, looks[name], size=size, alpha=0.75, zorder=2)
+            _mean_bar(axes, index + 0.3, numbers, looks[name], name)
         if floor is not None:
             floor_line(axes, floor)
         axes.set_xlim(-0.5, len(names) - 0.5)
@@ -126,7 +126,7 @@ def seeds_figure(
 
 
 def differences_figure(
-    comparisons: Sequence[Comparison], style: Mapping[str, Style], *, title: str
+    comparisons: Sequence[Comparison], looks: Mapping[str, Style], *, title: str
 ) -> str:
     """Draw the paired differences other - reference: seeds, mean, interval, and the zero.
 
@@ -146,7 +146,7 @@ def differences_figure(
             axes.axvspan(-first.margin, first.margin, color=GRID, alpha=0.6, linewidth=0)
         axes.axvline(0, color=INK, linewidth=0.9)
         for place, comparison in enumerate(comparisons):
-            look = style[comparison.other]
+            look = looks[comparison.other]
             _seed_marks(
                 axes,
                 comparison.differences,

@@ -99,7 +99,7 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
     stands, num_waiting = standing(directory, rows), len(unevaluated(directory))
     numbers, written = table(rows, study, stands, num_waiting=num_waiting), rows
     rows = [dict(row) for row in as_compared(rows, study)]
-    style = styles(latents(rows))
+    looks = styles(latents(rows))
     primary = {section.data: headlined(section, study) for section in numbers.sections}
     gallery = Gallery(numbers.study)
     runs = runs_of(rows, numbers, CURVES)
@@ -107,12 +107,12 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
     content = {
         "table": numbers,
         "study": study,
-        "styles": style,
+        "styles": looks,
         "primary": {name for names in primary.values() for name in names},
         "progress": numbers.progress,
         "unfinished": numbers.num_runs is not None and numbers.num_rows < numbers.num_runs,
         "verdicts": [
-            drawn_verdict(section, name, style, gallery)
+            drawn_verdict(section, name, looks, gallery)
             for section in numbers.sections
             for name in primary[section.data]
         ],
@@ -121,22 +121,22 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
             {
                 "data": section.data,
                 "figures": drawn_seeds(
-                    of_data[section.data], section, section.columns, style, gallery
+                    of_data[section.data], section, section.columns, looks, gallery
                 ),
-                "more": drawn_seeds(of_data[section.data], section, section.lines, style, gallery),
+                "more": drawn_seeds(of_data[section.data], section, section.lines, looks, gallery),
             }
             for section in numbers.sections
         ],
-        "overviews": drawn_overviews(numbers.overviews, style, gallery),
+        "overviews": drawn_overviews(numbers.overviews, looks, gallery),
         "overview_note": OVERVIEW_FOOTNOTE,
-        "ladders": drawn_ladders(numbers, study, primary, style, gallery),
+        "ladders": drawn_ladders(numbers, study, primary, looks, gallery),
         "ladder_note": LADDER_NOTE,
         "runs": runs,
         "max_curve_points": MAX_CURVE_POINTS,
-        "along": drawn_along(written, study, numbers, style, gallery),
+        "along": drawn_along(written, study, numbers, looks, gallery),
         "along_note": axis_footnote(numbers.along),
         "responses": drawn_responses(numbers, gallery),
-        "budgets": drawn_budgets(numbers, style, gallery),
+        "budgets": drawn_budgets(numbers, looks, gallery),
         "budget_note": BUDGET_FOOTNOTE,
         "response_header": RESPONSE_HEADER,
         "response_note": RESPONSE_FOOTNOTE,
@@ -144,10 +144,10 @@ def _content(rows: list[dict[str, Any]], study: dict[str, Any], directory: Path)
         "floor_lines": floor_lines,
         "floor_note": FLOOR_FOOTNOTE,
         "needed_note": NEEDED_FOOTNOTE,
-        "curves": drawn_curves(rows, numbers, style, gallery),
+        "curves": drawn_curves(rows, numbers, looks, gallery),
         "sampling": numbers.sampling,
         "certificates": certificate_cards(read_certificates(directory)),
-        "previews": previews(rows, numbers, style, directory, gallery),
+        "previews": previews(rows, numbers, looks, directory, gallery),
         "diverged": [row for row in written if row["status"] != "finished"],
         "any_failed": any(row["status"] == "failed" for row in written),
         "provenance": provenance(written, study, numbers),

@@ -21,6 +21,7 @@ from quantum_latents.report.figure_numbers import (
 )
 from quantum_latents.report.gallery import Gallery
 from quantum_latents.report.pictures import Picture, read_pictures
+from quantum_latents.report.styles import Style
 from quantum_latents.report.tables import Table
 from quantum_latents.results import latents, select
 
@@ -32,7 +33,7 @@ Row = Mapping[str, Any]
 def previews(
     rows: Sequence[Row],
     numbers: Table,
-    style: Mapping[str, Any],
+    looks: Mapping[str, Style],
     directory: Path,
     gallery: Gallery,
 ) -> list[dict[str, Any]]:
@@ -41,7 +42,7 @@ def previews(
     Args:
         rows: as tables compare them.
         numbers: of the same rows.
-        style: of each latent.
+        looks: style of each latent.
         directory: of the study.
         gallery: of the page.
 
@@ -65,7 +66,7 @@ def previews(
                 {
                     "data": section.data,
                     "seed": seed,
-                    **maker(shown, style, directory, gallery, section.data),
+                    **maker(shown, looks, directory, gallery, section.data),
                 }
             )
     return groups
@@ -84,7 +85,11 @@ def _preview_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def _scatter(
-    rows: Sequence[Row], style: Mapping[str, Any], directory: Path, gallery: Gallery, data_set: str
+    rows: Sequence[Row],
+    looks: Mapping[str, Style],
+    directory: Path,
+    gallery: Gallery,
+    data_set: str,
 ) -> dict[str, Any]:
     from quantum_latents.report import sample_figures as figures
 
@@ -103,7 +108,7 @@ def _scatter(
         points = row["preview"]["generated"]
         drawn.append(
             gallery.add(
-                figures.scatter_figure(points, data, title=name, style=style[name]),
+                figures.scatter_figure(points, data, title=name, style=looks[name]),
                 points_numbers({name: points}, most),
                 kind="samples",
                 data=data_set,
@@ -117,7 +122,11 @@ def _scatter(
 
 
 def _columns(
-    rows: Sequence[Row], style: Mapping[str, Any], directory: Path, gallery: Gallery, data_set: str
+    rows: Sequence[Row],
+    looks: Mapping[str, Style],
+    directory: Path,
+    gallery: Gallery,
+    data_set: str,
 ) -> dict[str, Any]:
     from quantum_latents.report import sample_figures as figures
 
@@ -143,7 +152,7 @@ def _columns(
         figure = figures.marginals_figure(
             mean_data,
             preview["mean_generated"],
-            style[name],
+            looks[name],
             title=name,
             top=top,
             bottom=bottom,
@@ -181,7 +190,11 @@ def _columns(
 
 
 def _molecules(
-    rows: Sequence[Row], style: Mapping[str, Any], directory: Path, gallery: Gallery, data_set: str
+    rows: Sequence[Row],
+    looks: Mapping[str, Style],
+    directory: Path,
+    gallery: Gallery,
+    data_set: str,
 ) -> dict[str, Any]:
     """A gallery a latent, and the shares of every descriptor, all latents in one figure."""
     from quantum_latents.report import sample_figures as figures
@@ -203,7 +216,7 @@ def _molecules(
         figure = figures.distribution_figure(
             entry["data"],
             generated[name],
-            style,
+            looks,
             title=entry.get("label") or name,
             label=entry.get("unit") or "",
             **scale,
@@ -241,7 +254,11 @@ def _gallery(latent: str, name: str | None, directory: Path) -> dict[str, Any]:
 
 
 def _images(
-    rows: Sequence[Row], style: Mapping[str, Any], directory: Path, gallery: Gallery, data_set: str
+    rows: Sequence[Row],
+    looks: Mapping[str, Style],
+    directory: Path,
+    gallery: Gallery,
+    data_set: str,
 ) -> dict[str, Any]:
     from quantum_latents.report.image_figures import images_figure
 
@@ -254,7 +271,7 @@ def _images(
     shown += [(row["spec"]["latent"]["name"], row["preview"]["generated"]) for row in rows]
     drawn = [
         gallery.add(
-            images_figure(images, title=name or "data", style=style.get(name), **frame),
+            images_figure(images, title=name or "data", style=looks.get(name), **frame),
             pixels_numbers(images),
             kind="samples",
             data=data_set,

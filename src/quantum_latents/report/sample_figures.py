@@ -177,7 +177,7 @@ def correlation_figure(
 def distribution_figure(
     data: Sequence[float],
     generated: Mapping[str, Sequence[float]],
-    style: Mapping[str, Style],
+    looks: Mapping[str, Style],
     *,
     title: str,
     label: str = "",
@@ -190,7 +190,7 @@ def distribution_figure(
     Args:
         data: (num_bins,), the data's shares, usually of sum 1.
         generated: latent -> (num_bins,), the shares of what it generated.
-        style: from `styles`.
+        looks: from `styles`.
         title: what is shown.
         label: of the horizontal axis: quantity, unit.
         edges: (num_bins + 1,), ascending, of the bins of a number; or
@@ -228,8 +228,8 @@ def distribution_figure(
                 values,
                 linestyle="none" if is_named else "-",
                 linewidth=1.0,
-                color=style[name].colour,
-                marker=style[name].marker,
+                color=looks[name].colour,
+                marker=looks[name].marker,
                 markersize=4 if is_named else 3,
                 markeredgewidth=0,
                 alpha=0.85,

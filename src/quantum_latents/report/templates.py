@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
+
+from quantum_latents.disk import write_atomically
 
 __all__ = ["json_in_html", "rendered", "resource", "write_page"]
 
@@ -34,12 +35,7 @@ def resource(name: str) -> str:
 def write_page(target: Path, page: str) -> Path:
     """Write a page and return its path. The file appears whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(target, page.encode())
     return target
 
 

@@ -1,14 +1,7 @@
 """Rows of finished runs, and honest paired statistics made from them alone."""
 
-from quantum_latents.results.axis import (
-    Arrival,
-    AxisCurve,
-    arrival,
-    arrivals,
-    axis_curve,
-    place_text,
-    rows_along,
-)
+from quantum_latents.results.axis import AxisCurve, axis_curve, place_text, rows_along
+from quantum_latents.results.axis_arrivals import Arrival, arrival, arrivals
 from quantum_latents.results.blocks import (
     MIN_SEEDS_BLOCK,
     Block,
@@ -24,6 +17,7 @@ from quantum_latents.results.certificates import (
     read_certificates,
     write_certificates,
 )
+from quantum_latents.results.comparison import Comparison, paired_comparison
 from quantum_latents.results.doses import MIN_DOSES, DoseResponse, dose_response
 from quantum_latents.results.frozen import (
     FROZEN,
@@ -77,19 +71,19 @@ from quantum_latents.results.selection import (
     sizes_by_seed,
     values_by_seed,
 )
+from quantum_latents.results.sign_flip import (
+    MIN_PAIRS_INTERVAL,
+    equivalence,
+    mean_interval,
+    typical_values,
+)
 from quantum_latents.results.standing import TUNING_FOLDER, Finding, Standing, standing
 from quantum_latents.results.statistics import (
-    MIN_PAIRS_INTERVAL,
-    Comparison,
     bca_interval,
     effect_size,
-    equivalence,
     holm,
     interquartile_mean,
-    mean_interval,
     mean_standard_error,
-    paired_comparison,
-    typical_values,
 )
 from quantum_latents.results.store import (
     ROW_SCHEMA,

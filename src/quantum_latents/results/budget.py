@@ -2,7 +2,7 @@
 
 Notation: runs that store samples at milestones have a value at the generator steps t_1 < .. < t_T,
 the last of which is the end of training. At each, the *gap* of a latent is its value minus the
-reference's, paired by seed; intervals are those of `quantum_latents.results.statistics`.
+reference's, paired by seed; intervals are those of `quantum_latents.results.sign_flip`.
 
 The gaps of one latent are of the same runs at different times, so they are not independent of each
 other, and a learning rate that falls has fallen less at an early milestone than in a training that
@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quantum_latents.results.comparison import Comparison, paired_comparison
 from quantum_latents.results.selection import latents, metric_facts, select
-from quantum_latents.results.statistics import Comparison, mean_standard_error, paired_comparison
+from quantum_latents.results.statistics import mean_standard_error
 
 __all__ = ["BudgetCurve", "budget_curve"]
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from quantum_latents.disk import write_atomically
+
 __all__ = ["CERTIFICATES", "read_certificates", "write_certificates"]
 
 CERTIFICATES = "certificates.json"
@@ -56,13 +58,5 @@ def write_certificates(
     by_run = {one["run"]: dict(one) for one in read_certificates(directory)}
     by_run |= {one["run"]: dict(one) for one in certificates}
     content = {"schema": _SCHEMA, "certificates": list(by_run.values())}
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=False).encode())
     return path

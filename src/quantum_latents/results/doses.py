@@ -5,7 +5,7 @@ blocks: a seed has the same data, initial weights and interferometer at every do
 
     b_s = sum_d (x_d - x) y_sd / sum_d (x_d - x)^2,      x the mean dose,
 
-is one number, so the n slopes are what the paired tests of `results.statistics` take: the
+is one number, so the n slopes are what the paired tests of `results.sign_flip` take: the
 interval of their centre inverts the exact sign-flip test. A slope misses a response that rises and
 falls; Page's L (Page, *Ordered hypotheses for multiple treatments*, JASA 58, 1963) asks within
 each seed whether the ranks follow the doses, whatever the shape of the rise.
@@ -20,7 +20,8 @@ from typing import Literal
 
 import numpy as np
 
-from quantum_latents.results.statistics import bca_interval, mean_standard_error, typical_values
+from quantum_latents.results.sign_flip import typical_values
+from quantum_latents.results.statistics import bca_interval, mean_standard_error
 
 __all__ = ["MIN_DOSES", "DoseResponse", "dose_response"]
 

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from quantum_latents.disk import write_atomically
 from quantum_latents.results.store import deterministic_part
 
 __all__ = [
@@ -174,15 +175,7 @@ def write_frozen(directory: str | os.PathLike[str], specs: Sequence[FrozenSpec])
     """Write the specs of a study; the file appears whole or not at all."""
     path = Path(directory) / FROZEN
     content = {"schema": _SCHEMA, "specs": [asdict(spec) for spec in specs]}
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=False).encode())
 
 
 _FORMS = {

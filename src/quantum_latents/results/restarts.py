@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from quantum_latents.results.selection import select
-from quantum_latents.results.statistics import mean_interval, mean_standard_error, typical_values
+from quantum_latents.results.sign_flip import mean_interval, typical_values
+from quantum_latents.results.statistics import mean_standard_error
 from quantum_latents.results.study import in_groups
 
 __all__ = ["AboveFloor", "above_floor", "as_compared", "chosen_rows"]

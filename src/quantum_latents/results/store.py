@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 if TYPE_CHECKING:
     import pandas
 
+from quantum_latents.disk import sync_folder
 from quantum_latents.results.row_details import check_details
 
 __all__ = [
@@ -92,7 +93,7 @@ class RowStore:
             file.flush()
             os.fsync(file.fileno())
         if is_new:
-            _sync_directory(self.path.parent)
+            sync_folder(self.path.parent)
 
     def read(self) -> list[dict[str, Any]]:
         """Return the rows in the order of their first writing; none if there is no file.
@@ -140,7 +141,7 @@ class RowStore:
                 os.replace(partial, self.path)
             finally:
                 partial.unlink(missing_ok=True)
-        _sync_directory(self.path.parent)
+        sync_folder(self.path.parent)
         return kept
 
     def _parse(self, content: bytes) -> Iterator[dict[str, Any]]:
@@ -337,11 +338,3 @@ def _locked(file: BinaryIO, kind: int) -> Iterator[None]:
     finally:
         # Closing alone would not do: a process forked meanwhile holds the same open file.
         fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from quantum_latents.results.comparison import Comparison, paired_comparison
 from quantum_latents.results.selection import (
     latents,
     metric_facts,
@@ -29,7 +30,7 @@ from quantum_latents.results.selection import (
     sizes_by_seed,
     values_by_seed,
 )
-from quantum_latents.results.statistics import Comparison, holm, paired_comparison
+from quantum_latents.results.statistics import holm
 from quantum_latents.results.wording import (
     interval_text,
     is_count,

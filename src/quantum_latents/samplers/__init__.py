@@ -23,7 +23,8 @@ from quantum_latents.samplers.marginals import (
 )
 from quantum_latents.samplers.mean_field import MeanFieldSampler, mean_field_law
 from quantum_latents.samplers.noise import Noise
-from quantum_latents.samplers.noisy import NoisySampler, check_noise, noisy_path, sample_noisy
+from quantum_latents.samplers.noise_paths import check_noise, noisy_path
+from quantum_latents.samplers.noisy import NoisySampler, sample_noisy
 from quantum_latents.samplers.noisy_law import noisy_law
 from quantum_latents.samplers.noisy_moments import (
     noisy_covariance,

@@ -3,27 +3,15 @@
 Notation: m modes, n photons of the occupation; the noise is a `Noise`. Shot i is its first
 attempt that post-selection keeps; attempt a of shot i depends on (stream, i, a) alone.
 
-Four paths, chosen from the recipe alone:
-
-- ``"independent"``: no two photons can interfere;
-- ``"gram"``: the law of a Gram matrix is enumerated and looked up;
-- a path of `sampling_path`: all photons enter every shot and interfere; losses that are the
-  same for all wait until after the interferometer, where they are drawn photon by photon,
-  unless shots are discarded;
-- ``"clifford-clifford"`` for everything else: the photons of each shot are drawn, those that
-  interfere go together, the others alone. Losses that are the same for all are drawn before
-  the interferometer, where they save most of the work.
-
-Loss inside the interferometer is a dilation to 2m modes.
+What is drawn together follows from the recipe alone, by one of the paths of
+`quantum_latents.samplers.noise_paths`. Loss inside the interferometer is a dilation to 2m modes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -32,66 +20,24 @@ from quantum_latents.random import Stream
 from quantum_latents.random import stream as named_stream
 from quantum_latents.random.numba import kernel_key
 from quantum_latents.samplers.acceptance import check_acceptance
-from quantum_latents.samplers.boson import BosonSampler, recipe_of, sampling_path
+from quantum_latents.samplers.boson import BosonSampler
 from quantum_latents.samplers.gram import gram_law
 from quantum_latents.samplers.kernels.clifford_clifford import clifford_clifford_shots
 from quantum_latents.samplers.kernels.noise import add_independent, detect, emit, look_up
 from quantum_latents.samplers.noise import MIN_ACCEPTANCE, Noise, dark_count_table, double_emission
+from quantum_latents.samplers.noise_paths import common_arrival, path_of
 from quantum_latents.samplers.occupation import (
-    MAX_BOSON_PHOTONS,
     Occupation,
     input_columns,
 )
 from quantum_latents.samplers.shots import draw_shots
 
-__all__ = ["PILOT_ATTEMPTS", "NoisySampler", "check_noise", "noisy_path", "sample_noisy"]
+__all__ = ["PILOT_ATTEMPTS", "NoisySampler", "sample_noisy"]
 
 PILOT_ATTEMPTS = 16_384
 """Most attempts of the pilot that looks for one kept shot where the acceptance is not known."""
 
 _PILOT_BLOCK = 1024
-
-
-def noisy_path(
-    interferometer: Interferometer | Mapping[str, Any] | int, occupation: Occupation, noise: Noise
-) -> str:
-    """Return the path by which noisy samples are drawn.
-
-    A function of the recipe alone, as `sampling_path` is; it takes the same arguments.
-
-    Raises:
-        TypeError, ValueError: a bad occupation, a noise that does not fit it, or more than 40
-            photons that may interfere.
-
-    >>> noisy_path(4, [1, 1, 0, 0], Noise(interference=0.0))
-    'independent'
-    >>> noisy_path(4, [1, 1, 0, 0], Noise(interference=0.5))
-    'clifford-clifford'
-    >>> noisy_path(4, [1, 1, 0, 0], Noise(input_transmission=0.5))
-    'enumeration'
-    """
-    recipe = recipe_of(interferometer)
-    return _path(recipe, noise.checked(recipe["num_modes"], occupation), noise)[0]
-
-
-def check_noise(interferometer: Interferometer, occupation: Occupation, noise: Noise) -> None:
-    """Refuse what `NoisySampler` would refuse, as far as is known before any law is enumerated.
-
-    Raises:
-        TypeError, ValueError: see `NoisySampler`.
-
-    >>> from quantum_latents.circuits import haar
-    >>> from quantum_latents.random import stream
-    >>> device = haar(2, stream(0, "interferometer"))
-    >>> check_noise(device, [1, 1], Noise(exactly=3))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    ValueError: post-selection on 3 counts keeps exactly 0 of the shots, below 1e-06: ask for ...
-    """
-    noisy_path(interferometer, occupation, noise)
-    if noise.loop_transmission is not None:
-        lossy_time_bin(interferometer.recipe, noise.loop_transmission)
-    check_acceptance(interferometer, occupation, noise)
 
 
 class NoisySampler:
@@ -126,7 +72,7 @@ class NoisySampler:
         self.noise = noise
         self.occupation = noise.checked(m, occupation)
         lower, _ = check_acceptance(interferometer, self.occupation, noise)
-        self.path, whole = _path(interferometer.recipe, self.occupation, noise)
+        self.path, whole = path_of(interferometer.recipe, self.occupation, noise)
         columns = input_columns(self.occupation)
         emission = noise.in_modes("emission", m)
         survival = noise.in_modes("input_transmission", m)
@@ -143,7 +89,7 @@ class NoisySampler:
             efficiency = efficiency * common
         elif whole:
             device = _with_loops(interferometer, noise)
-            efficiency = efficiency * _common_arrival(self.occupation, noise)
+            efficiency = efficiency * common_arrival(self.occupation, noise)
             padded = self.occupation + (0,) * (device.num_modes - m)
             self._fixed = BosonSampler(device, padded, path=self.path)
         else:
@@ -336,54 +282,6 @@ def _prepared(
 ) -> NoisySampler:
     # Callers ask for chunks of one stream: laws are enumerated for the first only.
     return NoisySampler(interferometer, occupation, noise)
-
-
-def _path(recipe: Mapping[str, Any], occupation: tuple[int, ...], noise: Noise) -> tuple[str, bool]:
-    """The path, and whether all photons enter every shot and interfere."""
-    if noise.gram is not None:
-        return "gram", False
-    extra = noise.g2 > 0 and noise.extra_photon == "indistinguishable"
-    if noise.interference == 0 and not extra:
-        return "independent", False
-    num_photons = sum(occupation)
-    arrival = _common_arrival(occupation, noise)
-    if (
-        noise.interference == 1
-        and noise.g2 == 0
-        and noise.input_photons in (None, num_photons)
-        and not math.isnan(arrival)
-    ):
-        num_modes = len(occupation)
-        if noise.loop_transmission is None:
-            path = sampling_path(recipe, occupation)
-        else:  # a dilation is no longer made of time bins
-            path = sampling_path(2 * num_modes, occupation + (0,) * num_modes)
-        seen = noise.in_modes("output_transmission", num_modes) * noise.in_modes(
-            "detector_efficiency", num_modes
-        )
-        lossless = arrival * seen.max() == 1
-        # Permanents are worth sparing, and so are shots that are discarded: lost photons are
-        # drawn first there. A progressive shot costs less than finding that out.
-        looked_up = path == "enumeration" and not noise.selects
-        if lossless or path == "progressive" or looked_up:
-            return path, True
-    most = num_photons * (2 if extra else 1)
-    if most > MAX_BOSON_PHOTONS:
-        raise ValueError(
-            f"up to {most} photons may interfere, which is beyond double precision and patience: "
-            f"use at most {MAX_BOSON_PHOTONS} indistinguishable photons"
-        )
-    return "clifford-clifford", False
-
-
-def _common_arrival(occupation: tuple[int, ...], noise: Noise) -> float:
-    """The probability with which every photon reaches the interferometer; NaN if they differ."""
-    num_modes = len(occupation)
-    arrival = noise.in_modes("emission", num_modes) * noise.in_modes(
-        "input_transmission", num_modes
-    )
-    used = set(arrival[input_columns(occupation)].tolist()) or {1.0}
-    return used.pop() if len(used) == 1 else math.nan
 
 
 def _with_loops(interferometer: Interferometer, noise: Noise) -> Interferometer:

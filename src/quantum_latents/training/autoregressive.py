@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from quantum_latents.banks import build_bank
 from quantum_latents.circuits import Interferometer
 from quantum_latents.circuits.occupation import evenly_spread
+from quantum_latents.disk import write_atomically
 from quantum_latents.latents import (
     AutoregressiveFitSpec,
     AutoregressiveSource,
@@ -48,7 +49,6 @@ from quantum_latents.random import Stream
 from quantum_latents.samplers import boson_law, covariance, mean_occupancy
 from quantum_latents.samplers.enumeration import num_outcomes
 from quantum_latents.samplers.probabilities import MAX_LAW_OUTCOMES
-from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = ["fit_autoregressive", "fit_latent", "is_fitted", "latent_of_run"]
 

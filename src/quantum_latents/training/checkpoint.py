@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,26 +17,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from quantum_latents.disk import write_atomically
+
 __all__ = [
     "CHECKPOINT_FORMAT",
     "damaged",
     "read_checkpoint",
-    "write_atomically",
     "write_checkpoint",
 ]
 
 CHECKPOINT_FORMAT = 1
 """The newest checkpoint format that this version reads, and the one it writes."""
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, also when the process or the machine dies."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:

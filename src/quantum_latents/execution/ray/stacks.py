@@ -20,13 +20,13 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 import quantum_latents
+from quantum_latents.disk import write_atomically
 from quantum_latents.execution.executor import Message, StudyError, Work
 from quantum_latents.execution.inputs import files_of
 from quantum_latents.execution.node import Hello, StackTask, StackTrainer
 from quantum_latents.execution.plan import StackPlan
 from quantum_latents.execution.ray.cluster import Cluster
 from quantum_latents.training import RunSpec
-from quantum_latents.training.checkpoint import write_atomically
 
 __all__ = ["MAX_RETRIES", "RayExecutor"]
 

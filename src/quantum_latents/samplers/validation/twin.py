@@ -13,7 +13,8 @@ from quantum_latents.random import stream
 from quantum_latents.samplers.acceptance import acceptance_bounds
 from quantum_latents.samplers.cost import clifford_clifford_operations, lookup_operations
 from quantum_latents.samplers.noise import Noise
-from quantum_latents.samplers.noisy import NoisySampler, noisy_path
+from quantum_latents.samplers.noise_paths import noisy_path
+from quantum_latents.samplers.noisy import NoisySampler
 from quantum_latents.samplers.progressive import estimated_cost
 from quantum_latents.samplers.validation.promise import Promise
 from quantum_latents.samplers.validation.tally import Tally, tally
