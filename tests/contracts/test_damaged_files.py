@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from damage import every_seed, mutated, reading, rng_of, some, spoilt
+from damage import damaged, every_seed, mutated, reading, rng_of, some, spoilt
 from hypothesis import settings
 
 from quantum_latents.banks import BankRecipe, build_bank, import_bank, open_bank, read_counts
@@ -150,11 +150,16 @@ def test_tables_of_a_user(name, seed, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def generator(tmp_path_factory):
+def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     (outcome,) = train_stack([RUN], cache=folder / "cache", checkpoint=folder / "stack.st")
     write_run(folder, outcome)
-    return (folder / "runs" / RUN.digest / "generator.safetensors").read_bytes()
+    return folder / "runs" / RUN.digest
+
+
+@pytest.fixture(scope="module")
+def generator(run):
+    return (run / "generator.safetensors").read_bytes()
 
 
 @some
@@ -164,6 +169,30 @@ def test_generators(seed, generator, tmp_path):
     with reading(ValueError):
         made = load_generator(tmp_path).generate(np.zeros((2, 3), np.float32))
         assert made.shape[0] == 2
+
+
+@pytest.fixture(scope="module")
+def shared(run, tmp_path_factory):
+    pytest.importorskip("huggingface_hub", reason="the extra hub is not installed")
+    from quantum_latents.execution.pretrained import PretrainedGenerator
+
+    folder = tmp_path_factory.mktemp("shared")
+    PretrainedGenerator.from_run(run, licence="cc0-1.0").save_pretrained(folder)
+    return PretrainedGenerator, folder
+
+
+@some
+@every_seed
+def test_shared_generators(seed, shared, tmp_path):
+    """What a stranger's config.json says of weights that are what they were."""
+    kind, folder = shared
+    shutil.copy(folder / "generator.safetensors", tmp_path)
+    whole = (folder / "config.json").read_bytes()
+    (tmp_path / "config.json").write_bytes(damaged(whole, rng_of(seed)))
+    with reading(ValueError):
+        made = kind.from_pretrained(tmp_path)
+        assert "<script>" not in str(made.generate_model_card(repo_id="a/b"))
+        assert made.generate(np.zeros((2, 3), np.float32)).shape == (2, 3)
 
 
 @some
