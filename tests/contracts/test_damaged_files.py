@@ -6,9 +6,12 @@ with one line of text: nothing else may leave a reader, whatever the bytes. Byte
 where no checksum looks may still be a valid file.
 """
 
+import bz2
+import gzip
 import io
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +23,9 @@ from hypothesis import settings
 from quantum_latents.banks import BankRecipe, build_bank, import_bank, open_bank, read_counts
 from quantum_latents.circuits import haar
 from quantum_latents.cli.rows import made_table
-from quantum_latents.data import BitsSpec, array_spec, load
+from quantum_latents.data import BitsSpec, array_spec, load, molecules_spec
 from quantum_latents.data.autoencoder import AutoencoderSpec, fitted_autoencoder
+from quantum_latents.data.smiles_files import read_smiles
 from quantum_latents.evaluation import write_run
 from quantum_latents.latents import GaussianSpec
 from quantum_latents.models import GANSpec, MLPSpec
@@ -265,3 +269,47 @@ def test_studies(file, seed, tmp_path):
     if seed % 3 == 0:
         with reading(ValueError):
             assert "<script>alert(1)" not in write_report(folder).read_text()
+
+
+MOLECULES = [f"{'C' * length}O" for length in range(1, 9)]
+LIST = "smiles,name\n" + "".join(f"{text},{number}\n" for number, text in enumerate(MOLECULES))
+
+
+def archive_of_molecules():
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:bz2") as archive:
+        for number, text in enumerate(MOLECULES):
+            content = f"1\ngdb\nC 0 0 0\n1.0\n{text}\t{text}\nInChI".encode()
+            member = tarfile.TarInfo(f"dsgdb9nsd_{number}.xyz")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+SMILES = {
+    "m.csv": LIST.encode(),
+    "m.csv.gz": gzip.compress(LIST.encode(), mtime=0),
+    "m.smi": "\n".join(MOLECULES).encode(),
+    "m.tar.bz2": archive_of_molecules(),
+}
+
+
+@pytest.mark.parametrize("name", SMILES)
+@some
+@every_seed
+def test_files_of_molecules(name, seed, tmp_path):
+    """Also what unfolds to other bytes than those that were folded."""
+    rng, content = rng_of(seed), SMILES[name]
+    fold = {".gz": gzip.compress, "bz2": bz2.compress}.get(name[-3:])
+    unfold = {".gz": gzip.decompress, "bz2": bz2.decompress}.get(name[-3:])
+    if fold is not None and unfold is not None and rng.random() < 0.5:
+        content = fold(spoilt(unfold(content), rng))
+    else:
+        content = spoilt(content, rng)
+    (path := tmp_path / name).write_bytes(content)
+    with reading(ValueError):
+        found = read_smiles(path)
+        assert found and all(isinstance(text, str) for text in found)
+        if seed % 4 == 0:
+            pytest.importorskip("rdkit", reason="the extra molecules is not installed")
+            molecules_spec(path, tmp_path / "cache")

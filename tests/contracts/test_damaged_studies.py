@@ -1,7 +1,10 @@
 """What lies in a study's directory beside its rows, damaged: refused in one line, or as it was."""
 
+import gzip
+import io
 import json
 import shutil
+import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +16,7 @@ from safetensors.numpy import save
 
 from quantum_latents.execution.events import read_events
 from quantum_latents.execution.freeze import freeze_study
+from quantum_latents.execution.pack import PACKED_STUDY, pack_study, unpack_study
 from quantum_latents.execution.plan import load_or_make_plan, planned_runs
 from quantum_latents.execution.tune import CHOSEN, chosen_study
 from quantum_latents.processors.ledger import JOBS, JobLedger
@@ -214,3 +218,42 @@ def test_fits_of_learned_latents(seed, tmp_path):
         read, report = read_fit(path)
         assert np.array_equal(read["bias"], weights["bias"])
         assert "nats" in report.text()
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packed")
+    (content,) = pack_study(RESULTS / "mixture-paper", folder)
+    return content.read_bytes()
+
+
+@settings(some, max_examples=25)
+@every_seed
+def test_packed_studies(seed, packed, tmp_path):
+    """Damaged as they lie, or within; nothing appears outside the folder."""
+    rng, folder = rng_of(seed), tmp_path / "study"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    content = spoilt(packed, rng)
+    if rng.random() < 0.6:
+        content = gzip.compress(spoilt(gzip.decompress(packed), rng), compresslevel=1)
+    (folder / PACKED_STUDY).write_bytes(content)
+    with reading(ValueError):
+        unpack_study(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["study"]
+
+
+@pytest.mark.parametrize("name", ["../rows.jsonl", "/etc/passwd", "rows.jsonl/../../x", "a\\b"])
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_packed_study_writes_and_links_nothing_elsewhere(name, kind, tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    with tarfile.open(folder / PACKED_STUDY, "w:gz") as archive:
+        member = tarfile.TarInfo(name if kind == "file" else "rows.jsonl")
+        if kind == "link":
+            member.type, member.linkname = tarfile.SYMTYPE, name
+        archive.addfile(member, io.BytesIO(b""))
+    with pytest.raises(ValueError, match="is no packed study"):
+        unpack_study(folder)
+    assert [path.name for path in folder.iterdir()] == [PACKED_STUDY]
+    assert [path.name for path in tmp_path.iterdir()] == ["study"]

@@ -166,7 +166,9 @@ def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
             try:
                 runs = _example(name, preset)
             except ImportError as error:  # its cost depends on data of an extra that is missing
-                entries.append({"recipe": name, "preset": preset, "what": what, "needs": str(error)})
+                entries.append(
+                    {"recipe": name, "preset": preset, "what": what, "needs": str(error)}
+                )
                 continue
             entries.append(
                 {
