@@ -21,6 +21,7 @@ from quantum_latents.execution.plan import load_or_make_plan, planned_runs
 from quantum_latents.execution.tune import CHOSEN, chosen_study
 from quantum_latents.processors.ledger import JOBS, JobLedger
 from quantum_latents.processors.processor import ProcessorError
+from quantum_latents.report import write_report
 from quantum_latents.report.certificates import certificate_cards, certificates_markdown
 from quantum_latents.report.pictures import read_pictures
 from quantum_latents.results import read_certificates, read_frozen, read_study
@@ -47,6 +48,26 @@ def test_certificates(seed, certificates, tmp_path):
         found = read_certificates(tmp_path)
         assert len(certificate_cards(found)) == len(found)
         assert certificates_markdown(found).count("\n") == 2 + len(found)
+
+
+def test_a_certificate_cannot_script_the_page(certificates, tmp_path):
+    attack = "</td><script>alert(1)</script><img src=x onerror=alert(2)>"
+    content = json.loads(certificates)
+    for one in content["certificates"]:
+        for name in ("data", "latent", "conclusion", "verdict", "reduction_note"):
+            one[name] = attack
+        one["survives"] = [attack]
+        one["hypotheses"] = [dict.fromkeys(("name", "holds", "why"), attack)]
+        one["generator"] |= dict.fromkeys(("name", "verdict", "reason"), attack)
+        one["generator"]["layers"][0] |= dict.fromkeys(("name", "verdict", "reason"), attack)
+    (tmp_path / "certificates.json").write_text(json.dumps(content))
+    folder = RESULTS / "table1-certifiable"
+    rows = (folder / "rows.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "rows.jsonl").write_text("".join(rows[:2]))
+    shutil.copy(folder / "study.json", tmp_path)
+    page = write_report(tmp_path).read_text()
+    assert "<script>alert" not in page and "<img src=x" not in page
+    assert page.count("&lt;script&gt;alert(1)") > 20
 
 
 def test_every_committed_certificate_and_plan_is_read():
