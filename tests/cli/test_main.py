@@ -332,6 +332,15 @@ def test_recipes_are_listed_with_their_cost(capsys):
     assert hidden < paper["table1"]["teraflop"] < 1.1 * hidden
 
 
+def test_recipes_are_listed_without_an_extra(monkeypatch, capsys):
+    def missing():
+        raise ImportError("no images: pip install something")
+
+    monkeypatch.setattr("quantum_latents.data.digits.check_digits_installed", missing)
+    assert main(["recipes"]) == 0
+    assert "  --preset smoke  no images: pip install something" in capsys.readouterr().out
+
+
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"qlat {__version__}\n"

@@ -6,25 +6,26 @@ with one line of text: nothing else may leave a reader, whatever the bytes. Byte
 where no checksum looks may still be a valid file.
 """
 
-import copy
+import bz2
+import gzip
 import io
 import json
 import shutil
-import signal
-from contextlib import contextmanager
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from damage import damaged, every_seed, mutated, reading, rng_of, some, spoilt
+from hypothesis import settings
 
 from quantum_latents.banks import BankRecipe, build_bank, import_bank, open_bank, read_counts
 from quantum_latents.circuits import haar
 from quantum_latents.cli.rows import made_table
-from quantum_latents.data import BitsSpec, array_spec, load
+from quantum_latents.data import BitsSpec, array_spec, load, molecules_spec
 from quantum_latents.data.autoencoder import AutoencoderSpec, fitted_autoencoder
+from quantum_latents.data.smiles_files import read_smiles
 from quantum_latents.evaluation import write_run
 from quantum_latents.latents import GaussianSpec
 from quantum_latents.models import GANSpec, MLPSpec
@@ -43,93 +44,6 @@ from quantum_latents.training import (
 )
 from quantum_latents.training.checkpoint import read_checkpoint, write_checkpoint
 
-SECONDS = 30
-"""Longer than any reader may take: a hang, not a measurement."""
-
-VALUES = [
-    *(None, True, False, 0, -1, 1, 2.5, float("nan"), 1e400, 10**30, "", "x", "9" * 5000),
-    *("../../etc/passwd", "\0", "<script>alert(1)</script>", [], {}, [[]], [1, 2], {"": None}),
-    {"kind": "gan"},
-]
-every_seed = given(seed=st.integers(0, 2**32 - 1))
-some = settings(
-    max_examples=40,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    phases=[Phase.generate],  # the seed tells what failed: nothing to shrink
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-
-
-def places(value, path=()):
-    """Yield the path of every value inside a JSON value."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, item in inside:
-        yield (*path, key)
-        if isinstance(item, dict | list):
-            yield from places(item, (*path, key))
-
-
-def mutated(value, rng):
-    """Return a JSON object with one to three values changed, taken out or added."""
-    value = copy.deepcopy(value)
-    for _ in range(rng.integers(1, 4)):
-        every = list(places(value))
-        if not every:
-            break
-        path = every[rng.integers(len(every))]
-        holder = value
-        for key in path[:-1]:
-            holder = holder[key]
-        new, what = VALUES[rng.integers(len(VALUES))], rng.random()
-        if what < 0.75:
-            holder[path[-1]] = copy.deepcopy(new)
-        elif what < 0.9:
-            del holder[path[-1]]
-        elif isinstance(holder, dict):
-            holder["unknown"] = copy.deepcopy(new)
-        else:
-            holder.append(copy.deepcopy(new))
-    return value
-
-
-def spoilt(content, rng):
-    """Return bytes that were cut, changed or filled at one to three places, mostly early ones."""
-    content = bytearray(content)
-    for _ in range(rng.integers(1, 4)):
-        if not content:
-            break
-        at = int(rng.integers(min(len(content), rng.choice([20, 300, 10**9]))))
-        what = rng.random()
-        if what < 0.25:
-            del content[at:]
-        elif what < 0.75:
-            content[at] = int(rng.integers(256))
-        else:
-            content[at:at] = rng.bytes(int(rng.choice([1, 8, 100])))
-    return bytes(content)
-
-
-@contextmanager
-def reading(*errors):
-    """Let a reader refuse in one line; anything else, and a hang, fails."""
-
-    def hang(number, frame):
-        raise AssertionError(f"a reader took more than {SECONDS} seconds")
-
-    before = signal.signal(signal.SIGALRM, hang)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    except errors as error:
-        assert str(error)
-        assert "\n" not in str(error).strip(), "an error is one line"
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 NETWORK = MLPSpec(hidden=(4,), activation="relu", negative_slope=0.0, initialisation="pytorch")
 RUN = RunSpec(
     data=BitsSpec(num_bits=3, num_train=50, num_held_out=8),
@@ -145,10 +59,6 @@ RUN = RunSpec(
     evaluation=EvaluationSpec(num_samples=8),
     seed=0,
 )
-
-
-def rng_of(seed):
-    return stream(seed, "damage").generator()
 
 
 SPECS = [
@@ -244,11 +154,16 @@ def test_tables_of_a_user(name, seed, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def generator(tmp_path_factory):
+def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     (outcome,) = train_stack([RUN], cache=folder / "cache", checkpoint=folder / "stack.st")
     write_run(folder, outcome)
-    return (folder / "runs" / RUN.digest / "generator.safetensors").read_bytes()
+    return folder / "runs" / RUN.digest
+
+
+@pytest.fixture(scope="module")
+def generator(run):
+    return (run / "generator.safetensors").read_bytes()
 
 
 @some
@@ -258,6 +173,30 @@ def test_generators(seed, generator, tmp_path):
     with reading(ValueError):
         made = load_generator(tmp_path).generate(np.zeros((2, 3), np.float32))
         assert made.shape[0] == 2
+
+
+@pytest.fixture(scope="module")
+def shared(run, tmp_path_factory):
+    pytest.importorskip("huggingface_hub", reason="the extra hub is not installed")
+    from quantum_latents.execution.pretrained import PretrainedGenerator
+
+    folder = tmp_path_factory.mktemp("shared")
+    PretrainedGenerator.from_run(run, licence="cc0-1.0").save_pretrained(folder)
+    return PretrainedGenerator, folder
+
+
+@some
+@every_seed
+def test_shared_generators(seed, shared, tmp_path):
+    """What a stranger's config.json says of weights that are what they were."""
+    kind, folder = shared
+    shutil.copy(folder / "generator.safetensors", tmp_path)
+    whole = (folder / "config.json").read_bytes()
+    (tmp_path / "config.json").write_bytes(damaged(whole, rng_of(seed)))
+    with reading(ValueError):
+        made = kind.from_pretrained(tmp_path)
+        assert "<script>" not in str(made.generate_model_card(repo_id="a/b"))
+        assert made.generate(np.zeros((2, 3), np.float32)).shape == (2, 3)
 
 
 @some
@@ -330,3 +269,47 @@ def test_studies(file, seed, tmp_path):
     if seed % 3 == 0:
         with reading(ValueError):
             assert "<script>alert(1)" not in write_report(folder).read_text()
+
+
+MOLECULES = [f"{'C' * length}O" for length in range(1, 9)]
+LIST = "smiles,name\n" + "".join(f"{text},{number}\n" for number, text in enumerate(MOLECULES))
+
+
+def archive_of_molecules():
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:bz2") as archive:
+        for number, text in enumerate(MOLECULES):
+            content = f"1\ngdb\nC 0 0 0\n1.0\n{text}\t{text}\nInChI".encode()
+            member = tarfile.TarInfo(f"dsgdb9nsd_{number}.xyz")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+SMILES = {
+    "m.csv": LIST.encode(),
+    "m.csv.gz": gzip.compress(LIST.encode(), mtime=0),
+    "m.smi": "\n".join(MOLECULES).encode(),
+    "m.tar.bz2": archive_of_molecules(),
+}
+
+
+@pytest.mark.parametrize("name", SMILES)
+@some
+@every_seed
+def test_files_of_molecules(name, seed, tmp_path):
+    """Also what unfolds to other bytes than those that were folded."""
+    rng, content = rng_of(seed), SMILES[name]
+    fold = {".gz": gzip.compress, "bz2": bz2.compress}.get(name[-3:])
+    unfold = {".gz": gzip.decompress, "bz2": bz2.decompress}.get(name[-3:])
+    if fold is not None and unfold is not None and rng.random() < 0.5:
+        content = fold(spoilt(unfold(content), rng))
+    else:
+        content = spoilt(content, rng)
+    (path := tmp_path / name).write_bytes(content)
+    with reading(ValueError):
+        found = read_smiles(path)
+        assert found and all(isinstance(text, str) for text in found)
+        if seed % 4 == 0:
+            pytest.importorskip("rdkit", reason="the extra molecules is not installed")
+            molecules_spec(path, tmp_path / "cache")

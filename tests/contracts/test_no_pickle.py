@@ -1,6 +1,11 @@
-"""No file that is read can run code: nothing of ours pickles, and no library does it for us."""
+"""No file that is read, and no answer, can run code or write where it likes.
+
+Nothing of ours pickles, and no library does it for us; no text is run as Python or by a shell; no
+archive is unpacked by its own word; what is downloaded comes through one door, which checks it.
+"""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +25,13 @@ CALLS = {
     "pd.read_pickle",
     "pandas.read_pickle",
 }
+RUNS_TEXT = {
+    *("eval", "exec", "compile", "__import__", "os.system", "os.popen"),
+    *("subprocess.getoutput", "subprocess.getstatusoutput", "yaml.load", "yaml.unsafe_load"),
+}
+FLAGS = {("shell", True), ("verify", False), ("trust_remote_code", True)}
+UNPACKS = {"shutil.unpack_archive"}
+DOWNLOADS = {"urllib.request.urlopen", "urllib.request.urlretrieve", "urlopen", "urlretrieve"}
 WITHOUT_PICKLE = {"np.load", "numpy.load", "np.save", "numpy.save"}
 """Of numpy, which pickles arrays of objects unless it is told not to."""
 
@@ -42,7 +54,15 @@ def offences(source: str) -> list[str]:
         if not isinstance(node, ast.Call):
             continue
         name = name_of(node.func)
-        if name in CALLS or name.endswith(".read_pickle"):
+        if name in CALLS | RUNS_TEXT | UNPACKS | DOWNLOADS or name.endswith(".read_pickle"):
+            found.append(name)
+        if name.endswith(".extractall") or name in ("archive.extract", "tar.extract"):
+            found.append(f"{name}: read members one by one, by names of ours")
+        for word in node.keywords:
+            value = word.value.value if isinstance(word.value, ast.Constant) else None
+            if (word.arg, value) in FLAGS:
+                found.append(f"{name} with {word.arg}={value}")
+        if name.endswith(("_create_unverified_context", "tempfile.mktemp")):
             found.append(name)
         is_off = any(
             word.arg == "allow_pickle"
@@ -71,6 +91,19 @@ def test_no_source_pickles(path):
         "np.load('f', allow_pickle=True)",
         "np.lib.format.read_array(f)",
         "pd.read_pickle('f')",
+        "eval(text)",
+        "exec(text)",
+        "os.system(text)",
+        "subprocess.run(text, shell=True)",
+        "subprocess.getoutput(text)",
+        "tarfile.open(f).extractall()",
+        "with zipfile.ZipFile(f) as archive:\n    archive.extract('x')",
+        "shutil.unpack_archive(f)",
+        "yaml.load(text)",
+        "urllib.request.urlopen(url)",
+        "requests.get(url, verify=False)",
+        "ssl._create_unverified_context()",
+        "tempfile.mktemp()",
     ],
 )
 def test_the_check_can_fail(source):
@@ -79,3 +112,27 @@ def test_the_check_can_fail(source):
 
 def test_what_does_not_pickle_passes():
     assert offences("np.load('f', allow_pickle=False)\nimport json\njson.load(f)") == []
+    assert offences("generator.eval()\nre.compile('x')\nsubprocess.run(['git'])") == []
+
+
+TEMPLATES = sorted((ROOT / "src").rglob("*.jinja"))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_lets_text_through_as_it_is(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"\|\s*safe\b|autoescape|\bMarkup\b", text)
+
+
+SCRIPTS = sorted((ROOT / "src").rglob("*.js"))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_no_script_of_a_page_makes_markup_or_code_of_text(path):
+    words = "innerHTML outerHTML insertAdjacentHTML document.write eval( Function( fetch( import("
+    text = path.read_text(encoding="utf-8")
+    assert [word for word in words.split() if word in text] == []
+
+
+def test_there_are_templates_and_scripts_to_look_at():
+    assert len(TEMPLATES) > 3 and len(SCRIPTS) > 3

@@ -1,5 +1,6 @@
 """The wheel holds what the package needs, and installs in a clean environment."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -117,3 +118,39 @@ def test_wheel_installs_in_a_clean_environment(wheel: Path, tmp_path: Path) -> N
         [command, "--version"], capture_output=True, text=True, cwd=tmp_path, check=True
     )
     assert quantum_latents.__version__ in told.stdout
+
+
+def extras_script():
+    path = ROOT / "scripts" / "check_extras.py"
+    spec = importlib.util.spec_from_file_location("check_extras", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_extra_is_used_where_a_release_is_checked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    script = extras_script()
+    assert set(script.USES) == set(project["optional-dependencies"])
+    for extra, code in script.USES.items():
+        compile(code, extra, "exec")
+    text = (ROOT / "docs" / "releasing.md").read_text()
+    assert "scripts/check_extras.py" in text
+    assert "docs/releasing.md" in (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_pythons_that_are_named_are_allowed_and_said_to_be_tried() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pythons = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    assert project["requires-python"] == f">={pythons[0]}"
+    text = (ROOT / "docs" / "releasing.md").read_text().partition("## Which Pythons")[2]
+    assert re.findall(r"\*\*(3\.\d+)\*\*", text) == pythons
+
+
+def test_the_version_stands_in_one_place() -> None:
+    for path in (ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "Dockerfile"):
+        assert quantum_latents.__version__ not in path.read_text(), path
+    for path in source_files():
+        if path.suffix == ".py" and path.name != "__init__.py":
+            assert f'"{quantum_latents.__version__}"' not in path.read_text(), path

@@ -1,11 +1,18 @@
 """Downloads from a server of our own that resumes, breaks off, lies or knows no ranges."""
 
+import contextlib
 import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.error import URLError
+from urllib.request import Request
 
+import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
+from quantum_latents.data import download
 from quantum_latents.data.download import QM9_ARCHIVE, QM9_UNCHARACTERISED, RemoteFile, fetch
 
 CONTENT = bytes(range(256)) * 4000  # about 1 MB
@@ -21,6 +28,8 @@ class Server:
         self.knows_ranges = True
         self.says_length = True
         self.status = 200
+        self.location = ""
+        self.headers: dict[str, str] = {}
         self.asked: list[str | None] = []
         server = self
 
@@ -28,6 +37,11 @@ class Server:
             def do_GET(self):
                 wanted = self.headers.get("Range")
                 server.asked.append(wanted)
+                if server.location:
+                    self.send_response(302)
+                    self.send_header("Location", server.location)
+                    self.end_headers()
+                    return
                 if server.status != 200:
                     self.send_error(server.status)
                     return
@@ -43,10 +57,13 @@ class Server:
                 else:
                     self.send_response(200)
                 body = server.content[start:]
-                if server.says_length:
+                for name, value in server.headers.items():
+                    self.send_header(name, value)
+                if server.says_length and "Content-Length" not in server.headers:
                     self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body[: server.breaks.pop(0)] if server.breaks else body)
+                with contextlib.suppress(ConnectionError):  # whoever asked has had enough
+                    self.wfile.write(body[: server.breaks.pop(0)] if server.breaks else body)
 
             def log_message(self, *arguments):
                 pass
@@ -178,6 +195,76 @@ def test_a_wrong_file_in_its_place_is_named_and_kept(server, tmp_path):
     with pytest.raises(ValueError, match=r"MD5 .*delete it"):
         fetch(remote(server.url), tmp_path)
     assert server.asked == []
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+def test_more_than_was_promised_is_not_kept(server, tmp_path, says_length, monkeypatch):
+    """A server that goes on and on fills no disk, whether the file's size is known or not."""
+    monkeypatch.setattr("quantum_latents.data.download.LARGEST_UNKNOWN", 300_000)
+    server.content, server.says_length = b"x" * 5_000_000, says_length
+    seen = []
+    for size in (True, False):
+        wanted = remote(server.url, content=b"y" * 250_000, size=size)
+        with pytest.raises(ConnectionError, match=r"another file|larger than"):
+            fetch(wanted, tmp_path, lambda *progress: seen.append(progress[1]))
+        assert list(tmp_path.iterdir()) == []
+    assert max(seen, default=0) <= 300_000 + (1 << 18)
+
+
+@pytest.mark.parametrize("length", ["many", "-5", "9" * 5000, ""])
+def test_a_length_that_is_none_is_not_believed(server, tmp_path, length):
+    server.headers = {"Content-Length": length}
+    with pytest.raises(ConnectionError, match=NAME) as failure:
+        fetch(remote(server.url, content=b"y" * 10), tmp_path)
+    assert "\n" not in str(failure.value)
+    assert not (tmp_path / NAME).exists()
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["file:///etc/passwd", "ftp://127.0.0.1/x", "//[", "http://127.0.0.1:1/x", "data:,x", "x" * 99],
+)
+def test_a_redirection_leads_nowhere_but_to_another_address(server, tmp_path, location):
+    server.location = location
+    with pytest.raises(ConnectionError, match=NAME):
+        fetch(remote(server.url), tmp_path, timeout=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_asked_for_by_tls_is_not_taken_without(monkeypatch):
+    """An answer by https that leads to http is refused before http is asked."""
+    request = Request("https://127.0.0.1/file")
+    guard = download.Guarded()
+    for location in ("http://127.0.0.1/file", "file:///etc/passwd", "ftp://127.0.0.1/x"):
+        with pytest.raises(URLError, match="leads to"):
+            guard.redirect_request(request, None, 302, "Found", {}, location)
+    made = guard.redirect_request(request, None, 302, "Found", {}, "https://127.0.0.1/other")
+    assert made is not None and made.full_url == "https://127.0.0.1/other"
+
+
+@settings(max_examples=25, deadline=None, database=None, derandomize=True, phases=[Phase.generate])
+@given(seed=st.integers(0, 2**32 - 1))
+def test_whatever_a_server_sends_a_file_is_whole_or_not_there(seed, tmp_path_factory):
+    rng, folder = np.random.default_rng(seed), tmp_path_factory.mktemp("random")
+    server = Server()
+    try:
+        content = rng.bytes(int(rng.choice([0, 1, 1000, 200_000])))
+        wanted = remote(server.url, content=content, size=bool(rng.random() < 0.5))
+        server.content = content if rng.random() < 0.6 else rng.bytes(int(rng.integers(300_000)))
+        server.says_length = bool(rng.random() < 0.7)
+        server.knows_ranges = bool(rng.random() < 0.5)
+        server.status = int(rng.choice([200, 200, 200, 404, 500]))
+        server.breaks = [int(rng.integers(1000)) for _ in range(rng.integers(4))]
+        if rng.random() < 0.5:
+            (folder / f"{NAME}.part").write_bytes(rng.bytes(int(rng.integers(2000))))
+        try:
+            assert fetch(wanted, folder, timeout=5).read_bytes() == content
+        except ConnectionError as error:
+            assert "\n" not in str(error)
+            assert not (folder / NAME).exists()
+    finally:
+        server.http.shutdown()
+        server.http.server_close()
 
 
 def test_qm9_is_asked_for_at_its_publisher_and_a_mirror():

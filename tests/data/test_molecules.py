@@ -344,6 +344,33 @@ def test_an_archive_that_is_cut_short_is_refused(tmp_path):
         molecules_spec(path, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["x.csv.gz", "x.smi.gz", "x.tar.bz2"])
+def test_a_small_file_that_unfolds_to_a_large_one_is_not_read(tmp_path, monkeypatch, name):
+    path = save(tmp_path, name, BY_HAND[:20])
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(b"smiles\n" + b"C" * 4_000_000))
+    else:
+        with tarfile.open(path, "w:bz2") as archive:
+            for number in range(8):
+                member = tarfile.TarInfo(f"a_{number}.xyz")
+                member.size = 500_000
+                archive.addfile(member, io.BytesIO(b"\n" * member.size))
+    assert path.stat().st_size < 20_000
+    monkeypatch.setattr("quantum_latents.data.smiles_files.LARGEST_TEXT", 100_000)
+    with pytest.raises(ValueError, match="unfolds to more than 100,000 bytes"):
+        read_smiles(path)
+
+
+def test_a_file_of_an_archive_is_no_larger_than_a_molecule(tmp_path):
+    path = tmp_path / "x.tar.bz2"
+    with tarfile.open(path, "w:bz2") as archive:
+        member = tarfile.TarInfo("a_1.xyz")
+        member.size = 3_000_000
+        archive.addfile(member, io.BytesIO(b"\n" * member.size))
+    with pytest.raises(ValueError, match=r"'a_1\.xyz' has 3,000,000 bytes"):
+        read_archive(path)
+
+
 def test_too_few_molecules_to_split(tmp_path):
     spec = molecules_spec(save(tmp_path, "x.smi", ["C", "CO", "CN"]), tmp_path)
     with pytest.raises(ValueError, match="each needs at least 2"):

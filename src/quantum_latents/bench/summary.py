@@ -58,7 +58,10 @@ def read_measurement(path: Path, bench: str | None = None) -> dict[str, Any]:
             if bench is None or found == bench:
                 return content
             raise ValueError(f"{path} holds {found}: qlat bench {found} --rows {path}")
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+    except (
+        *(json.JSONDecodeError, UnicodeDecodeError, RecursionError),
+        *(KeyError, TypeError, AttributeError),
+    ):
         pass
     raise ValueError(f"{path} is not the output of qlat bench {bench or 'samplers'} --json")
 

@@ -1,7 +1,8 @@
 """Files from the web: resumed where they broke off, checked, and in place only when complete.
 
 A download grows as NAME.part; a later call asks the server for the rest of it (HTTP Range). The
-finished file is checked against its size and MD5 sum, then moved to NAME in one step.
+finished file is checked against its size and MD5 sum, then moved to NAME in one step. A server is
+not believed: more than was promised is not kept, and what is asked for by TLS is not taken without.
 """
 
 from __future__ import annotations
@@ -12,10 +13,23 @@ import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 
 from quantum_latents.molecules import Progress
 
-__all__ = ["QM9_ARCHIVE", "QM9_UNCHARACTERISED", "RemoteFile", "fetch"]
+__all__ = [
+    "LARGEST_UNKNOWN",
+    "QM9_ARCHIVE",
+    "QM9_UNCHARACTERISED",
+    "Guarded",
+    "RemoteFile",
+    "fetch",
+]
+
+LARGEST_UNKNOWN = 64 << 20
+"""Bytes that are kept of a file whose size its publisher does not say: 64 MiB."""
 
 _BLOCK = 1 << 18  # bytes between two reports of progress
 
@@ -60,6 +74,23 @@ QM9_UNCHARACTERISED = RemoteFile(
 """The numbers of the 3,054 molecules whose geometry QM9's authors found inconsistent."""
 
 
+class Guarded(urllib.request.HTTPRedirectHandler):
+    """Follows redirections to https, and from http to http; to nothing else."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        """Return the request that a redirection leads to.
+
+        Raises:
+            URLError: it leads to another protocol.
+        """
+        scheme = urlsplit(newurl).scheme
+        if scheme != "https" and (scheme, req.type) != ("http", "http"):
+            raise URLError(f"it leads to {newurl[:200]!r}, which is not asked for")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def fetch(
     remote: RemoteFile,
     folder: Path,
@@ -97,7 +128,7 @@ def fetch(
     for url in remote.urls:
         try:
             fault = _complete(url, remote, part, on_progress, timeout)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: an address that is none
             failures.append(f"{url}: {' '.join(str(error).split()) or type(error).__name__}")
             continue
         if fault:
@@ -121,9 +152,10 @@ def _complete(
         while size == 0 or goal is None or size < goal:
             goal = _append(url, remote, part, size, on_progress, timeout)
             before, size = size, part.stat().st_size
-            if goal is None:  # the server does not say how much there is: the sum decides
+            # Where the server does not say how much there is, the sum decides.
+            if goal is None or size >= goal:
                 break
-            if size < goal and size <= before:
+            if size <= before:
                 raise ConnectionError("the server breaks off and sends nothing more")
         fault = _fault(remote, part)
         if fault:
@@ -135,34 +167,61 @@ def _complete(
 def _append(
     url: str, remote: RemoteFile, part: Path, start: int, on_progress: Progress, timeout: float
 ) -> int | None:
-    """Ask for the bytes from `start` on, keep what arrives, return the file's size if known."""
+    """Ask for the bytes from `start` on, keep what arrives, return the file's size if known.
+
+    Raises:
+        OSError, HTTPException: nothing came, or another file, of which nothing is kept then.
+    """
+    most = LARGEST_UNKNOWN if remote.size is None else remote.size
     request = urllib.request.Request(url, headers={"User-Agent": "quantum-latents"})
     if start:
         request.add_header("Range", f"bytes={start}-")
-    with urllib.request.urlopen(request, timeout=timeout) as answer:
+    try:
+        answer = urllib.request.build_opener(Guarded).open(request, timeout=timeout)
+    except HTTPError as error:
+        if error.code == 416 and start and remote.size is None:
+            return start  # there is no more: the sum tells whether it is what was asked for
+        raise
+    is_larger = False
+    with answer:
         # A server that does not know ranges sends everything, with status 200 and not 206.
         resumed = answer.status == 206
-        announced = answer.headers.get("Content-Length")
-        goal = int(announced) if announced else None
+        goal = _length(answer.headers.get("Content-Length", ""))
         if resumed:
             span, _, total = answer.headers.get("Content-Range", "").partition("/")
             if not span.startswith(f"bytes {start}-"):
                 raise ConnectionError("the server sends another range than it was asked for")
-            goal = int(total) if total.isdecimal() else None
+            goal = _length(total)
         goal = goal or remote.size
         if remote.size is not None and goal != remote.size:
             raise ConnectionError(f"another file ({goal:,} bytes, not {remote.size:,})")
+        if goal is not None and goal > most:
+            raise ConnectionError(f"another file (larger than {most:,} bytes)")
         done = start if resumed else 0
         with part.open("ab" if resumed else "wb") as file:
             try:
                 while block := answer.read1(_BLOCK):
-                    file.write(block)
                     done += len(block)
+                    if is_larger := done > most:
+                        break
+                    file.write(block)
                     on_progress(f"downloading {remote.name}", done, goal or done)
             except (OSError, HTTPException):
                 if done <= start:
                     raise
+    if is_larger:
+        part.unlink()
+        raise ConnectionError(f"another file (larger than {most:,} bytes)")
     return goal
+
+
+def _length(text: str) -> int | None:
+    """Return a length that a server states, None if it states none.
+
+    >>> _length("12"), _length("-1"), _length("9" * 5000)
+    (12, None, None)
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
 def _fault(remote: RemoteFile, file: Path) -> str:

@@ -2,11 +2,13 @@
 
 Three kinds: tables with a header and a column `smiles` (.csv, .tsv), plain lists whose lines
 begin with a SMILES (.smi, .smiles, .txt), each as it is or compressed by gzip (.gz); and QM9's
-own archive (.tar.bz2), an XYZ file a molecule.
+own archive (.tar.bz2), an XYZ file a molecule. Nothing of an archive is written to the disk, and
+of what a compressed file unfolds to no more is read than `LARGEST_TEXT`.
 """
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
@@ -18,7 +20,7 @@ from pathlib import Path
 
 from quantum_latents.molecules import Progress
 
-__all__ = ["SMILES_SUFFIXES", "read_archive", "read_smiles", "smiles_suffix"]
+__all__ = ["LARGEST_TEXT", "SMILES_SUFFIXES", "read_archive", "read_smiles", "smiles_suffix"]
 
 SMILES_SUFFIXES = (
     *(kind + end for kind in (".csv", ".tsv", ".smi", ".smiles", ".txt") for end in ("", ".gz")),
@@ -26,6 +28,10 @@ SMILES_SUFFIXES = (
 )
 """The kinds of file that can be read."""
 
+LARGEST_TEXT = 1 << 30
+"""Bytes that a compressed file may unfold to: 1 GiB, three times as many as QM9's archive."""
+
+_LARGEST_MEMBER = 1 << 20
 _NUM_QM9 = 133_885
 _SEPARATOR = re.compile(r"[\s,]")
 
@@ -89,9 +95,14 @@ def read_archive(
     """
     found = []
     try:
-        with tarfile.open(file, "r|bz2") as archive:
+        with (
+            bz2.open(file) as unfolded,
+            tarfile.open(fileobj=_Bounded(unfolded), mode="r|") as archive,
+        ):
             for member in archive:
                 match = re.search(r"_(\d+)\.xyz$", member.name)
+                if match and member.size > _LARGEST_MEMBER:
+                    raise ValueError(f"{member.name[-40:]!r} has {member.size:,} bytes")
                 content = archive.extractfile(member) if match else None
                 if match is None or content is None:
                     continue
@@ -109,17 +120,44 @@ def read_archive(
     return tuple(found)
 
 
+class _TooLarge(ValueError):
+    """A file that unfolds to more than is read."""
+
+
+class _Bounded:
+    """What a compressed file unfolds to, up to `LARGEST_TEXT` bytes."""
+
+    def __init__(self, unfolded: io.BufferedIOBase) -> None:
+        self._unfolded, self._left = unfolded, LARGEST_TEXT
+
+    def read(self, size: int = -1) -> bytes:
+        """Return so many bytes, or all.
+
+        Raises:
+            _TooLarge: there are more in all than may be read.
+        """
+        most = self._left + 1
+        content = self._unfolded.read(most if size < 0 else min(size, most))
+        self._left -= len(content)
+        if self._left < 0:
+            raise _TooLarge(f"unfolds to more than {LARGEST_TEXT:,} bytes: divide it, or unpack it")
+        return content
+
+
 def _text(file: Path, compressed: bool) -> str:
     opened: Callable[[Path], io.BufferedIOBase]
     opened = gzip.open if compressed else Path.open  # type: ignore[assignment]
     try:
         with opened(file, "rb") as stream:  # type: ignore[call-arg]
-            return stream.read().decode("utf-8-sig")
+            content = _Bounded(stream).read() if compressed else stream.read()
+            return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{str(file)!r} is no text in UTF-8 (if it is compressed by gzip, its name must end "
             "in .gz)"
         ) from error
+    except _TooLarge as error:
+        raise ValueError(f"{str(file)!r} {error}") from None
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(
             f"{str(file)!r} is damaged, cut short or not compressed by gzip: "

@@ -98,9 +98,12 @@ def read_events(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
     events = []
     for number, line in enumerate(lines, start=1):
         try:
-            events.append(json.loads(line))
-        except ValueError as error:
+            event = json.loads(line)
+            if not isinstance(event, dict):
+                raise ValueError("it is no object")
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}, line {number}, is damaged ({error})") from error
+        events.append(event)
     return events
 
 

@@ -62,8 +62,10 @@ def freeze_study(
     if not path.exists():
         return _begin(wanted, description, directory)
     try:
-        there = json.loads(path.read_text())
-    except ValueError as error:
+        there = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(there, dict):
+            raise ValueError("it is no object")
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error}): restore it") from error
     specs = read_frozen(directory)
     if any(wanted.get(digest) != spec for digest, spec in there.items()):
@@ -199,5 +201,5 @@ def _settings(study_file: Path) -> Any:
     """Return the settings that a `study.json` states, None where it is not one of ours."""
     try:
         return json.loads(study_file.read_text())["settings"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -15,6 +15,7 @@ import gzip
 import io
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -190,5 +191,5 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                 if content is None:
                     raise ValueError(f"{path} is no packed study: {member.name!r:.80} is no file")
                 yield member.name, content.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is damaged ({error}): copy it again") from error

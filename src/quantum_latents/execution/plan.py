@@ -10,6 +10,7 @@ rows say.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _FORMAT = 1
+_CHECKPOINT = re.compile(r"stack-[0-9]{4,}\.safetensors")
 
 MAX_STACK = 16
 """On a CPU a stack's runs take turns, so its size changes no result; it only spares processes."""
@@ -130,7 +132,9 @@ class Plan:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: the format is newer than this version's, or a field is missing.
+            ValueError: the format is newer than this version's, or a field has another form: a
+                checkpoint's name leads nowhere but into the study's directory.
+            KeyError, TypeError, AttributeError: a field is missing, or has a form that none has.
         """
         if content.get("format") != _FORMAT:
             raise ValueError(f"the plan has format {content.get('format')!r}, not {_FORMAT}")
@@ -147,8 +151,34 @@ class Plan:
             )
             for place, s in enumerate(content["stacks"])
         )
+        for stack in stacks:
+            _check(stack)
+        num_workers = content["num_workers"]
+        if type(num_workers) is not int or num_workers < 1:
+            raise ValueError(f"it has {num_workers!r:.40} workers")
+        if len({stack.index for stack in stacks}) < len(stacks):
+            raise ValueError("two stacks have one number")
         memory, replanned = content.get("memory", ()), content.get("replanned", ())
-        return cls(stacks, content["num_workers"], tuple(memory), tuple(replanned))
+        return cls(stacks, num_workers, tuple(memory), tuple(replanned))
+
+
+def _check(stack: StackPlan) -> None:
+    """Refuse a stack of another form, such as one whose checkpoint is a path.
+
+    Raises:
+        ValueError: as said.
+    """
+    numbers = stack.index, stack.num_threads
+    if not all(type(number) is int and number >= 0 for number in numbers) or not numbers[1]:
+        raise ValueError(f"a stack has number {numbers[0]!r:.40} and {numbers[1]!r:.40} threads")
+    if stack.device not in ("cpu", "cuda"):
+        raise ValueError(f"a stack is for the device {stack.device!r:.40}")
+    named = [run for part in (stack, *stack.split_from) for run in part.runs]
+    if odd := [run for run in named if not isinstance(run, str)]:
+        raise ValueError(f"a stack has the run {odd[0]!r:.40}")
+    for one in stack.split_from:
+        if not isinstance(one.checkpoint, str) or not _CHECKPOINT.fullmatch(one.checkpoint):
+            raise ValueError(f"{one.checkpoint!r:.40} is no checkpoint of a stack")
 
 
 def load_or_make_plan(
@@ -225,7 +255,7 @@ def _read_plan(path: Path) -> Plan | None:
         return None
     try:
         return Plan.from_json(json.loads(path.read_text()))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error}): choose another --out") from error
 
 

@@ -108,9 +108,14 @@ def chosen_study(tuned: TunedStudy, directory: Path) -> Study:
 def _read_chosen(path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_text())
-        if content["schema"] != _SCHEMA or not isinstance(content["choices"], list):
-            raise ValueError(f"its schema is {content['schema']!r}, not {_SCHEMA}")
-    except (ValueError, KeyError, TypeError) as error:
+        if content["schema"] != _SCHEMA:
+            raise ValueError(f"its schema is {content['schema']!r:.40}, not {_SCHEMA}")
+        if not isinstance(content["choices"], list) or not all(
+            isinstance(one, dict) and all(isinstance(one.get(n), str) for n in ("data", "latent"))
+            for one in content["choices"]
+        ):
+            raise ValueError("it holds no list of choices, each of a latent on some data")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error}): restore it") from error
     return content
 

@@ -171,7 +171,7 @@ def read_fit(path: Path) -> tuple[dict[str, np.ndarray], FitReport]:
         facts = json.loads(metadata["facts"])
         written, digest, checksum = (facts[name] for name in ("format", "digest", "checksum"))
         is_newer = written > FIT_FORMAT
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"{path} is not a fit of quantum-latents: move it away") from None
     if is_newer:
         raise ValueError(
@@ -182,7 +182,14 @@ def read_fit(path: Path) -> tuple[dict[str, np.ndarray], FitReport]:
         raise ValueError(f"{path} holds the fit {digest}: move it away")
     if checksum_of(weights) != checksum:
         raise DamagedFitError(f"{path} is damaged (its checksum differs): delete it to fit it anew")
-    return weights, FitReport(**facts["report"])
+    try:
+        report = FitReport(**facts["report"])
+        report.text()  # numbers, every one
+    except (KeyError, TypeError, ValueError):
+        raise DamagedFitError(
+            f"{path} is damaged (its report is not that of a fit): delete it to fit it anew"
+        ) from None
+    return weights, report
 
 
 def facts_of(path: Path, weights: Mapping[str, np.ndarray], report: FitReport) -> dict[str, Any]:

@@ -48,6 +48,9 @@ PARTS = "parts"
 _MOST_DETAILS = 65536
 """Bytes of JSON that a service may say of a job or of itself; more is not kept."""
 
+_MOST = 10**12
+"""Above every number of a ledger: of chunks, entries and shots."""
+
 _OUTCOMES = ("submitted", "refused", "lost", "failed", "unknown", "cancelled", "received", "resend")
 
 
@@ -258,22 +261,27 @@ class JobLedger:
             if kind == "order":
                 self.order = Order.from_json(event["order"])
                 self.processor, self.address = event["processor"], event["address"]
+                if not isinstance(self.processor, str) or not isinstance(self.address, str | None):
+                    raise TypeError("a processor's name and address are text")
             elif kind == "session":
                 self.sessions.append({"at": event["at"], **event["described"]})
             elif kind == "intent":
-                if event["entry"] != len(self.entries):
+                if _number(event["entry"]) != len(self.entries):
                     raise ValueError("an entry is missing")
                 self.entries.append(
                     Entry(
-                        chunk=event["chunk"],
+                        chunk=_number(event["chunk"]),
                         number=event["entry"],
-                        num_shots=event["num_shots"],
-                        first_shot=event["first_shot"],
+                        num_shots=_number(event["num_shots"]),
+                        first_shot=_number(event["first_shot"]),
                         times={"intent": event["at"]},
                     )
                 )
             elif kind in _OUTCOMES:
-                entry = self.entries[event["entry"]]
+                entry = self.entries[_number(event["entry"])]
+                _number(event.get("num_received", 0))
+                if kind == "submitted" and not isinstance(event["job"], str):
+                    raise TypeError("a job's id is text")
                 entry.state = kind
                 entry.job = event.get("job", entry.job)
                 entry.times[kind] = event["at"]
@@ -299,6 +307,19 @@ def now() -> str:
         return "a clock out of range"
 
 
+def _number(value: Any) -> int:
+    """Return a number of a ledger, which counts something.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    if type(value) is not int:
+        raise TypeError("a number is missing")
+    if not 0 <= value < _MOST:
+        raise ValueError("a number counts nothing")
+    return value
+
+
 def _stamp() -> dict[str, str]:
     return {"at": now()}
 
@@ -322,7 +343,7 @@ def _whole_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
     for number, line in enumerate(data[:size].splitlines(), 1):
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             event = None
         if not isinstance(event, dict):
             raise ProcessorError(

@@ -87,7 +87,7 @@ def read_pictures(directory: Path, name: str) -> list[Picture] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is damaged ({error}): delete it, and `qlat evaluate` draws it again"
         ) from None

@@ -164,7 +164,7 @@ def read_frozen(directory: str | os.PathLike[str]) -> list[FrozenSpec]:
                 "version: update quantum-latents to read it"
             )
         specs = [_checked(one) for one in content["specs"]]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error}): restore the file") from error
     if not specs:
         raise ValueError(f"{path} is damaged (it holds no spec): restore the file")

@@ -115,7 +115,7 @@ def standing(directory: str | os.PathLike[str], rows: Iterable[Row]) -> Standing
             f"({num_sealed:,} of {len(rows):,})."
         )
         return Standing(state="changed", findings=(_alarm("record", sentence),))
-    study = json.loads((directory / "study.json").read_text(encoding="utf-8"))
+    study = _declared(directory)
     planned = _planned(directory)
     written = specs[-1]
     if _is_begun(specs, planned, rows):
@@ -138,6 +138,18 @@ def standing(directory: str | os.PathLike[str], rows: Iterable[Row]) -> Standing
     return Standing(state=state, frozen_at=specs[0].at, hash=specs[-1].hash, findings=tuple(found))
 
 
+def _declared(directory: Path) -> dict[str, Any]:
+    """Return ``study.json`` as it stands: what is compared is not filled in."""
+    path = directory / "study.json"
+    try:
+        study = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(study, dict):
+            raise ValueError("it is no object")
+        return study
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged ({error}): restore the file") from error
+
+
 def _planned(directory: Path) -> set[str] | None:
     """Return the runs of ``runs.json``, None where it is not there."""
     path = directory / "runs.json"
@@ -145,7 +157,7 @@ def _planned(directory: Path) -> set[str] | None:
         return None
     try:
         return set(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error}): restore the file") from error
 
 

@@ -265,7 +265,7 @@ def _line(row: Mapping[str, Any]) -> bytes:
 def _decode(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:  # covers bad UTF-8 as well
+    except (ValueError, RecursionError):  # covers bad UTF-8 as well
         return None
     return row if isinstance(row, dict) else None
 

@@ -56,7 +56,7 @@ def read_study(directory: str | os.PathLike[str]) -> dict[str, Any]:
         study = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"no study at {path}: give the directory that `qlat run` wrote") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
     return check_study(study, str(path))
 
