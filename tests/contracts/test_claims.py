@@ -1,6 +1,7 @@
 """Figures that the docs state in a sentence, computed again from committed rows."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -97,10 +98,23 @@ def test_depth_costs_exponentially_width_does_not_and_square_layers_are_worst():
     assert "Depth costs exponentially, width does not, and square layers are worst" in text
 
 
-def _codes(name, metric):
+@cache
+def _sections(name, *data_names):
+    """The table of a study, or of some of its data sets: families of tests are a data set's own."""
     folder = ROOT / "results" / name
-    (section,) = table(read_rows(folder), read_study(folder)).sections
-    return {one.verdict.code for one in section.comparisons[metric]}
+    rows = read_rows(folder)
+    if data_names:
+        rows = [row for row in rows if row["spec"]["data"]["name"] in data_names]
+    return {one.data: one for one in table(rows, read_study(folder)).sections}
+
+
+def _section(name):
+    (section,) = _sections(name).values()
+    return section
+
+
+def _codes(name, metric):
+    return {one.verdict.code for one in _section(name).comparisons[metric]}
 
 
 def test_only_behind_certified_generators_is_a_latent_better_on_table_1s_data_in_small():
@@ -245,9 +259,7 @@ def test_loss_moves_every_two_sample_metric_in_small():
 
 
 def _of_latents(name, metric):
-    folder = ROOT / "results" / name
-    (section,) = table(read_rows(folder), read_study(folder)).sections
-    return {one.other: one for one in section.comparisons[metric]}
+    return {one.other: one for one in _section(name).comparisons[metric]}
 
 
 def test_flows_do_not_like_the_quantum_source_and_gans_of_codes_do_not_care_in_small():
@@ -267,52 +279,41 @@ def test_flows_do_not_like_the_quantum_source_and_gans_of_codes_do_not_care_in_s
 
 
 def test_what_the_page_of_the_papers_tables_says():
-    def section(name, data):
-        folder = ROOT / "results" / name
-        sections = table(read_rows(folder), read_study(folder)).sections
-        return next(one for one in sections if one.data == data)
-
     def means(found, metric):
         of = {name: cells[metric].mean for name, cells in found.cells.items()}
         return of, sorted(of, key=of.__getitem__)
 
-    _, order = means(section("table1-5000", "quantum"), "l1_to_integer")
+    _, order = means(_section("table1-5000"), "l1_to_integer")
     assert order == ["quantum", "distinguishable", "bernoulli", "gaussian"]
-    _, order = means(section("mixture-paper", "mixture"), "share_outside")
+    _, order = means(_section("mixture-paper"), "share_outside")
     assert order[-1] == "gaussian" and order[0] != "quantum"
     for depth, code in ((1, "better"), (2, "better"), (4, "undecided"), (8, "undecided")):
-        found = section("depth-quick", f"mixture, depth {depth}").comparisons["share_between"]
+        found = _sections("depth-quick")[f"mixture, depth {depth}"].comparisons["share_between"]
         assert next(one.verdict.code for one in found if one.other == "gaussian") == code
-    in_small = section("table1-quick", "quantum").comparisons["l1_to_integer"]
+    in_small = _section("table1-quick").comparisons["l1_to_integer"]
     assert all(one.mean_difference > 0 and one.p_holm < 0.05 for one in in_small)
-    bits = section("survey-quick", "bernoulli").comparisons
+    bits = _sections("survey-quick", "bernoulli")["bernoulli"].comparisons
     for metric in ("energy_distance", "mmd", "sliced_wasserstein"):
         assert {one.verdict.code for one in bits[metric]} == {"undecided"}
 
-    data, light = "qm9, d_z 16, haar", ("quantum", "distinguishable", "gaussian")
+    light = ("quantum", "distinguishable", "gaussian")
     for name, most, may_be_last in (
         ("table2-placed", "quantum", True),
         ("table2-tuned", "gaussian", False),
     ):
-        found = section(name, data)
+        found = _section(name)
         of, order = means(found, "fcd_unique_2522")
         assert [latent for latent in order if latent in light] == list(light)
         assert may_be_last or order[-1] != "bernoulli"
         of, order = means(found, "valid_and_unique")
         assert order[-1] == most and min(of.values()) > 2522
-    _, order = means(section("table2-placed", data), "fcd_unique")
+    _, order = means(_section("table2-placed"), "fcd_unique")
     assert order[:2] == ["distinguishable", "quantum"]
-    best = [
-        min(rows, key=lambda row: row["metrics"]["fcd_unique"]["value"])["spec"]["latent"]["name"]
-        for seed in range(3)
-        if (
-            rows := [
-                row
-                for row in read_rows(ROOT / "results" / "table2-placed")
-                if row["spec"]["seed"] == seed
-            ]
-        )
-    ]
+    scores = {}
+    for row in read_rows(ROOT / "results" / "table2-placed"):
+        score = row["metrics"]["fcd_unique"]["value"], row["spec"]["latent"]["name"]
+        scores.setdefault(row["spec"]["seed"], []).append(score)
+    best = [min(of)[1] for of in scores.values()]
     assert best.count("bernoulli") == 2
 
     counts = {
