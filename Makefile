@@ -7,7 +7,7 @@
 ## make test     install the development tools, run the tests (ten minutes, some more the first time)
 ## make examples run every script of examples/ and check what it prints (a minute or two)
 ## make docs     build the site in site/, warnings are errors, and check its links (a minute)
-## make tutorials  run the tutorials anew, with their pictures, for the site (two minutes)
+## make tutorials  run the tutorials anew, with their pictures, for the site (some four minutes)
 ## make lint     ruff, pyright (needs Node.js) and import-linter (a minute)
 ## make format   let ruff rewrite the code
 ## make clean    remove .venv, demo, builds and caches; studies stay
@@ -51,8 +51,8 @@ docs: install-docs
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --quiet --clean --strict
 	@.venv/bin/python scripts/check_site.py site
 
-tutorials: install-docs
-	@echo "quantum-latents: the tutorials, run from docs/tutorials/*.py (two minutes)"
+tutorials: install-dev
+	@echo "quantum-latents: the tutorials, run from docs/tutorials/*.py (some four minutes)"
 	@.venv/bin/python scripts/run_tutorials.py
 
 lint: install-dev

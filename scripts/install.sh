@@ -2,8 +2,8 @@
 # Install the package, editable, with what constraints.txt pins:
 #
 #     scripts/install.sh demo    to use it
-#     scripts/install.sh docs    to build the site, and to run its tutorials
-#     scripts/install.sh dev     to work on it: tests, linters and oracles too
+#     scripts/install.sh docs    to build the site
+#     scripts/install.sh dev     to work on it: tests, tutorials, linters and oracles too
 #
 # A call installs nothing while pins, metadata and place are those of the last one.
 # Read from the environment: PYTHON (an interpreter), PIP_ARGS (more arguments for pip) and

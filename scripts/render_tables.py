@@ -3,7 +3,9 @@
     .venv/bin/python scripts/render_tables.py [--check]
 
 A table stands between `<!-- table: results/NAME -->` and `<!-- end of table -->`, a single
-cell between `<!-- cell: results/NAME DATA LATENT METRIC -->` and `<!-- end -->`, the speed of
+cell between `<!-- cell: results/NAME DATA LATENT METRIC -->` and `<!-- end -->`, a latent's paired
+difference from the reference with its verdict between
+`<!-- difference: results/NAME DATA LATENT METRIC -->` and `<!-- end -->`, the speed of
 samplers or training between `<!-- bench: results/NAME.json -->` and `<!-- end of bench -->`
 (left alone while there are no such rows), certificates between
 `<!-- certificates: results/NAME -->` and `<!-- end of certificates -->`, how they grow between
@@ -19,12 +21,14 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from quantum_latents.bench.summary import markdown, read_measurement
 from quantum_latents.report import Table, table
 from quantum_latents.report.certificates import certificates_markdown, growth_markdown
 from quantum_latents.report.leaderboard import OVERVIEW_FOOTNOTE, overviews
 from quantum_latents.results import read_certificates, read_rows, read_study
+from quantum_latents.results.wording import interval_text, is_count, number_text
 
 __all__ = ["main", "rendered"]
 
@@ -39,7 +43,9 @@ _GROWTH = re.compile(r"(<!-- growth: (\S+) -->\n).*?(<!-- end of growth -->)", r
 _LEADERBOARD = re.compile(
     r"(<!-- leaderboard: (\S+) -->\n).*?(<!-- end of leaderboard -->)", re.DOTALL
 )
-_CELL = re.compile(r"(<!-- cell: (\S+) (\S+) (\S+) (\S+) -->).*?(<!-- end -->)")
+_ONE = r"(<!-- %s: (\S+) ([^>]+) ([^\s>]+) ([^\s>]+) -->).*?(<!-- end -->)"
+_CELL, _DIFFERENCE = re.compile(_ONE % "cell"), re.compile(_ONE % "difference")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def rendered(page: str, root: Path = _ROOT) -> str:
@@ -53,13 +59,28 @@ def rendered(page: str, root: Path = _ROOT) -> str:
         folder = root / match[2]
         study = read_study(folder)
         text = table_of(folder).brief(study["primary_metrics"]).markdown()
+        # The page's own headings are its outline: many tables have the same title and data sets.
+        text = _HEADING.sub(r"***\1***", text)
         command = f"Command: `{study['command']}`\n"
         return f"{match[1]}\n{text}\n{command}\n{match[3]}"
 
-    def replace_cell(match: re.Match[str]) -> str:
+    def section_of(match: re.Match[str]) -> Any:
         made = table_of(root / match[2])
         (section,) = (section for section in made.sections if section.data == match[3])
+        return section
+
+    def replace_cell(match: re.Match[str]) -> str:
+        section = section_of(match)
         return f"{match[1]}{section.cells[match[4]][match[5]]}{match[6]}"
+
+    def replace_difference(match: re.Match[str]) -> str:
+        comparisons = section_of(match).comparisons[match[5]]
+        (found,) = (one for one in comparisons if one.other == match[4])
+        count = is_count(found.unit)
+        parts = [number_text(found.mean_difference, signed=True, count=count)]
+        parts += [interval_text(found.interval, count=count)] if found.interval else []
+        said = " ".join(parts) + (f", {found.verdict.code}" if found.verdict else "")
+        return f"{match[1]}{said}{match[6]}"
 
     def replace_bench(match: re.Match[str]) -> str:
         if not (root / match[2]).exists():
@@ -92,7 +113,8 @@ def rendered(page: str, root: Path = _ROOT) -> str:
 
     page = _LEADERBOARD.sub(replace_leaderboard, page)
     page = _GROWTH.sub(replace_growth, _CERTIFICATES.sub(replace_certificates, page))
-    return _BENCH.sub(replace_bench, _CELL.sub(replace_cell, _TABLE.sub(replace, page)))
+    page = _DIFFERENCE.sub(replace_difference, _CELL.sub(replace_cell, page))
+    return _BENCH.sub(replace_bench, _TABLE.sub(replace, page))
 
 
 def main(arguments: list[str]) -> int:
