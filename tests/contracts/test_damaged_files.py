@@ -19,6 +19,8 @@ import pytest
 import torch
 from damage import damaged, every_seed, mutated, reading, rng_of, some, spoilt
 from hypothesis import settings
+from safetensors.numpy import load as load_safetensors
+from safetensors.numpy import save
 
 from quantum_latents.banks import BankRecipe, build_bank, import_bank, open_bank, read_counts
 from quantum_latents.circuits import haar
@@ -26,7 +28,7 @@ from quantum_latents.cli.rows import made_table
 from quantum_latents.data import BitsSpec, array_spec, load, molecules_spec
 from quantum_latents.data.autoencoder import AutoencoderSpec, fitted_autoencoder
 from quantum_latents.data.smiles_files import read_smiles
-from quantum_latents.evaluation import write_run
+from quantum_latents.evaluation import read_samples, write_run
 from quantum_latents.latents import GaussianSpec
 from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.random import stream
@@ -173,6 +175,27 @@ def test_generators(seed, generator, tmp_path):
     with reading(ValueError):
         made = load_generator(tmp_path).generate(np.zeros((2, 3), np.float32))
         assert made.shape[0] == 2
+
+
+@some
+@every_seed
+def test_samples(seed, run, tmp_path):
+    (folder := tmp_path / "runs" / RUN.digest).mkdir(parents=True, exist_ok=True)
+    rng, content = rng_of(seed), (run / "samples.safetensors").read_bytes()
+    if rng.random() < 0.5:
+        spec = json.dumps(mutated(RUN.to_json(), rng)) if rng.random() < 0.9 else "[" * 99_999
+        content = save(load_safetensors(content), metadata={"spec": spec})
+    else:
+        content = spoilt(content, rng)
+    (folder / "samples.safetensors").write_bytes(content)
+    with reading(ValueError):
+        assert read_samples(tmp_path, RUN.digest).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "/etc", "..", "", "a\\b", "a\0"])
+def test_a_row_names_no_folder_outside_its_study(name, tmp_path):
+    with pytest.raises(ValueError, match="names no run of"):
+        read_samples(tmp_path, name)
 
 
 @pytest.fixture(scope="module")

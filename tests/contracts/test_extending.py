@@ -27,14 +27,15 @@ def edited(text, diff, path):
     return text.replace(before, after)
 
 
-def built(page, folder):
-    """Return a copy of package and tests with what a page adds."""
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Return a copy of package and tests with what all pages add."""
+    folder = tmp_path_factory.mktemp("house")
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "src", folder / "src", ignore=ignored)
     shutil.copytree(ROOT / "tests" / "contracts", folder / "tests" / "contracts", ignore=ignored)
-    for kind, path, content in blocks(page):
-        if path == "try":
-            continue
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for kind, path, content in added():
         file = folder / path
         if kind == "python":
             assert not file.exists(), f"{path} is there already"
@@ -44,31 +45,36 @@ def built(page, folder):
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_what_a_page_adds_works(page, tmp_path):
-    (tried,) = [content for _, path, content in blocks(page) if path == "try"]
-    house = built(page, tmp_path / "house")
-    script = tmp_path / "try.py"
-    script.write_text(f"from pathlib import Path\n\ncache = Path({str(tmp_path)!r})\n{tried}")
+def added():
+    return [block for page in PAGES for block in blocks(page) if block[1] != "try"]
+
+
+def test_what_the_pages_add_works(house, tmp_path):
+    assert [page.stem for page in PAGES] == ["data-set", "latent", "metric", "processor"]
+    script = [f"from pathlib import Path\n\ncache = Path({str(tmp_path)!r})\n"]
+    for page in PAGES:
+        (tried,) = [content for _, path, content in blocks(page) if path == "try"]
+        script.append(f"print({page.stem!r}, flush=True)\n{tried}")
     done = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, "-c", "\n".join(script)],
         env=os.environ | {"PYTHONPATH": str(house / "src")},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == [page.stem for page in PAGES]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_what_a_page_adds_is_in_the_houses_style(page, tmp_path):
-    house = built(page, tmp_path / "house")
-    shutil.copy(ROOT / "pyproject.toml", house)
-    ruff = [sys.executable, "-m", "ruff"]
+def test_what_the_pages_add_is_in_the_houses_style(house):
+    files = sorted({path for _, path, _ in added()})
     for command in (["check", "--quiet"], ["format", "--check", "--quiet"]):
-        files = sorted({path for _, path, _ in blocks(page) if path != "try"})
         done = subprocess.run(
-            [*ruff, *command, *files], cwd=house, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "ruff", *command, *files],
+            cwd=house,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -21,7 +21,7 @@ def test_a_bad_array_does_not_stand_in_the_way_of_its_repair(tmp_path):
     refused(ARRAY.astype(object), tmp_path, "Object arrays")
     assert list(tmp_path.iterdir()) == []
     # Past the array, to the next mistake.
-    refused(ARRAY, tmp_path, "'thermal'", latents=("thermal",))
+    refused(ARRAY, tmp_path, "'thermic'", latents=("thermic",))
     assert list(tmp_path.iterdir()) == []
 
 

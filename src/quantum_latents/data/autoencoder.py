@@ -231,7 +231,7 @@ def _read(path: Path) -> Autoencoder | None:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         is_newer = facts["format"] > _FORMAT
         is_whole = facts["checksum"] == _checksum(weights)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         logger.warning("%s is damaged (%s); fitting it anew", path, error)
         return None
     if is_newer:

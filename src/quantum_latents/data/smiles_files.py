@@ -97,7 +97,7 @@ def read_archive(
     try:
         with (
             bz2.open(file) as unfolded,
-            tarfile.open(fileobj=_Bounded(unfolded), mode="r|") as archive,
+            tarfile.open(fileobj=_Bounded(unfolded), mode="r|") as archive,  # type: ignore[call-overload]
         ):
             for member in archive:
                 match = re.search(r"_(\d+)\.xyz$", member.name)

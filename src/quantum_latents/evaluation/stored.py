@@ -22,7 +22,13 @@ _MILESTONE = "after {} steps"
 
 
 def run_folder(directory: Path, digest: str) -> Path:
-    """Return the folder of a run inside a study's directory."""
+    """Return the folder of a run inside a study's directory.
+
+    Raises:
+        ValueError: a name, such as a stranger's row may have, that leads elsewhere.
+    """
+    if digest in ("", ".", "..") or any(sign in digest for sign in "/\\\0"):
+        raise ValueError(f"{digest!r:.80} names no run of {directory}")
     return directory / "runs" / digest
 
 
@@ -113,7 +119,10 @@ def _read(directory: Path, digest: str) -> dict[str, np.ndarray]:
     if "samples" not in samples:
         raise ValueError(f"{path} holds no tensor 'samples': restore the file")
     if "spec" in metadata:
-        made_by = any_run_spec(json.loads(metadata["spec"])).digest
+        try:
+            made_by = any_run_spec(json.loads(metadata["spec"])).digest
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(f"{path} is damaged ({error}): restore the file") from error
         if made_by != digest:
             raise ValueError(f"{path} holds the samples of another run, {made_by}")
     return samples

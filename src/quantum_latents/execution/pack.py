@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from quantum_latents.disk import write_atomically
+from quantum_latents.evaluation.stored import run_folder
 from quantum_latents.results import (
     FROZEN,
     RowStore,
@@ -68,7 +69,7 @@ def pack_study(directory: Path, out: Path, *, part_size: float = 15.0) -> list[P
     out.mkdir(parents=True, exist_ok=True)
     stores = RowStore(directory), trained_store(directory)
     runs = dict.fromkeys(row["run"] for store in stores for row in store.read())
-    files = [directory / "runs" / run / "samples.safetensors" for run in runs]
+    files = [run_folder(directory, run) / "samples.safetensors" for run in runs]
     made = []
     for number, part in enumerate(_parts([f for f in files if f.exists()], part_size * _MIB)):
         made.append(out / _SAMPLES.format(number))
