@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import perceval
 from perceval.algorithm import Sampler
+from scipy.stats import binom
 
 from quantum_latents.banks import collect_bank, validate_bank
 from quantum_latents.circuits import haar
@@ -69,7 +70,6 @@ class LocalPerceval:
         request = self.jobs[job_id]
         circuit = experiment(request.interferometer, request.occupation)
         circuit.noise = self.noise
-        perceval.random_seed(int(job_id.removeprefix("job-")))
         sampler = Sampler(perceval.Processor("CliffordClifford2017", circuit))
         shots = sampler.samples(request.num_shots)["results"]
         return JobReport(state=JobState.DONE, counts=samples_to_counts(shots))
@@ -85,7 +85,8 @@ class LocalPerceval:
 print("keeps the contract's form:", isinstance(LocalPerceval(), Processor))
 
 # %% [markdown]
-# A real one turns each fault of its service into one of three errors (`RetryLater`,
+# Its shots differ from run to run, as a device's do, so your numbers below will be a little other
+# ones. A real one turns each fault of its service into one of three errors (`RetryLater`,
 # `SubmissionLost`, `ProcessorError`), so that what follows knows what may be asked again. The
 # ledger, post-selection, the resuming and the bank are the same for every processor.
 #
@@ -147,7 +148,7 @@ ledger()
 #
 # `resend=True` is that decision. Chunks whose shots are on the disk are not asked for again.
 
-# %%
+# %% varies=true
 bank = collect_bank(service, order, "bank", resend=True)
 ledger(since=2)
 told = bank.manifest["provenance"]
@@ -172,7 +173,7 @@ print("jobs for the same call once more:", len(service.jobs) - before)
 # The manifest says which interferometer and which post-selection, so the bank can be tested. The
 # share of photons that arrive is nobody's promise: it is fitted.
 
-# %%
+# %% varies=true
 tested = validate_bank(bank)
 print(tested.headline)
 for name in ("transmission", "interference"):
@@ -189,12 +190,15 @@ print("with an overlap of 0.9 promised:", promised.headline)
 # longer contradicted. Declare the promise before you look. Each test is explained in
 # [Does a bank keep its promise?](../validation.md)
 
-# %% alt="Share of the received shots by the number of photons that they show, for the bank, beside a binomial law at the fitted transmission; shots with fewer than 2 photons are marked as discarded."
+# %% varies=true alt="Share of the received shots by the number of photons that they show, with the binomial law of the fitted transmission on top of it; shots with fewer than 2 photons are grey, discarded."
 photons = np.array(told["photon_numbers"], dtype=float)
 numbers = np.arange(len(photons))
 figure, axis = plt.subplots(figsize=(5, 3), dpi=130, layout="constrained")
 colours = ["#bbbbbb" if number < 2 else "#4051b5" for number in numbers]
 axis.bar(numbers, photons / photons.sum(), color=colours)
+law = binom.pmf(numbers, 4, tested.validation.finding("transmission").estimate)
+axis.plot(numbers[1:], law[1:] / law[1:].sum(), "k_", markersize=24, label="binomial law")
+axis.legend(frameon=False)
 axis.set(xlabel="photons in a shot (grey: discarded)", ylabel="share of the shots", xticks=numbers)
 plt.show()
 print("shots by photons:", dict(zip(numbers.tolist(), photons.astype(int).tolist())))

@@ -290,6 +290,10 @@ def test_what_the_page_of_the_papers_tables_says():
     for depth, code in ((1, "better"), (2, "better"), (4, "undecided"), (8, "undecided")):
         found = _sections("depth-quick")[f"mixture, depth {depth}"].comparisons["share_between"]
         assert next(one.verdict.code for one in found if one.other == "gaussian") == code
+    shares = [
+        one.cells["gaussian"]["share_between"].mean for one in _sections("depth-quick").values()
+    ]
+    assert shares == sorted(shares, reverse=True)
     in_small = _section("table1-quick").comparisons["l1_to_integer"]
     assert all(one.mean_difference > 0 and one.p_holm < 0.05 for one in in_small)
     bits = _sections("survey-quick", "bernoulli")["bernoulli"].comparisons
