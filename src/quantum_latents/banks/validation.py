@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from quantum_latents.banks.bank import SampleBank
 from quantum_latents.banks.recipe import BankRecipe
 from quantum_latents.circuits import rebuild
 from quantum_latents.samplers import Noise
-from quantum_latents.samplers.validation import Promise, Validation, validate_counts
+
+if TYPE_CHECKING:
+    from quantum_latents.samplers.validation import Promise, Validation
 
 __all__ = ["BankValidation", "promise_of", "validate_bank"]
 
@@ -108,6 +110,8 @@ def promise_of(bank: SampleBank) -> tuple[Promise | None, tuple[str, ...]]:
     if least and selection.get("exactly") is None and (selection.get("at_least") or 0) < least:
         selection = {"at_least": least}
         notes.append(f"shots of fewer than {least} photons are not reported by this service")
+    from quantum_latents.samplers.validation import Promise  # slow to import
+
     promise = Promise(
         interferometer=rebuild(device),
         occupation=tuple(occupation),
@@ -164,6 +168,8 @@ def validate_bank(
         promise = replace(promise, noise=replace(promise.noise, interference=interference))
     all_shots, more = _all_shots(bank, promise)
     provenance = bank.manifest.get("provenance") or {}
+    from quantum_latents.samplers.validation import validate_counts  # slow to import
+
     validation = validate_counts(
         np.asarray(bank.counts),
         promise,
@@ -181,6 +187,8 @@ def validate_bank(
 
 
 def _of_recipe(recipe: BankRecipe) -> Promise:
+    from quantum_latents.samplers.validation import Promise  # slow to import
+
     noise = recipe.noise or Noise()
     if recipe.statistics == "distinguishable":
         noise = Noise(interference=0.0)

@@ -20,7 +20,6 @@ from quantum_latents.circuits import Interferometer, from_unitary, haar, time_bi
 from quantum_latents.random import stream
 from quantum_latents.samplers import boson_law, sample_boson, sample_distinguishable
 from quantum_latents.samplers.probabilities import Law
-from quantum_latents.samplers.validation import chi_square
 
 __all__ = ["CHECKS", "Checked", "self_check"]
 
@@ -96,6 +95,8 @@ def _law(path: str, device: Callable[[], Interferometer]) -> Callable[[], str]:
 
 
 def _fit(counts: np.ndarray, law: Law) -> str:
+    from quantum_latents.samplers.validation import chi_square  # slow to import
+
     test = chi_square(counts, law)
     if not test.p_value >= _LEAST_P:
         raise _Wrong(f"chi-square {test.statistic:.1f}, p = {test.p_value:.2g}")

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from quantum_latents.circuits import Interferometer
 from quantum_latents.latents.mode_laws import mode_laws
@@ -227,6 +226,8 @@ def count_law(mean: float, variance: float) -> np.ndarray:
     """
     if mean < 1e-15:
         return np.ones(1)
+    from scipy import stats  # slow to import
+
     fano = variance / mean
     if fano < 1 - _POISSON:
         trials = _trials(mean, variance)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
 from quantum_latents.circuits import Interferometer, lossy_time_bin
 from quantum_latents.samplers.marginals import binned_law
@@ -153,6 +152,8 @@ def _counts_law(
     law = photon_number_law(noise, occupation, transmission)
     if dark == 0:
         return law
+    from scipy import stats  # slow to import
+
     # A sum of Poisson numbers is one: all modes' dark counts together, up to a tail of 1e-16.
     longest = int(stats.poisson.isf(1e-16, dark)) + 1
     return np.convolve(law, stats.poisson.pmf(np.arange(longest + 1), dark))

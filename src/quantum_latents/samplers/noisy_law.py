@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
 
 from quantum_latents.circuits import Interferometer, dilation, lossy_time_bin
 from quantum_latents.samplers.enumeration import amplitudes, num_outcomes, outcome_table
@@ -190,6 +189,8 @@ def _detector(
     if threshold:
         silent = (1 - efficiency) ** np.arange(most + 1) * np.exp(-dark)
         return np.stack([silent, 1 - silent])
+    from scipy import stats  # slow to import
+
     matrix = np.zeros((longest, most + 1))
     background = stats.poisson.pmf(np.arange(longest), dark)
     for number in range(most + 1):

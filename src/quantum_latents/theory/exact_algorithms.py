@@ -23,7 +23,6 @@ from functools import cache
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from quantum_latents.samplers.arithmetic import (
     amplitude_flops,
@@ -144,6 +143,8 @@ def _clifford_clifford(m: int, n: int, p: float) -> Count:
 
     mean = features(n)
     if p < 1:
+        from scipy import stats  # slow to import
+
         # The photons that interfere are a binomial number, drawn afresh in every shot.
         law = stats.binom.pmf(np.arange(n + 1), n, p)
         mean = sum((w * features(k) for k, w in enumerate(law.tolist())), np.zeros(4))

@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from scipy import stats
-
 from quantum_latents.samplers.boson import MAX_ENUMERATED_OUTCOMES
 from quantum_latents.samplers.cost import clifford_clifford_operations
 from quantum_latents.samplers.enumeration import num_outcomes
@@ -117,6 +115,8 @@ def interfering_photons(num_photons: int, probability: float, error: float) -> i
         )
     if not 0 < error < 1:
         raise ValueError(f"an error in total variation is between 0 and 1, not {error}")
+    from scipy import stats  # slow to import
+
     tails = stats.binom.sf(range(num_photons + 1), num_photons, probability)
     return next(k for k, tail in enumerate(tails.tolist()) if tail <= error)
 
