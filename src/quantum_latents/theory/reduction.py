@@ -21,16 +21,18 @@ moved by d show how far that really goes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from quantum_latents.latents import Latent, PhotonicSource
 from quantum_latents.random import Stream
-from quantum_latents.samplers.validation import Promise, Validation, validate_counts
 from quantum_latents.theory.inverse import Route, find_route, invert
 from quantum_latents.theory.lipschitz import upper_bound
 from quantum_latents.theory.network import Generator, read_network
+
+if TYPE_CHECKING:
+    from quantum_latents.samplers.validation import Validation
 
 __all__ = ["Mirror", "NoiseLevel", "Reduction", "reduce_to_counts"]
 
@@ -156,6 +158,8 @@ def reduce_to_counts(
         levels.append(level)
         if level.success_rate < _HOPELESS:
             break
+    from quantum_latents.samplers.validation import Promise, validate_counts  # slow to import
+
     promise = Promise(interferometer=source.interferometer, occupation=tuple(source.occupation))
     control = None
     if source.statistics == "boson":
