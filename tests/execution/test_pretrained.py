@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ from quantum_latents.recipes import autoencoder, ddgan, moons, table1
 from quantum_latents.results import RowStore, read_rows, write_certificates
 from quantum_latents.training import EvaluationSpec, Outcome, data_of, load_generator
 
+ROOT = Path(__file__).parents[2]
 NAME = "photons/digits"
 TOKEN = "hf_plantedToken0123456789"
 
@@ -233,8 +235,10 @@ def test_a_recorded_bank_has_no_law_to_draw_from(tmp_path):
 def test_the_card_says_what_rows_and_certificates_say(study, run, tmp_path):
     directory = shutil.copytree(study, tmp_path / "study")
     hypotheses = [{"name": "g has an inverse", "holds": "unknown", "why": "a|b <b>"}]
-    one = {"run": run.name, "conclusion": "Nothing is known.", "hypotheses": hypotheses}
-    write_certificates(directory, [one])
+    whole = ROOT / "results" / "certificates-mixture" / "certificates.json"
+    (one, *_) = json.loads(whole.read_text())["certificates"]
+    said = {"run": run.name, "conclusion": "Nothing is known.", "hypotheses": hypotheses}
+    write_certificates(directory, [one | said])
     shared = PretrainedGenerator.from_run(directory, run.name[:6], licence="mit")
     (row,) = [row for row in read_rows(directory) if row["run"] == run.name]
     card = str(shared.generate_model_card(repo_id=NAME))
