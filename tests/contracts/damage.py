@@ -25,7 +25,7 @@ VALUES = [
 ]
 every_seed = given(seed=st.integers(0, 2**32 - 1))
 some = settings(
-    max_examples=40,
+    max_examples=25,
     derandomize=True,
     deadline=None,
     database=None,

@@ -27,7 +27,7 @@ from quantum_latents.report.pictures import read_pictures
 from quantum_latents.results import read_certificates, read_frozen, read_study
 
 RESULTS = Path(__file__).parents[2] / "results"
-more = settings(some, max_examples=80)
+more = settings(some, max_examples=50)
 
 
 @pytest.fixture(scope="module")
