@@ -4,7 +4,7 @@
 # A study is a list of runs that depend on nothing but their specs, so it may be trained by one
 # process or by many machines. Here it is trained on a real [Ray](https://docs.ray.io), started on
 # this machine alone; it is stopped, one of its workers is killed, and the rows come out as if
-# nothing had happened. It needs `pip install ".[ray]"` and takes about a minute on two quiet cores
+# nothing had happened. It needs `pip install ".[ray]"` and takes under two minutes on two quiet cores
 # (on Linux: the worker is found in `/proc`).
 #
 # On a cluster only the address differs: `ray start` on every node, then `qlat run ... --ray auto`

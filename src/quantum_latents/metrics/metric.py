@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from quantum_latents.random import Stream
 
-__all__ = ["Facts", "Metric"]
+__all__ = ["Facts", "Metric", "declared"]
 
 Facts = Mapping[str, Any]
 
@@ -55,3 +55,41 @@ class Metric:
             "constant_wins": self.constant_wins,
             "corroborated_by": list(self.corroborated_by),
         }
+
+
+def declared(
+    name: str,
+    label: str,
+    direction: Literal["lower", "higher"],
+    compute: Callable[[Any, Any, Facts, Stream], float],
+    *,
+    domain: Literal["vectors", "molecules"],
+    two_sample: tuple[str, ...],
+    unit: str = "",
+    constant_wins: bool = False,
+    needs: tuple[str, ...] = (),
+) -> Metric:
+    """Return a metric that those of two samples corroborate where a constant wins.
+
+    Args:
+        name: as in `Metric`.
+        label: as in `Metric`.
+        direction: as in `Metric`.
+        compute: as in `Metric`.
+        domain: as in `Metric`.
+        two_sample: the domain's metrics of two samples.
+        unit: as in `Metric`.
+        constant_wins: as in `Metric`.
+        needs: as in `Metric`.
+    """
+    return Metric(
+        name=name,
+        label=label,
+        direction=direction,
+        unit=unit,
+        constant_wins=constant_wins,
+        corroborated_by=two_sample if constant_wins else (),
+        needs=needs,
+        compute=compute,
+        domain=domain,
+    )

@@ -7,12 +7,13 @@ Notation: `x` is the set of generated molecules, `y` the reference set, both a `
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from quantum_latents.metrics import molecules
-from quantum_latents.metrics.metric import Facts, Metric
+from quantum_latents.metrics.metric import Facts, declared
 from quantum_latents.metrics.molecules import MOLECULE_METRICS, MoleculeSet
 from quantum_latents.random import Stream
 
@@ -35,27 +36,7 @@ def _uniqueness(generated: MoleculeSet) -> float:
     return generated.num_unique / generated.num_valid
 
 
-def _of_molecules(
-    name: str,
-    label: str,
-    direction: Literal["lower", "higher"],
-    compute: Callable[[Any, Any, Facts, Stream], float],
-    *,
-    unit: str = "",
-    constant_wins: bool = False,
-    needs: tuple[str, ...] = (),
-) -> Metric:
-    return Metric(
-        name=name,
-        label=label,
-        direction=direction,
-        unit=unit,
-        constant_wins=constant_wins,
-        corroborated_by=("fcd_unique", "fcd_valid") if constant_wins else (),
-        needs=needs,
-        compute=compute,
-        domain="molecules",
-    )
+_of_molecules = partial(declared, domain="molecules", two_sample=("fcd_unique", "fcd_valid"))
 
 
 def _shares_distance(

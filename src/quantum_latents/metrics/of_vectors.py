@@ -7,6 +7,7 @@ as in `quantum_latents.metrics.registry`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from quantum_latents.metrics import (
     transport,
     two_sample,
 )
-from quantum_latents.metrics.metric import Facts, Metric
+from quantum_latents.metrics.metric import Facts, Metric, declared
 from quantum_latents.metrics.samples import as_samples_pair
 from quantum_latents.random import Stream
 
@@ -71,26 +72,7 @@ def _wasserstein_selection(
     return transport.wasserstein_1(*_in_scale(x, y, facts))
 
 
-def _of_vectors(
-    name: str,
-    label: str,
-    direction: Literal["lower", "higher"],
-    compute: Callable[[Any, Any, Facts, Stream], float],
-    *,
-    unit: str = "",
-    constant_wins: bool = False,
-    needs: tuple[str, ...] = (),
-) -> Metric:
-    return Metric(
-        name=name,
-        label=label,
-        direction=direction,
-        unit=unit,
-        constant_wins=constant_wins,
-        corroborated_by=_TWO_SAMPLE if constant_wins else (),
-        needs=needs,
-        compute=compute,
-    )
+_of_vectors = partial(declared, domain="vectors", two_sample=_TWO_SAMPLE)
 
 
 def _of_features(

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from quantum_latents.latents import (
-    BernoulliSpec,
-    GaussianSpec,
+    InterferometerLatentSpec,
     LatentSpec,
     LearnedPriorSpec,
-    PhotonicSpec,
+    named_latent,
 )
 from quantum_latents.models import GANModelSpec
 from quantum_latents.training import Precision, RunSpec, WGANSpec
@@ -210,15 +209,13 @@ def four_latents(
         "interferometer": interferometer,
         "sharing": sharing,
     }
-    made: dict[str, LatentSpec] = {
-        "quantum": PhotonicSpec(name="quantum", **photonic, **shared),
-        "distinguishable": PhotonicSpec(name="distinguishable", **photonic, **shared),
-        "bernoulli": BernoulliSpec(**shared),
-        "gaussian": GaussianSpec(**shared),
-    }
-    if unknown := [name for name in names if name not in made]:
-        raise ValueError(f"no latent is called {unknown[0]!r}: choose among {', '.join(made)}")
-    return tuple(made[name] for name in names)
+    if unknown := [name for name in names if name not in LATENTS]:
+        raise ValueError(f"no latent is called {unknown[0]!r}: choose among {', '.join(LATENTS)}")
+    specs = (named_latent(name, **shared) for name in names)
+    return tuple(
+        replace(spec, **photonic) if isinstance(spec, InterferometerLatentSpec) else spec
+        for spec in specs
+    )
 
 
 def model_on(latent: LatentSpec, model: GANModelSpec) -> GANModelSpec:
