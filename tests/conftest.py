@@ -255,3 +255,9 @@ def hub(monkeypatch, tmp_path):
     yield served
     served.server.shutdown()
     served.server.server_close()
+
+
+@pytest.fixture(scope="session")
+def cifar10_files():
+    """Writers of files in the format of CIFAR-10's binary version (tests/cifar10_files.py)."""
+    return loaded_from(Path(__file__).with_name("cifar10_files.py"))

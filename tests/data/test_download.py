@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.error import URLError
 from urllib.request import Request
@@ -113,6 +114,16 @@ def test_a_file_arrives_with_its_progress_and_is_not_asked_for_again(
     assert dones[-1] == totals[-1] == len(CONTENT)
     fetch(wanted, tmp_path / "new")
     assert server.asked == [None]
+
+
+def test_a_sha256_is_checked_in_the_place_of_an_md5_sum(server, tmp_path):
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    fetch(replace(remote(server.url), md5="0" * 32, sha256=sha256), tmp_path / "right")
+    with pytest.raises(ConnectionError, match=rf"SHA-256 {sha256}, not 000.*, SHA-256 000"):
+        fetch(replace(remote(server.url), sha256="0" * 64), tmp_path / "wrong")
+    assert not list((tmp_path / "wrong").iterdir())
+    with pytest.raises(ValueError, match="needs its sha256, or its md5"):
+        RemoteFile(name=NAME, urls=(server.url,), size=None)
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_was(server, tmp_path):

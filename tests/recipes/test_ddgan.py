@@ -83,7 +83,7 @@ def test_from_the_call_to_the_page(tmp_path, capsys, monkeypatch, trains_here):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        ("ddgan --data moons", "ddgan draws its own data"),
+        ("ddgan --data moons", "ddgan takes --data grey_digits, cifar10 or a folder"),
         ("ddgan --coupling independent", "--coupling belongs to moons"),
         ("tune --recipe ddgan", "--recipe ddgan is not tuned"),
     ],

@@ -39,7 +39,7 @@ RECIPES = {
     "survey": "across data sets that are not the quantum latent's own: does it help there?",
     "corollary": "Corollary 1: who reaches data that a quantum latent made? GAN-induced distances",
     "moons": "Appendix G of the paper: flow matching on two moons from four latents, or any",
-    "ddgan": "Appendix F of the paper, on digits: a diffusion GAN from four latents, or any",
+    "ddgan": "Appendix F of the paper: a diffusion GAN of digits (or --data cifar10), any latent",
     "autoencoder": "digits, or your images (--data FILE), through an autoencoder: a GAN or a flow",
     "compare": "your own data (--data FILE), four latents, or any",
     "tune": "another recipe (--recipe table1) with every latent tuned equally before the test",
@@ -75,7 +75,8 @@ class Run:
     """compare, autoencoder: your file (npy, npz, csv, parquet; one row a sample). table1,
     challengers, interference, loss, bank-sizes, survey: any of quantum, bernoulli, gbs, thermal,
     iqp, ising, mixture, moons, checkerboard, binary_digits, grey_digits, comma-separated. moons:
-    any of moons, checkerboard, mixture.
+    any of moons, checkerboard, mixture. ddgan: grey_digits, cifar10 (downloaded), or a folder of
+    CIFAR-10's binary version.
     Molecules: qm9 (downloaded), or a file of SMILES (csv, tsv, smi, txt, each also as .gz)."""
     num_steps: int | None = None
     """Generator steps instead of the preset's; stated on the page."""

@@ -5,6 +5,7 @@ A mistake raises before anything is written.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quantum_latents.cli.amounts import bank_size, depths, doses, lengths, shares
@@ -14,6 +15,7 @@ from quantum_latents.cli.words import names_in
 
 if TYPE_CHECKING:
     from quantum_latents.cli.run import Run
+    from quantum_latents.data import Cifar10Spec
     from quantum_latents.recipes import Study
     from quantum_latents.training import Precision
 
@@ -132,14 +134,14 @@ def study_of(command: Run) -> Study:
         study = _bank_sizes(command, settings)
     elif command.recipe in MOLECULAR:
         study = _molecular(command, dims, settings)
+    elif command.recipe == "ddgan":
+        study = recipes.ddgan(command.preset, data=_images(command), **settings)
     else:
         if command.data is not None:
             raise ValueError(
                 f"{command.recipe} draws its own data: leave --data out, or run compare"
             )
-        if command.recipe == "ddgan":
-            study = recipes.ddgan(command.preset, **settings)
-        elif command.recipe == "depth":
+        if command.recipe == "depth":
             study = recipes.depth(command.preset, depths=depths(command.depths), **settings)
         else:
             study = recipes.mixture(command.preset, **settings)
@@ -222,6 +224,33 @@ def _bank_sizes(command: Run, settings: dict[str, Any]) -> Study:
         num_steps=command.num_steps,
         **settings,
     )
+
+
+def _images(command: Run) -> Cifar10Spec | None:
+    """Return CIFAR-10 where a call names it, with the network that measures it; None is digits."""
+    if command.data in (None, "grey_digits"):
+        return None
+    from quantum_latents.data import cifar10_spec
+    from quantum_latents.evaluation import check_network_of
+    from quantum_latents.execution import default_cache
+
+    if command.data != "cifar10" and not Path(command.data).exists():
+        raise ValueError(
+            "ddgan takes --data grey_digits, cifar10 or a folder of CIFAR-10's files, "
+            f"not {command.data!r}"
+        )
+    line = Line(quiet=command.json)
+
+    def show(what: str, done: int, total: int) -> None:
+        line.show(f"{what}: {done:,} of {total:,}")
+
+    try:
+        spec = cifar10_spec(command.data, default_cache(), on_progress=show)
+        if not command.evaluate_later:
+            check_network_of(spec, default_cache(), show)
+    finally:
+        line.close()
+    return spec
 
 
 def _molecular(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> Study:

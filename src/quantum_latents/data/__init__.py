@@ -12,6 +12,7 @@ from quantum_latents.data.array import ArraySpec, array_spec, load_array
 from quantum_latents.data.autoencoder import AutoencoderSpec
 from quantum_latents.data.bits import BitsSpec, load_bits
 from quantum_latents.data.checkerboard import CheckerboardSpec, load_checkerboard
+from quantum_latents.data.cifar10 import Cifar10Spec, cifar10_spec, load_cifar10
 from quantum_latents.data.correlated_bits import IQPSpec, IsingSpec, load_iqp, load_ising
 from quantum_latents.data.dataset import DataSet, Decoder
 from quantum_latents.data.digits import DigitsSpec, check_digits_installed, load_digits
@@ -39,6 +40,7 @@ __all__ = [
     "AutoencoderSpec",
     "BitsSpec",
     "CheckerboardSpec",
+    "Cifar10Spec",
     "DataSet",
     "DataSpec",
     "Decoder",
@@ -55,6 +57,7 @@ __all__ = [
     "ThermalSpec",
     "array_spec",
     "check_installed",
+    "cifar10_spec",
     "load",
     "molecules_spec",
     "write_prepared",
@@ -75,6 +78,7 @@ DataSpec = (
     | ArraySpec
     | EncodedSpec
     | MoleculesSpec
+    | Cifar10Spec
 )
 """Any data set's spec."""
 
@@ -97,14 +101,15 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
     Args:
         spec: what to draw, or which file to read.
         stream: the run's stream for its data, such as ``stream(seed, "data")``. An array of the
-            user's, digits and molecules do not depend on it: their split is fixed by the spec.
+            user's, digits, CIFAR-10 and molecules do not depend on it: their split is fixed by the
+            spec.
         cache: the folder of banks, of sets of molecules and of copies of files; only what needs
             them uses it.
 
     Raises:
         TypeError: `spec` is no spec of a data set.
-        ValueError, ImportError: see `load_array`, `load_digits`, `load_molecules` and
-            `build_bank`.
+        ValueError, ImportError: see `load_array`, `load_digits`, `load_cifar10`,
+            `load_molecules` and `build_bank`.
 
     >>> from quantum_latents.random import stream
     >>> load(BitsSpec(num_train=100, num_held_out=50), stream(0, "data"), Path("cache")).dim
@@ -139,4 +144,6 @@ def load(spec: DataSpec, stream: Stream, cache: Path) -> DataSet:
             return load_encoded(spec, cache)
         case MoleculesSpec():
             return load_molecules(spec, cache)
+        case Cifar10Spec():
+            return load_cifar10(spec, cache)
     raise TypeError(f"{spec!r} is no spec of a data set; use one of {DataSpec}")

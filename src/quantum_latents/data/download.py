@@ -1,7 +1,7 @@
 """Files from the web: resumed where they broke off, checked, and in place only when complete.
 
 A download grows as NAME.part; a later call asks the server for the rest of it (HTTP Range). The
-finished file is checked against its size and MD5 sum, then moved to NAME in one step. A server is
+finished file is checked against its size and its sum, then moved to NAME in one step. A server is
 not believed: more than was promised is not kept, and what is asked for by TLS is not taken without.
 """
 
@@ -20,11 +20,14 @@ from urllib.parse import urlsplit
 from quantum_latents.molecules import Progress
 
 __all__ = [
+    "CIFAR10_ARCHIVE",
+    "INCEPTION_WEIGHTS",
     "LARGEST_UNKNOWN",
     "QM9_ARCHIVE",
     "QM9_UNCHARACTERISED",
     "Guarded",
     "RemoteFile",
+    "fault_of",
     "fetch",
 ]
 
@@ -43,12 +46,31 @@ class RemoteFile:
         urls: where it is, tried in this order.
         size: bytes, or None if its publisher does not say.
         md5: its MD5 sum, as its publisher gives it; it guards against damage, not malice.
+        sha256: its SHA-256, which guards against both and is checked in the MD5 sum's place; "" if
+            it is not known.
+
+    Raises:
+        ValueError: neither sum is given.
     """
 
     name: str
     urls: tuple[str, ...]
     size: int | None
-    md5: str
+    md5: str = ""
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.md5 or self.sha256):
+            raise ValueError(f"{self.name}: a file from the web needs its sha256, or its md5")
+
+    @property
+    def sum(self) -> tuple[str, str]:
+        """What the sum is called, and the sum that a file of this content has.
+
+        >>> RemoteFile(name="a", urls=(), size=None, md5="12", sha256="34").sum
+        ('SHA-256', '34')
+        """
+        return ("SHA-256", self.sha256) if self.sha256 else ("MD5", self.md5)
 
 
 QM9_ARCHIVE = RemoteFile(
@@ -72,6 +94,28 @@ QM9_UNCHARACTERISED = RemoteFile(
     md5="a361887bacb427b8a0ce7903d92a53b4",
 )
 """The numbers of the 3,054 molecules whose geometry QM9's authors found inconsistent."""
+
+CIFAR10_ARCHIVE = RemoteFile(
+    name="cifar-10-binary.tar.gz",
+    urls=("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+    size=170_052_171,
+    md5="c32a1d4ab5d03f1284b67883e8d87530",
+    sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+)
+"""CIFAR-10 in its authors' binary version, which no pickle is needed for."""
+
+INCEPTION_WEIGHTS = RemoteFile(
+    name="weights-inception-2015-12-05-6726825d.pth",
+    urls=(
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+        "weights-inception-2015-12-05-6726825d.pth",
+        "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+        "pt_inception-2015-12-05-6726825d.pth",
+    ),
+    size=95_628_359,
+    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+)
+"""Inception of the published FID, converted to PyTorch by the authors of pytorch-fid."""
 
 
 class Guarded(urllib.request.HTTPRedirectHandler):
@@ -116,7 +160,7 @@ def fetch(
     """
     path = folder / remote.name
     if path.is_file():
-        if fault := _fault(remote, path):
+        if fault := fault_of(remote, path):
             raise ValueError(
                 f"{str(path)!r} is damaged or another file ({fault}): delete it, and it is "
                 "downloaded again"
@@ -138,7 +182,7 @@ def fetch(
         return path
     raise ConnectionError(
         f"{remote.name} could not be downloaded ({'; '.join(failures)}); without a network, put "
-        f"it (from {remote.urls[0]}, MD5 {remote.md5}) at {str(path)!r}"
+        f"it (from {remote.urls[0]}, {' '.join(remote.sum)}) at {str(path)!r}"
     )
 
 
@@ -157,7 +201,7 @@ def _complete(
                 break
             if size <= before:
                 raise ConnectionError("the server breaks off and sends nothing more")
-        fault = _fault(remote, part)
+        fault = fault_of(remote, part)
         if fault:
             part.unlink()
         if not (fault and begun_before):
@@ -224,11 +268,12 @@ def _length(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
-def _fault(remote: RemoteFile, file: Path) -> str:
-    """Return what is wrong with a file, or nothing."""
+def fault_of(remote: RemoteFile, file: Path) -> str:
+    """Return what is wrong with a file that should be `remote`, or nothing."""
     size = file.stat().st_size
     if remote.size is not None and size != remote.size:
         return f"{size:,} bytes, not {remote.size:,}"
+    what, wanted = remote.sum
     with file.open("rb") as stream:
-        md5 = hashlib.file_digest(stream, "md5").hexdigest()
-    return "" if md5 == remote.md5 else f"MD5 {md5}, not {remote.md5}"
+        found = hashlib.file_digest(stream, what.replace("-", "").lower()).hexdigest()
+    return "" if found == wanted else f"{what} {found}, not {wanted}"

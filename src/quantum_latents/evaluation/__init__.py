@@ -1,5 +1,6 @@
 """Stored samples to metrics by name, and metrics to rows."""
 
+from quantum_latents.evaluation.images import check_network_of
 from quantum_latents.evaluation.molecules import check_libraries
 from quantum_latents.evaluation.rows import evaluate, failed_row, make_row, remake_row
 from quantum_latents.evaluation.stored import (
@@ -11,6 +12,7 @@ from quantum_latents.evaluation.stored import (
 
 __all__ = [
     "check_libraries",
+    "check_network_of",
     "evaluate",
     "failed_row",
     "make_row",

@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 
 from quantum_latents.evaluation.chemnet import activations
+from quantum_latents.evaluation.kept import Arrays
 from quantum_latents.metrics.molecules import FEWEST_FOR_FCD, PROPERTIES, MoleculeSet
 from quantum_latents.molecules import GraphLayout
 from quantum_latents.molecules.decode import Decoded
@@ -26,8 +27,6 @@ FIRST_DRAWS = 5_000
 """Properties and similarities are compared over this many first valid draws: of both, the time
 is a millisecond a molecule.
 """
-
-Arrays = dict[str, np.ndarray]
 
 
 def analyse(

@@ -11,23 +11,18 @@ RDKit, fcd and this module.
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
 from quantum_latents.data import DataSet
-from quantum_latents.disk import write_atomically
 from quantum_latents.evaluation.chemnet import activations, fcd_version
 from quantum_latents.evaluation.distributions import distributions, edges_of
+from quantum_latents.evaluation.kept import kept
 from quantum_latents.evaluation.molecule_sets import Arrays, analyse, as_arrays, from_arrays
 from quantum_latents.metrics import compute, lookup
 from quantum_latents.metrics.frechet import Moments, moments
@@ -215,9 +210,7 @@ def _random_valence_codes(data: DataSet, num_draws: int) -> np.ndarray:
 def _cached(
     data: DataSet, kind: str, what: Mapping[str, Any], build: Callable[[], Arrays]
 ) -> Arrays:
-    """Return arrays from the data set's cache, built and kept there if they are missing or
-    damaged. Two processes build them once: the second waits.
-    """
+    """Return arrays from the data set's cache, built and kept there if they are not."""
     folder = data.facts.get("reference_cache")
     if folder is None:
         return build()
@@ -230,29 +223,7 @@ def _cached(
         "groups": FUNCTIONAL_GROUPS,
         **what,
     }
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-    path = Path(folder) / f"{kind}-{digest}.npz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if (found := _read(path)) is not None:
-        return found
-    with open(path.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = _read(path)
-        if found is None:
-            found = build()
-            content = BytesIO()
-            np.savez(content, **found)  # type: ignore[arg-type]
-            write_atomically(path, content.getvalue())
-    return found
-
-
-def _read(path: Path) -> Arrays | None:
-    """Return the arrays of a file, None if it is not there or damaged (each has a CRC)."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, TokenError, zipfile.BadZipFile):
-        return None
+    return kept(Path(folder), kind, identity, build)
 
 
 def _packed(values: Mapping[str, Any]) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from quantum_latents.data import DataSet
 from quantum_latents.evaluation.chemnet import fcd_version
 from quantum_latents.evaluation.distributions import distributions, rounded
+from quantum_latents.evaluation.images import check_network
 from quantum_latents.evaluation.molecule_sets import analyse
 from quantum_latents.evaluation.molecule_statistics import (
     Statistics,
@@ -83,12 +84,14 @@ def check_libraries(num_draws: int, data: DataSet) -> None:
 
     Args:
         num_draws: N; too few need no ChemNet.
-        data: whose metrics are meant; of vectors none needs more than this library itself does.
+        data: whose metrics are meant; of vectors, photographs' alone need more than this library.
 
     Raises:
-        ImportError: RDKit or fcd is not installed, with the line that installs it.
+        ImportError: RDKit, fcd or torch-fidelity is not installed, with the line that installs it.
+        ValueError, ConnectionError: as `inception.check_inception`.
     """
     if data.layout is None:
+        check_network(data)
         return
     import_rdkit()
     if is_fcd_possible(num_draws, data):

@@ -5,6 +5,7 @@ Everything in a row but its `provenance` is a function of the spec and of the st
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from quantum_latents.data import DataSet
+from quantum_latents.evaluation.images import facts_of
 from quantum_latents.evaluation.molecules import evaluate_molecules
 from quantum_latents.evaluation.stored import write_pictures
 from quantum_latents.metrics import compute, floor, lookup
@@ -25,13 +27,16 @@ _NUM_SCATTER_POINTS = 400
 _NUM_IMAGES = 16
 
 
-def evaluate(samples: np.ndarray, data: DataSet, seed: int) -> dict[str, dict[str, Any]]:
+def evaluate(
+    samples: np.ndarray, data: DataSet, seed: int, device: str = "cpu"
+) -> dict[str, dict[str, Any]]:
     """Return every metric of the data set, with its floor and what a table must know.
 
     Args:
         samples: generated, (N, d_x), in data units; codes of graphs (N, P + n).
         data: gives the reference (its held-out samples) and the names of the metrics.
         seed: the run's; random projections follow from it, so they are paired.
+        device: where a network that measures is applied: `cpu`, or `cuda` where there is one.
 
     The floor puts as many fresh samples of the data itself in the generated samples' place.
     Molecules' entries say more, see `quantum_latents.evaluation.molecules`.
@@ -40,26 +45,24 @@ def evaluate(samples: np.ndarray, data: DataSet, seed: int) -> dict[str, dict[st
     in_place = data.floor_reference[: len(samples)]
     if data.layout is not None:
         return evaluate_molecules(samples, data, seed)[0]
-    values = _values(samples, data, seed)
+    facts = facts_of(data, device)
     metrics = {}
     for name in data.metrics:
         metrics[name] = {
-            "value": values[name],
-            "floor": floor(name, in_place, data.held_out, data.facts, directions),
+            "value": compute(name, samples, data.held_out, facts, directions),
+            "floor": floor(name, in_place, data.held_out, facts, directions),
             **lookup(name).declared,
         }
     return metrics
 
 
-def _values(samples: np.ndarray, data: DataSet, seed: int) -> dict[str, float | None]:
+def _values(samples: np.ndarray, data: DataSet, seed: int, device: str) -> dict[str, float | None]:
     """Return every metric's value alone: the floors do not change on the way."""
     if data.layout is not None:
         found = evaluate_molecules(samples, data, seed)[0]
         return {name: entry.get("value") for name, entry in found.items()}
-    directions = stream(seed, "metrics")
-    return {
-        name: compute(name, samples, data.held_out, data.facts, directions) for name in data.metrics
-    }
+    directions, facts = stream(seed, "metrics"), facts_of(data, device)
+    return {name: compute(name, samples, data.held_out, facts, directions) for name in data.metrics}
 
 
 def make_row(
@@ -85,6 +88,7 @@ def make_row(
             diverged has none, so its row is whole all the same.
     """
     samples, diverged_at = outcome.samples, outcome.diverged_at
+    device = _device_of(stack)
     detail = "" if diverged_at is None else f"diverged at {_step_of(outcome.spec)} {diverged_at}"
     if samples is not None and not np.isfinite(samples).all():
         samples, detail = None, "generated samples are not finite"
@@ -95,7 +99,7 @@ def make_row(
         status = TRAINED
     elif samples is not None:
         spec, on_the_way = outcome.spec, outcome.milestones
-        metrics, preview = _measured(samples, data, spec.seed, spec.digest, directory)
+        metrics, preview = _measured(samples, data, spec.seed, spec.digest, directory, device)
     return {
         "schema": ROW_SCHEMA,
         "run": outcome.spec.digest,
@@ -104,10 +108,10 @@ def make_row(
         "status": status,
         "status_detail": detail,
         "metrics": metrics,
-        **_budget(on_the_way, data, outcome.spec.seed),
+        **_budget(on_the_way, data, outcome.spec.seed, device),
         "curves": outcome.curves,
         "preview": preview,
-        "notes": [*data.notes, *_reconstruction(data, outcome.spec.seed)],
+        "notes": [*data.notes, *_reconstruction(data, outcome.spec.seed, device)],
         **({} if outcome.fit is None else {"fit": outcome.fit}),
         **({} if outcome.sampling is None else {"sampling": outcome.sampling}),
         "stack": dict(stack),
@@ -167,65 +171,86 @@ def remake_row(
 
     What training left (spec, curves, stack) stays as it was.
     """
-    seed = row["spec"]["seed"]
-    metrics, preview = _measured(samples, data, seed, row["run"], directory)
+    seed, device = row["spec"]["seed"], _device_of(row["stack"])
+    metrics, preview = _measured(samples, data, seed, row["run"], directory, device)
     return {
         **row,
         "status": "finished",
         "metrics": metrics,
-        **_budget(milestones or {}, data, seed),
+        **_budget(milestones or {}, data, seed, device),
         "preview": preview,
-        "notes": [*data.notes, *_reconstruction(data, seed)],
+        "notes": [*data.notes, *_reconstruction(data, seed, device)],
         "provenance": {**row.get("provenance", {}), **provenance},
     }
 
 
-def _budget(milestones: Mapping[int, np.ndarray], data: DataSet, seed: int) -> dict[str, Any]:
+def _device_of(stack: Mapping[str, Any]) -> str:
+    """Return where a run was trained; the CPU where its training was the user's own."""
+    return str(stack.get("device") or "cpu")
+
+
+def _budget(
+    milestones: Mapping[int, np.ndarray], data: DataSet, seed: int, device: str
+) -> dict[str, Any]:
     """Return the metrics' values at the milestones of a run; nothing where it has none."""
     if not milestones:
         return {}
     values: dict[str, list[float | None]] = {name: [] for name in data.metrics}
     for samples in milestones.values():
         is_finite = bool(np.isfinite(samples).all())
-        found = _values(samples, data, seed) if is_finite else {}
+        found = _values(samples, data, seed, device) if is_finite else {}
         for name, of_name in values.items():
             of_name.append(found.get(name))
     return {"budget": {"step": list(milestones), "metrics": values}}
 
 
 def _measured(
-    samples: np.ndarray, data: DataSet, seed: int, digest: str, directory: Path | None
+    samples: np.ndarray,
+    data: DataSet,
+    seed: int,
+    digest: str,
+    directory: Path | None,
+    device: str,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return metrics and preview; write pictures of molecules where there is a directory."""
     if data.layout is None:
-        return evaluate(samples, data, seed), _preview(samples, data)
+        return evaluate(samples, data, seed, device), _preview(samples, data)
     metrics, preview, pictures = evaluate_molecules(samples, data, seed)
     if directory is not None:
         preview["pictures"] = write_pictures(directory, digest, pictures)
     return metrics, preview
 
 
-def _reconstruction(data: DataSet, seed: int) -> list[str]:
+def _reconstruction(data: DataSet, seed: int, device: str) -> list[str]:
     """Return what rows score that went through an autoencoder and back, where there is one."""
     if data.decoder is None:
         return []
-    values = _values(data.facts["reconstructed"], data, seed)
+    values = _values(data.facts["reconstructed"], data, seed, device)
     told = ", ".join(f"{lookup(name).label} {value:.3g}" for name, value in values.items())
     return [f"Data there and back through the autoencoder score: {told}."]
 
 
 def _preview(samples: np.ndarray, data: DataSet) -> dict[str, Any]:
-    """Return enough to draw generated samples beside data, a few kilobytes."""
+    """Return enough to draw generated samples beside data: kilobytes, of photographs 130."""
     if data.sample_dim == 2:
         return {
             "kind": "scatter",
             "data": _rounded(data.held_out[:_NUM_SCATTER_POINTS]),
             "generated": _rounded(samples[:_NUM_SCATTER_POINTS]),
         }
-    if "image_shape" in data.facts:
+    shape = list(data.facts.get("image_shape", ()))
+    if len(shape) == 3:
+        # As levels, a byte each: numbers in words would make a row of half a megabyte.
+        return {
+            "kind": "photographs",
+            "shape": shape,
+            "data": _packed(data.held_out[:_NUM_IMAGES]),
+            "generated": _packed(samples[:_NUM_IMAGES]),
+        }
+    if shape:
         return {
             "kind": "images",
-            "shape": list(data.facts["image_shape"]),
+            "shape": shape,
             "pixel_range": list(data.facts["pixel_range"]),
             "data": _rounded(data.held_out[:_NUM_IMAGES], decimals=2),
             "generated": _rounded(samples[:_NUM_IMAGES], decimals=2),
@@ -246,6 +271,12 @@ def _correlation(samples: np.ndarray) -> np.ndarray:
     deviation = np.sqrt((centred**2).mean(0))
     safe = np.where(deviation > 0, deviation, 1.0)
     return centred.T @ centred / len(samples) / np.outer(safe, safe)
+
+
+def _packed(images: np.ndarray) -> str:
+    """Return levels 0 to 255 as base64."""
+    levels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
+    return base64.b64encode(levels.tobytes()).decode()
 
 
 def _rounded(values: np.ndarray, decimals: int = 4) -> list:

@@ -1,8 +1,9 @@
 """What a study reads that no stream can draw again: files for nodes that do not see them.
 
 A bank of photon counts, a drawn data set and a learned fit follow from streams, so every node
-makes its own. A user's file, a set of molecules and a named bank do not: they are sent once, into
-the node's cache, under names that follow from their content.
+makes its own. A user's file, a set of molecules, photographs with the weights of the network that
+measures them, and a named bank do not: they are sent once, into the node's cache, under names that
+follow from their content.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from quantum_latents.data import ArraySpec, EncodedSpec, MoleculesSpec
+from quantum_latents.data import ArraySpec, Cifar10Spec, EncodedSpec, MoleculesSpec
 from quantum_latents.data.array import cached_array
+from quantum_latents.data.cifar10 import cached_images
+from quantum_latents.data.download import INCEPTION_WEIGHTS
 from quantum_latents.data.tables import file_and_key
 from quantum_latents.latents.kinds.bank import BankSpec, find_bank, note_bank
 from quantum_latents.training import RunSpec
@@ -38,6 +41,12 @@ def files_of(runs: Sequence[RunSpec], cache: Path) -> dict[str, Path]:
         elif isinstance(data, MoleculesSpec):
             name = f"molecules/{data.sha256}.npz"
             files[name] = cache / name
+        elif isinstance(data, Cifar10Spec):
+            images = cached_images(data, cache)
+            files[str(images.relative_to(cache))] = images
+            weights = images.with_name(INCEPTION_WEIGHTS.name)
+            if weights.is_file():  # not where metrics are left to another machine
+                files[str(weights.relative_to(cache))] = weights
     for latent in {run.latent for run in runs}:
         if isinstance(latent, BankSpec):
             for file in sorted(find_bank(latent, cache).folder.iterdir()):

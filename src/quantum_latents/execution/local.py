@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from quantum_latents.data import check_installed
+from quantum_latents.evaluation import check_network_of
 from quantum_latents.execution.directory import description_of, lock_directory
 from quantum_latents.execution.executor import Executor, OutOfMemory, StudyError, Work
 from quantum_latents.execution.finished import FinishedRuns
@@ -69,7 +70,8 @@ def run_study(
     """Run a study, or go on with it, until every run is trained.
 
     Where a library that metrics need is not installed, a run's samples are stored and its metrics
-    are left to `evaluate_study`, here or elsewhere.
+    are left to `evaluate_study`, here or elsewhere; but a network that photographs are measured by
+    must be there, or its metrics expressly be left.
 
     Args:
         study: what to run.
@@ -100,6 +102,7 @@ def run_study(
             float32; or a Ray cluster that does not answer or has no GPU.
         ImportError: data or training need a library that is not installed, or Ray or TensorBoard
             is not; nothing has been written then.
+        ConnectionError: weights of a network that measures are missing and cannot be downloaded.
         StudyError: a stack failed, or a run does not fit into memory alone. A stack of several
             that does not fit goes on in halves, see `execution.replan`.
         KeyboardInterrupt: after a clean stop with checkpoints.
@@ -110,6 +113,8 @@ def run_study(
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
     for data in {run.data for run in study.runs}:
         check_installed(data)
+        if not evaluate_later:
+            check_network_of(data, cache or default_cache())
     for training in {run.training for run in study.runs}:
         check_precision(training.precision, device)
         check_requirements(training)

@@ -111,6 +111,9 @@ def compare_training(
         kept = kept_array(data, directory)
     else:
         check_installed(data)
+        from quantum_latents.evaluation import check_network_of
+
+        check_network_of(data, cache)
         kept = None
     try:
         spec = data if kept is None else array_spec(str(kept.file))  # type: ignore[arg-type]

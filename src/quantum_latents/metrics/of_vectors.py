@@ -6,7 +6,7 @@ as in `quantum_latents.metrics.registry`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal
 
@@ -75,53 +75,76 @@ def _wasserstein_selection(
 _of_vectors = partial(declared, domain="vectors", two_sample=_TWO_SAMPLE)
 
 
-def _of_features(
-    name: str,
-    label: str,
-    direction: Literal["lower", "higher"],
-    compute: Callable[[np.ndarray, np.ndarray], float],
-    *,
-    constant_wins: bool = False,
-) -> Metric:
-    def in_features(x: ArrayLike, y: ArrayLike, facts: Facts, stream: Stream) -> float:
-        network = facts["feature_network"]
-        both = (features.features_of(rows, network) for rows in _scaled(x, y, facts))
-        return compute(*both)
+_Compare = Callable[[ArrayLike, ArrayLike, Facts], features.ComparedFeatures]
 
-    needs = ("feature_network",)
-    return _of_vectors(
-        name, label, direction, in_features, constant_wins=constant_wins, needs=needs
-    )
+
+def _by_perceptron(x: ArrayLike, y: ArrayLike, facts: Facts) -> features.ComparedFeatures:
+    network = facts["feature_network"]
+    both = (features.features_of(rows, network) for rows in _scaled(x, y, facts))
+    return features.ComparedFeatures(*both)
+
+
+def _by_inception(x: ArrayLike, y: ArrayLike, facts: Facts) -> features.ComparedFeatures:
+    return facts["inception_features"](x, y)
+
+
+def _of_features(
+    what: str, compare: _Compare, needs: str, frechet: str, kernel: str
+) -> Iterator[Metric]:
+    """Yield the metrics in the features of one network.
+
+    Args:
+        what: the middle of the names.
+        compare: takes images to their features.
+        needs: the fact that it reads.
+        frechet: label of the one distance.
+        kernel: of the other.
+    """
+
+    def declare(
+        name: str,
+        label: str,
+        direction: Literal["lower", "higher"],
+        value: Callable[[features.ComparedFeatures], float],
+        constant_wins: bool = False,
+    ) -> Metric:
+        return _of_vectors(
+            name,
+            label,
+            direction,
+            lambda x, y, facts, stream: value(compare(x, y, facts)),
+            constant_wins=constant_wins,
+            needs=(needs,),
+        )
+
+    yield declare(f"frechet_{what}_distance", frechet, "lower", lambda found: found.frechet)
+    yield declare(f"kernel_{what}_distance", kernel, "lower", lambda found: found.kernel)
+    for name, label in (
+        ("precision", "precision: generated images among the data"),
+        ("recall", "recall: data among the generated images"),
+        ("density", "density of the data about generated images"),
+        ("coverage", "coverage: data with a generated image near"),
+    ):
+        yield declare(
+            f"{what}_{name}",
+            label,
+            "higher",
+            lambda found, name=name: getattr(found.manifolds, name),
+            # One image of the data, or one far from all, has the best value of some of these.
+            constant_wins=name in ("precision", "density"),
+        )
 
 
 _FEATURES = (
-    _of_features(
-        "frechet_feature_distance",
-        "Fréchet distance of features",
-        "lower",
-        features.frechet_feature_distance,
+    *_of_features(
+        *("feature", _by_perceptron, "feature_network"),
+        frechet="Fréchet distance of features",
+        kernel="kernel distance of features",
     ),
-    _of_features(
-        "kernel_feature_distance",
-        "kernel distance of features",
-        "lower",
-        features.kernel_feature_distance,
-    ),
-    # One image of the data, or one far from all, has the best value of some of these.
-    *(
-        _of_features(
-            f"feature_{name}",
-            label,
-            "higher",
-            lambda x, y, name=name: getattr(features.manifolds(x, y), name),
-            constant_wins=name in ("precision", "density"),
-        )
-        for name, label in (
-            ("precision", "precision: generated images among the data"),
-            ("recall", "recall: data among the generated images"),
-            ("density", "density of the data about generated images"),
-            ("coverage", "coverage: data with a generated image near"),
-        )
+    *_of_features(
+        *("inception", _by_inception, "inception_features"),
+        frechet="Fréchet Inception distance",
+        kernel="kernel Inception distance",
     ),
 )
 

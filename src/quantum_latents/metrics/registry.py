@@ -18,6 +18,8 @@ Facts that metrics read:
   it out. Without it they take all rows;
 - `feature_network`: weights of a network of images, see `quantum_latents.metrics.features`, which
   takes coordinates in their scale;
+- `inception_features`: from generated and reference images to their compared features
+  (`quantum_latents.metrics.features.ComparedFeatures`) in Inception; evaluation states it;
 - `train_smiles`: the canonical SMILES that a generator was trained on;
 - `chemnet_reference`: moments of the reference molecules' activations, see
   `quantum_latents.metrics.frechet`.

@@ -1,127 +1,95 @@
-"""Denoising diffusion GANs of handwritten digits, from any latent.
+"""Denoising diffusion GANs of images, from any latent: handwritten digits, or CIFAR-10.
 
 Source: arXiv 2508.19857, Appendix F, where a DDGAN (Xiao, Kreis, Vahdat 2022, arXiv 2112.07804)
 takes a quantum latent on CIFAR-10, and of which no settings are known to us. Training and diffusion
-are those that Xiao et al. released for CIFAR-10; the networks are of the same kind, and smaller,
-as digits of 8 x 8 pixels are.
+are those that Xiao et al. released for CIFAR-10, and so are the networks of its images; those of
+digits are of the same kind, and smaller, as digits of 8 x 8 pixels are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from quantum_latents.data import DigitsSpec
-from quantum_latents.models import DDGANSpec, Diffusion, TimeCriticSpec, UNetSpec
+from quantum_latents.data import Cifar10Spec, DigitsSpec
+from quantum_latents.models import DDGANSpec, Diffusion
 from quantum_latents.recipes.banks import BANK_SOURCES
 from quantum_latents.recipes.challengers import challenger_latents, notes_of, sources_of
 from quantum_latents.recipes.data_sets import SHARED_METRIC, data_notes, data_sources
+from quantum_latents.recipes.ddgan_sizes import (
+    CIFAR10_PRESETS,
+    CIFAR10_SETTINGS,
+    CIFAR10_SOURCES,
+    DIGITS_PRESETS,
+    DIGITS_SETTINGS,
+    DIGITS_SOURCES,
+    Cifar10Size,
+    DigitsSize,
+)
 from quantum_latents.recipes.presets import size_of, stated
 from quantum_latents.recipes.study import LATENTS, Study, length_of_z, reference_of
 from quantum_latents.training import DenoisingSpec, EvaluationSpec, OptimiserSpec, RunSpec
 
 __all__ = ["ddgan"]
 
-_DATA = "grey_digits"
+_DIGITS = "grey_digits"
 _LEAST_RATE = 1e-5
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Size:
-    """The sizes in which the presets differ.
-
-    Attributes:
-        channels, num_blocks: of generator and critic.
-        batch_size, num_steps, averaging: of training.
-        learning_rate, critic_learning_rate: of generator and critic.
-        gradient_penalty, penalty_every: gamma of R1, and in how manieth critic step it is taken.
-        num_seeds: runs of each latent.
-        num_samples: images generated.
-        bank_size: kept draws of every latent.
-    """
-
-    channels: int
-    num_blocks: int
-    batch_size: int
-    num_steps: int
-    averaging: float
-    learning_rate: float
-    critic_learning_rate: float
-    gradient_penalty: float
-    penalty_every: int
-    num_seeds: int
-    num_samples: int
-    bank_size: int | None
-
-
-_PRESETS = {
-    "smoke": _Size(
-        channels=4, num_blocks=1, batch_size=16, num_steps=32, averaging=0.9,
-        learning_rate=5e-4, critic_learning_rate=1e-3, gradient_penalty=0.2, penalty_every=4,
-        num_seeds=2, num_samples=100, bank_size=10_000,
-    ),
-    "quick": _Size(
-        channels=16, num_blocks=1, batch_size=32, num_steps=560, averaging=0.99,
-        learning_rate=5e-4, critic_learning_rate=1e-3, gradient_penalty=0.2, penalty_every=4,
-        num_seeds=2, num_samples=400, bank_size=100_000,
-    ),
-    "paper": _Size(
-        channels=32, num_blocks=2, batch_size=64, num_steps=20_000, averaging=0.9999,
-        learning_rate=1.6e-4, critic_learning_rate=1.25e-4, gradient_penalty=0.02,
-        penalty_every=15, num_seeds=10, num_samples=400, bank_size=1_000_000,
-    ),
-}  # fmt: skip
-
-_SETTINGS = {
-    "channels": ("model.generator.channels", "model.critic.channels"),
-    "num_blocks": ("model.generator.num_blocks",),
-    "batch_size": ("training.batch_size",),
-    "num_steps": ("training.num_steps",),
-    "averaging": ("training.averaging",),
-    "learning_rate": ("training.optimiser.learning_rate",),
-    "critic_learning_rate": ("training.critic_learning_rate",),
-    "gradient_penalty": ("training.gradient_penalty",),
-    "penalty_every": ("training.penalty_every",),
-    "num_seeds": ("seed",),
-    "num_samples": ("evaluation.num_samples", "latent.num_held_out"),
-    "bank_size": ("latent.bank_size",),
-}
-
-_XIAO = "Xiao et al. 2022, released for CIFAR-10"
-_SOURCES = {
-    "data": "ours: the data set of this study",
-    "data.num_held_out": "ours: see the data's notes",
-    "latent": "paper, Appendix F: a quantum latent; the others as in its tables",
-    "latent.dim": "ours: the paper's settings are not known; as in Table I",
-    "latent.num_photons": "paper: half the modes",
-    "latent.interferometer": "ours: as in Table I",
-    "latent.scaling": "paper, Appendix C: centred to mean 0",
-    "latent.sharing": "ours: every latent of a seed has one interferometer",
-    "latent.bank_size": "paper: drawn once into a bank; its size here is ours",
-    "latent.num_held_out": "ours: one for every step of every image",
-    "model": "paper, Appendix F: a DDGAN",
-    "model.image_shape": "of the data",
-    "model.diffusion": _XIAO,
-    "model.generator": "ours: the kind of Xiao et al., smaller, for 8 x 8 pixels",
-    "model.generator.mapping_layers": _XIAO,
-    "model.generator.normalise_latent": _XIAO,
-    "model.critic": "ours: the kind of Xiao et al., smaller, for 8 x 8 pixels",
-    "model.critic.group": _XIAO,
-    "training": _XIAO,
-    "training.num_steps": "ours",
-    "training.optimiser.alpha": "does not apply to Adam",
-    "training.precision": "ours",
-    "training.divergence_threshold": "ours",
-    "evaluation.num_samples": "ours: as many as are held out",
-    "seed": "ours: ten, the fewest that a verdict takes",
-}
 
 _NOTE = (
     "Every image is made in {steps} steps back, each with a latent of its own and with normal "
-    "noise beside it: whatever the latent, most of an image's randomness is normal. Features are "
-    "those of a small network trained on the digits, so the Fréchet distance is no FID of "
-    "Inception, and compares with that of this network alone."
+    "noise beside it: whatever the latent, most of an image's randomness is normal. "
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Images:
+    """What differs between the data sets.
+
+    Attributes:
+        title, question: as of `Study`.
+        presets: sizes by preset.
+        settings: what each size decides.
+        sources: as of `Study`.
+        primary_metric: beside the shared one.
+        note: on what images are measured by, and how training differs.
+        notes: on the data.
+    """
+
+    title: str
+    question: str
+    presets: Mapping[str, DigitsSize]
+    settings: Mapping[str, tuple[str, ...]]
+    sources: Mapping[str, str]
+    primary_metric: str
+    note: str
+    notes: tuple[str, ...] = ()
+
+
+_OF_DIGITS = _Images(
+    title="Denoising diffusion GANs from any latent: handwritten digits",
+    question="Does a diffusion GAN draw better digits from a quantum latent?",
+    presets=DIGITS_PRESETS,
+    settings=DIGITS_SETTINGS,
+    sources=DIGITS_SOURCES | data_sources([_DIGITS]),
+    primary_metric="frechet_feature_distance",
+    note=(
+        "Features are those of a small network trained on the digits, so the Fréchet distance is "
+        "no FID of Inception, and compares with that of this network alone."
+    ),
+    notes=data_notes([_DIGITS]),
+)
+_OF_CIFAR10 = _Images(
+    title="Denoising diffusion GANs from any latent: CIFAR-10",
+    question="Does a diffusion GAN make better photographs from a quantum latent?",
+    presets=CIFAR10_PRESETS,
+    settings=CIFAR10_SETTINGS,
+    sources=CIFAR10_SOURCES,
+    primary_metric="frechet_inception_distance",
+    note=(
+        "Of Xiao et al.'s training it lacks mirrored images, and of their generator FIR filters "
+        "and the residual path of the input."
+    ),
 )
 
 
@@ -134,8 +102,9 @@ def ddgan(
     bank_size: int | None = None,
     bank_folders: Sequence[str] = (),
     cache: Path | None = None,
+    data: Cifar10Spec | None = None,
 ) -> Study:
-    """Return the study of denoising diffusion GANs of digits with different latents.
+    """Return the study of denoising diffusion GANs of images with different latents.
 
     Args:
         preset: `smoke`, `quick` or `paper`.
@@ -145,6 +114,8 @@ def ddgan(
         bank_size: kept draws of every latent; None takes the preset's.
         bank_folders: banks that are latents too.
         cache: where banks are found again; needed with `bank_folders`.
+        data: CIFAR-10, of which the preset takes as many images as it has, or all there are; None
+            is the digits.
 
     Raises:
         ValueError: an unknown preset or latent, or as `challengers`.
@@ -153,8 +124,10 @@ def ddgan(
     >>> [run.latent.name for run in study.runs], study.runs[0].model.diffusion.num_timesteps
     (['quantum', 'gaussian'], 4)
     """
-    size = size_of(_PRESETS, preset, num_seeds=num_seeds, bank_size=bank_size)
-    model, training = _model(size), _training(size)
+    images = _OF_DIGITS if data is None else _OF_CIFAR10
+    size = size_of(images.presets, preset, num_seeds=num_seeds, bank_size=bank_size)
+    chosen, size = _data(data, size)
+    model, training = _model(size, chosen.image_shape), _training(size)
     specs, banks = challenger_latents(
         latents,
         latent_dim,
@@ -163,10 +136,9 @@ def ddgan(
         cache,
         num_held_out=size.num_samples * model.latents_per_sample,
     )
-    data = DigitsSpec(threshold=None)
     runs = tuple(
         RunSpec(
-            data=data,
+            data=chosen,
             latent=latent,
             model=model,
             training=training,
@@ -176,25 +148,24 @@ def ddgan(
         for seed in range(size.num_seeds)
         for latent in (*specs, *banks)
     )
-    changed, notes = stated(preset, size, _PRESETS["paper"], _SETTINGS)
+    changed, notes = stated(preset, size, images.presets["paper"], images.settings)
     other_length, length_note = length_of_z(latent_dim)
     return Study(
         name="ddgan",
-        title="Denoising diffusion GANs from any latent: handwritten digits",
-        question="Does a diffusion GAN draw better digits from a quantum latent?",
+        title=images.title,
+        question=images.question,
         preset=preset,
         runs=runs,
-        primary_metrics=("frechet_feature_distance", SHARED_METRIC),
+        primary_metrics=(images.primary_metric, SHARED_METRIC),
         equivalence_margins={},
         notes=(
             *notes,
-            _NOTE.format(steps=model.diffusion.num_timesteps),
+            _NOTE.format(steps=model.diffusion.num_timesteps) + images.note,
             *length_note,
             *notes_of(specs),
-            *data_notes([_DATA]),
+            *images.notes,
         ),
-        sources=_SOURCES
-        | data_sources([_DATA])
+        sources=dict(images.sources)
         | sources_of(specs)
         | changed
         | other_length
@@ -203,26 +174,33 @@ def ddgan(
     )
 
 
-def _model(size: _Size) -> DDGANSpec:
+def _data(
+    data: Cifar10Spec | None, size: DigitsSize
+) -> tuple[DigitsSpec | Cifar10Spec, DigitsSize]:
+    """Return the data of a study, and its size where there are fewer images than that asks for."""
+    if data is None or not isinstance(size, Cifar10Size):
+        return DigitsSpec(threshold=None), size
+    num_train = min(size.num_train, data.num_train)
+    num_held_out = min(size.num_held_out, data.num_held_out)
+    size = replace(
+        size,
+        num_train=num_train,
+        num_held_out=num_held_out,
+        num_samples=min(size.num_samples, num_held_out),
+    )
+    return replace(data, num_train=num_train, num_held_out=num_held_out), size
+
+
+def _model(size: DigitsSize, image_shape: tuple[int, int, int]) -> DDGANSpec:
     return DDGANSpec(
-        image_shape=DigitsSpec.image_shape,
+        image_shape=image_shape,
         diffusion=Diffusion(num_timesteps=4, beta_min=0.1, beta_max=20.0),
-        generator=UNetSpec(
-            channels=size.channels,
-            multipliers=(1, 2),
-            num_blocks=size.num_blocks,
-            attention=(),
-            style_width=4 * size.channels,
-            mapping_layers=4,
-            normalise_latent=True,
-        ),
-        critic=TimeCriticSpec(
-            channels=size.channels, multipliers=(1, 2, 4), time_width=4 * size.channels, group=4
-        ),
+        generator=size.generator,
+        critic=size.critic,
     )
 
 
-def _training(size: _Size) -> DenoisingSpec:
+def _training(size: DigitsSize) -> DenoisingSpec:
     return DenoisingSpec(
         num_steps=size.num_steps,
         batch_size=size.batch_size,

@@ -6,6 +6,7 @@ returns the `Numbers` that stand behind it; words name means and intervals, neve
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -32,6 +33,7 @@ __all__ = [
     "differences_words",
     "distribution_numbers",
     "forest_numbers",
+    "levels_numbers",
     "marginals_numbers",
     "means_words",
     "pixels_numbers",
@@ -148,6 +150,15 @@ def pixels_numbers(images: Sequence[Sequence[float]]) -> Numbers:
         [place, *(float(f"{pixel:.4g}") for pixel in image)] for place, image in enumerate(images)
     ]
     return Numbers(header, lines)
+
+
+def levels_numbers(levels: np.ndarray) -> Numbers:
+    """Photographs, a line each: its place, and its levels, red, green, blue, as base64."""
+    _, colours, height, width = levels.shape
+    lines = [
+        [place, base64.b64encode(image.tobytes()).decode()] for place, image in enumerate(levels)
+    ]
+    return Numbers(("image", f"levels {colours} x {height} x {width} as base64"), lines)
 
 
 def ranks_numbers(board: Leaderboard) -> Numbers:

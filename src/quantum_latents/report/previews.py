@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from quantum_latents.report.figure_numbers import (
     correlation_numbers,
     distribution_numbers,
+    levels_numbers,
     marginals_numbers,
     pixels_numbers,
     points_numbers,
@@ -24,10 +26,13 @@ from quantum_latents.report.pictures import Picture, read_pictures
 from quantum_latents.report.styles import Style
 from quantum_latents.report.tables import Table
 from quantum_latents.results import latents, select
+from quantum_latents.results.row_details import unpacked_levels
 
 __all__ = ["previews"]
 
 Row = Mapping[str, Any]
+
+_OF_IMAGES = "The first held-out images, and the first of each latent's generator."
 
 
 def previews(
@@ -279,10 +284,34 @@ def _images(
         )
         for name, images in shown
     ]
-    return {
-        "caption": "The first held-out images, and the first of each latent's generator.",
-        "rows": [drawn],
-    }
+    return {"caption": _OF_IMAGES, "rows": [drawn]}
+
+
+def _photographs(
+    rows: Sequence[Row],
+    looks: Mapping[str, Style],
+    directory: Path,
+    gallery: Gallery,
+    data_set: str,
+) -> dict[str, Any]:
+    from quantum_latents.report.image_figures import photographs_figure
+
+    def levels(row: Row, of: str) -> np.ndarray:
+        return unpacked_levels(row["preview"][of], row["preview"]["shape"])
+
+    shown = [("", levels(rows[0], "data"))]
+    shown += [(row["spec"]["latent"]["name"], levels(row, "generated")) for row in rows]
+    drawn = [
+        gallery.add(
+            photographs_figure(images, title=name or "data", style=looks.get(name)),
+            levels_numbers(images),
+            kind="samples",
+            data=data_set,
+            latent=name,
+        )
+        for name, images in shown
+    ]
+    return {"caption": _OF_IMAGES, "rows": [drawn]}
 
 
 _PREVIEWS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -290,6 +319,7 @@ _PREVIEWS: dict[str, Callable[..., dict[str, Any]]] = {
     "counts": _columns,
     "vector": _columns,
     "images": _images,
+    "photographs": _photographs,
     "molecules": _molecules,
 }
 

@@ -6,10 +6,16 @@ deep, of numbers.
 
 from __future__ import annotations
 
+import base64
+import math
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["check_details"]
+import numpy as np
+
+__all__ = ["check_details", "unpacked_levels"]
+
+_LONGEST_SIDE = 4096
 
 _OF_COUNTS = {
     "mean_data": 1,
@@ -78,6 +84,37 @@ def _check_preview(where: str, preview: Any) -> None:
         raise _wrong(where, "preview", "an object of a kind", preview)
     for name, depth in _DEPTHS.get(kind, {}).items():
         _check(where, f"preview.{name}", preview.get(name), depth)
+    for name in ("data", "generated") if kind == "photographs" else ():
+        try:
+            unpacked_levels(preview.get(name), preview.get("shape"))
+        except ValueError as error:
+            raise ValueError(f"{where}: preview.{name} {error}") from error
+
+
+def unpacked_levels(text: Any, shape: Any) -> np.ndarray:
+    """Return images of a row's preview, uint8 (num_images, 3, H, W).
+
+    Args:
+        text: their levels as base64.
+        shape: 3, H and W.
+
+    Raises:
+        ValueError: what is there is none, as the rest of a sentence.
+
+    >>> unpacked_levels("AAD/", [3, 1, 1]).ravel().tolist()
+    [0, 0, 255]
+    """
+    is_shape = isinstance(shape, list) and len(shape) == 3 and all(type(n) is int for n in shape)
+    if not is_shape or shape[0] != 3 or min(shape) < 1 or max(shape) > _LONGEST_SIDE:
+        raise ValueError(f"is of images of 3 colours, height and width, not {shape!r:.80}")
+    try:
+        levels = base64.b64decode(text, validate=True)
+    except (ValueError, TypeError):
+        raise ValueError(f"is levels as base64, not {text!r:.80}") from None
+    size = math.prod(shape)
+    if not levels or len(levels) % size:
+        raise ValueError(f"has {len(levels)} levels, and an image has {size}")
+    return np.frombuffer(levels, dtype=np.uint8).reshape(-1, *shape)
 
 
 def _check(where: str, name: str, value: Any, depth: int) -> None:

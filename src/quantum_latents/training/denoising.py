@@ -162,7 +162,9 @@ class DenoisingStack:
                 )
         self.members, self.model, self.training = tuple(members), model, training
         self.device = torch.device(device)
-        moved = {id(m.data): 2 * m.data.to(device, training.dtype) - 1 for m in members}
+        # As they are, so that runs on a CPU share the data set's own memory; a batch is put in
+        # [-1, 1] when it is drawn.
+        moved = {id(m.data): m.data.to(device, training.dtype) for m in members}
         self._data = [moved[id(m.data)].view(-1, *model.shape) for m in members]
         self._runs = [self._run(member) for member in members]
         self.step, self.kernel = 0, "torch"
@@ -219,7 +221,7 @@ class DenoisingStack:
             self.losses[at_step:, run] = torch.nan
 
     def _batch(self, run: int, rows: np.ndarray, z: Tensor, chance: np.random.Generator) -> _Batch:
-        x = self._data[run][torch.from_numpy(rows).to(self.device)]
+        x = 2 * self._data[run][torch.from_numpy(rows).to(self.device)] - 1
         t = chance.integers(1, self.model.diffusion.num_timesteps + 1, size=len(rows))
         noise = chance.standard_normal((3, *x.shape), dtype=np.float32)
         return _Batch(x, torch.from_numpy(t), z, torch.from_numpy(noise).to(x))
