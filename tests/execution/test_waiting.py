@@ -164,7 +164,7 @@ def test_a_missing_library_is_found_out_before_anything_is_computed(monkeypatch)
         layout = "graphs"
 
     class Vectors:
-        layout = None
+        layout, metrics = None, ()
 
     monkeypatch.setattr(molecules, "import_rdkit", absent)
     molecules.check_libraries(10, Vectors())  # type: ignore[arg-type]

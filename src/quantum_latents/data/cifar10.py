@@ -116,7 +116,7 @@ def cifar10_spec(
     if str(source) == Cifar10Spec.name and not Path(source).exists():
         source = fetch(archive, folder, on_progress)
     levels = read_cifar10(Path(source), archive, num_records)
-    sha256 = hashlib.sha256(levels).hexdigest()
+    sha256 = hashlib.sha256(levels.data).hexdigest()
     spec = Cifar10Spec(
         sha256=sha256,
         num_train=5 * num_records if num_train is None else num_train,

@@ -98,7 +98,7 @@ class _Comparison:
 
     @staticmethod
     def _digest(levels: np.ndarray) -> str:
-        return hashlib.sha256(np.ascontiguousarray(levels)).hexdigest()
+        return hashlib.sha256(np.ascontiguousarray(levels).data).hexdigest()
 
     def _features(self, levels: np.ndarray, digest: str) -> np.ndarray:
         def build() -> dict[str, np.ndarray]:
