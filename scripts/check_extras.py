@@ -29,7 +29,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 ABSENT = (
     *("pandas", "pyarrow", "sklearn", "rdkit", "fcd", "huggingface_hub", "requests", "ot"),
-    *("torchdiffeq", "perceval", "piquasso", "ray", "tensorboard", "mkdocs", "pytest"),
+    *(
+        "torch_fidelity",
+        "torchdiffeq",
+        "perceval",
+        "piquasso",
+        "ray",
+        "tensorboard",
+        "mkdocs",
+        "pytest",
+    ),
 )
 """What no installation without an extra may need; of each extra something is here."""
 
@@ -83,6 +92,11 @@ Path("m.smi").write_text("\\n".join("C" * k + "O" for k in range(1, 30)))
 spec = molecules_spec("m.smi", Path("cache"), held_out_fraction=0.4)
 data = load_molecules(spec, Path("cache"))
 print(len(data.train), "molecules to train on, ChemNet's", activations(["CCO", "CC"]).shape)
+""",
+    "images": """
+from quantum_latents.evaluation import inception
+network = inception._extractor()
+print("torch-fidelity", inception.fidelity_version(), "has its network:", network.__name__)
 """,
     "hub": """
 import numpy as np

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import io
+import json
 import pickle
 import sys
 from dataclasses import replace
@@ -226,11 +227,28 @@ def test_the_call_says_in_one_line_what_to_install(cifar10_files, monkeypatch, t
     monkeypatch.setattr("quantum_latents.data.cifar10.NUM_RECORDS", 20)
     without_library(monkeypatch)
     files = cifar10_files.write_files(tmp_path / "files")
-    call = ["run", "ddgan", "--data", str(files), "--out", str(tmp_path / "study")]
-    assert main(call) == 2
-    told = capsys.readouterr().err.strip()
-    assert "\n" not in told and "quantum-latents[images]" in told
+    run = ["run", "ddgan", "--data", str(files), "--out", str(tmp_path / "study")]
+    for call in (run, ["prepare", str(files)]):
+        assert main(call) == 2
+        told = capsys.readouterr().err.strip()
+        assert "\n" not in told and "quantum-latents[images]" in told
     assert not (tmp_path / "study").exists()
+
+
+def test_images_and_network_are_prepared(cifar10_files, weights, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("QLAT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("quantum_latents.data.cifar10.NUM_RECORDS", 20)
+    monkeypatch.setattr(inception, "fidelity_version", lambda: "of a test")
+    files = str(cifar10_files.write_files(tmp_path / "files"))
+    (tmp_path / "cache" / "images").mkdir(parents=True)
+    weights(b"weights", tmp_path / "cache" / "images" / "weights.pth")
+    assert main(["prepare", files]) == 0
+    assert "are in the cache" in capsys.readouterr().out
+    assert main(["prepare", files, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (tmp_path / "cache" / "images" / f"{told['sha256']}.levels").is_file()
+    assert main(["prepare", files, "--out", str(tmp_path / "a.npz")]) == 2
+    assert "--out is for molecules" in capsys.readouterr().err
 
 
 @pytest.fixture

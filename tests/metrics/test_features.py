@@ -152,3 +152,16 @@ def test_a_constant_wins_where_it_is_said_to(digits):
     assert value("feature_precision", constant, digits) == 1.0
     assert value("feature_coverage", constant, digits) < 0.1
     assert value("feature_recall", constant, digits) < 0.1
+
+
+def test_distances_of_wide_features_are_those_of_narrow_ones(monkeypatch):
+    """Matrix products in the place of differences, from 257 features on."""
+    x, y = 3 + normals("x", 40, 400), 3 + normals("y", 30, 400)
+    wide = manifolds(x, y)
+    apart = features_module._distances(x, y)
+    monkeypatch.setattr(features_module, "_MOST_NARROW", 400)
+    assert np.allclose(apart, features_module._distances(x, y), rtol=1e-12)
+    assert manifolds(x, y) == wide
+    assert 0 < wide.precision < 1
+    same = features_module._distances(x, x)
+    assert same.diagonal().max() < 1e-5

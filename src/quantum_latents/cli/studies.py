@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quantum_latents.recipes import Study
     from quantum_latents.training import Precision
 
-__all__ = ["MOLECULAR", "PRECISIONS", "study_of"]
+__all__ = ["MOLECULAR", "PRECISIONS", "cifar10_of_call", "study_of"]
 
 PRECISIONS: dict[str, Precision] = {"fp32": "float32", "tf32": "tf32", "bf16": "bf16"}
 """What `--precision` is called in a run's spec."""
@@ -226,31 +226,45 @@ def _bank_sizes(command: Run, settings: dict[str, Any]) -> Study:
     )
 
 
-def _images(command: Run) -> Cifar10Spec | None:
-    """Return CIFAR-10 where a call names it, with the network that measures it; None is digits."""
-    if command.data in (None, "grey_digits"):
-        return None
+def cifar10_of_call(source: str, *, quiet: bool, is_measured: bool) -> Cifar10Spec:
+    """Return CIFAR-10 as a call names it, which is then in the cache.
+
+    Args:
+        source: "cifar10", a file or a folder, see `cifar10_spec`.
+        quiet: show no progress.
+        is_measured: the network that measures images is wanted too.
+
+    Raises:
+        ValueError, ImportError, ConnectionError: as `cifar10_spec` and `check_network_of`.
+    """
     from quantum_latents.data import cifar10_spec
     from quantum_latents.evaluation import check_network_of
     from quantum_latents.execution import default_cache
 
-    if command.data != "cifar10" and not Path(command.data).exists():
-        raise ValueError(
-            "ddgan takes --data grey_digits, cifar10 or a folder of CIFAR-10's files, "
-            f"not {command.data!r}"
-        )
-    line = Line(quiet=command.json)
+    line = Line(quiet=quiet)
 
     def show(what: str, done: int, total: int) -> None:
         line.show(f"{what}: {done:,} of {total:,}")
 
     try:
-        spec = cifar10_spec(command.data, default_cache(), on_progress=show)
-        if not command.evaluate_later:
+        spec = cifar10_spec(source, default_cache(), on_progress=show)
+        if is_measured:
             check_network_of(spec, default_cache(), show)
     finally:
         line.close()
     return spec
+
+
+def _images(command: Run) -> Cifar10Spec | None:
+    """Return CIFAR-10 where a call names it, with the network that measures it; None is digits."""
+    if command.data in (None, "grey_digits"):
+        return None
+    if command.data != "cifar10" and not Path(command.data).exists():
+        raise ValueError(
+            "ddgan takes --data grey_digits, cifar10 or a folder of CIFAR-10's files, "
+            f"not {command.data!r}"
+        )
+    return cifar10_of_call(command.data, quiet=command.json, is_measured=not command.evaluate_later)
 
 
 def _molecular(command: Run, dims: tuple[int, ...], settings: dict[str, Any]) -> Study:
