@@ -19,7 +19,7 @@ def write_files(folder: Path, num_records: int = NUM_RECORDS) -> Path:
     chance = stream(0, "test").generator()
     for name in FILES:
         levels = chance.integers(0, 256, size=(num_records, 3072), dtype=np.uint8)
-        labels = chance.permutation(np.arange(num_records, dtype=np.uint8) % 10)
+        labels = chance.permutation((np.arange(num_records) % 10).astype(np.uint8))
         (folder / name).write_bytes(np.column_stack([labels, levels]).tobytes())
     return folder
 

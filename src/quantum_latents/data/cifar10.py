@@ -97,7 +97,8 @@ def cifar10_spec(
 
     Args:
         source: "cifar10" for the published archive, downloaded into `cache` / images (170 MB)
-            unless it is there; or a file or folder, see `read_cifar10`.
+            unless it is there, or a folder here is called so; or a file or folder, see
+            `read_cifar10`.
         cache: where images are kept.
         num_train: as of `Cifar10Spec`; None is all.
         num_held_out: as of `Cifar10Spec`; None is half of the test images.
@@ -171,9 +172,9 @@ def _load(spec: Cifar10Spec, cache: Path) -> DataSet:
     levels = np.memmap(file, dtype=np.uint8, mode="r").reshape(-1, NUM_PIXELS)
     _check_enough(spec, len(levels))
     num_to_train_on = len(levels) // len(FILES) * 5
-    rows = np.arange(num_to_train_on)
+    to_train_on = levels[:num_to_train_on]
     if spec.num_train < num_to_train_on:
-        rows = np.sort(_order(spec, "train", num_to_train_on)[: spec.num_train])
+        to_train_on = to_train_on[np.sort(_order(spec, "train", num_to_train_on)[: spec.num_train])]
     order = num_to_train_on + _order(spec, "test", len(levels) - num_to_train_on)
     first, second = order[: spec.num_held_out], order[spec.num_held_out : 2 * spec.num_held_out]
     facts: dict[str, Any] = {
@@ -184,7 +185,7 @@ def _load(spec: Cifar10Spec, cache: Path) -> DataSet:
     }
     return DataSet(
         name=spec.name,
-        train=np.divide(levels[rows], np.float32(_GREATEST), dtype=np.float32),
+        train=np.divide(to_train_on, np.float32(_GREATEST), dtype=np.float32),
         held_out=levels[first].astype(np.float32),
         floor_reference=levels[second].astype(np.float32),
         metrics=_METRICS,

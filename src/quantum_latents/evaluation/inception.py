@@ -39,7 +39,7 @@ NUM_FEATURES = 2048
 _PACKAGE = "torch_fidelity"
 _MODULE = f"{_PACKAGE}.feature_extractor_inceptionv3"
 _KNOWN = "0.4.0"
-_BATCH = {"cpu": 32, "cuda": 256}
+_BATCH = {"cpu": 32, "cuda": 128}
 
 
 def check_inception(folder: Path, on_progress: Progress = lambda what, done, total: None) -> Path:
