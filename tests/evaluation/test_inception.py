@@ -160,7 +160,7 @@ class Harmful:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (lambda: pickle.dumps({"a": Harmful()}), "holds more than tensors"),
+        (lambda: pickle.dumps({"a": Harmful()}, protocol=2), "holds more than tensors"),
         (lambda: saved({"a": torch.zeros(1), "b": Harmful()}), "holds more than tensors"),
         (lambda: b"no weights", "holds more than tensors"),
         (lambda: saved([torch.zeros(1)]), "holds no tensors by name"),

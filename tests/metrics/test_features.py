@@ -15,6 +15,11 @@ from quantum_latents.metrics import (
     manifolds,
 )
 from quantum_latents.metrics import features as features_module
+from quantum_latents.metrics.frechet import (
+    frechet_distance,
+    frechet_distance_of_few,
+    moments,
+)
 from quantum_latents.random import stream
 
 
@@ -165,3 +170,15 @@ def test_distances_of_wide_features_are_those_of_narrow_ones(monkeypatch):
     assert 0 < wide.precision < 1
     same = features_module._distances(x, x)
     assert same.diagonal().max() < 1e-5
+
+
+def test_the_frechet_distance_of_few_is_that_of_their_moments():
+    x, y = normals("x", 30, 60) + 1, 2 * normals("y", 20, 60)
+    wanted = frechet_distance(moments(x), moments(y))
+    assert frechet_feature_distance(x, y) == pytest.approx(wanted, rel=1e-10)
+    assert frechet_distance_of_few(x[:, :10], y[:, :10]) == pytest.approx(
+        frechet_feature_distance(x[:, :10], y[:, :10]), rel=1e-10
+    )
+    assert frechet_feature_distance(x, x) == pytest.approx(0, abs=1e-10)
+    with pytest.raises(ValueError, match="2 samples or more, not 1"):
+        frechet_feature_distance(x, y[:1])

@@ -19,7 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from quantum_latents.metrics.frechet import frechet_distance, moments
+from quantum_latents.metrics.frechet import (
+    frechet_distance,
+    frechet_distance_of_few,
+    moments,
+)
 
 __all__ = [
     "ComparedFeatures",
@@ -69,6 +73,8 @@ def frechet_feature_distance(x: np.ndarray, y: np.ndarray) -> float:
     The formula of the FID (Heusel et al. 2017, arXiv 1706.08500), see
     `quantum_latents.metrics.frechet`. It is biased upwards by few samples.
     """
+    if max(len(x), len(y)) < x.shape[1]:
+        return frechet_distance_of_few(x, y)
     return frechet_distance(moments(x), moments(y))
 
 

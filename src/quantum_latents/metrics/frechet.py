@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Moments", "frechet_distance", "moments"]
+__all__ = ["Moments", "frechet_distance", "frechet_distance_of_few", "moments"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +70,28 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     traced = np.linalg.svd(product, compute_uv=False).sum()
     apart = ((a.mean - b.mean) ** 2).sum()
     return float(apart + np.trace(a.covariance) + np.trace(b.covariance) - 2 * traced)
+
+
+def frechet_distance_of_few(x: np.ndarray, y: np.ndarray) -> float:
+    """Return `frechet_distance` of the moments of activations (N, d) and (M, d), for N, M < d.
+
+    With A the centred rows of x by (N - 1)^(1/2), C_x = A^T A, and B of y: the last trace is the
+    sum of the singular values of A B^T (N, M), and no matrix (d, d) is made.
+
+    Raises:
+        ValueError: fewer than two samples.
+
+    >>> x, y = np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0]]), np.array([[1.0, 0, 0], [1.0, 0, 0]])
+    >>> frechet_distance_of_few(x, y), frechet_distance(moments(x), moments(y))
+    (4.0, 4.0)
+    """
+    if min(len(x), len(y)) < 2:
+        raise ValueError(f"a covariance needs 2 samples or more, not {min(len(x), len(y))}")
+    means = x.mean(0), y.mean(0)
+    a, b = ((r - m) / np.sqrt(len(r) - 1) for r, m in zip((x, y), means, strict=True))
+    traced = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    apart = ((means[0] - means[1]) ** 2).sum()
+    return float(apart + (a * a).sum() + (b * b).sum() - 2 * traced)
 
 
 def _half_root(covariance: np.ndarray) -> np.ndarray:

@@ -185,7 +185,7 @@ CIFAR10_PRESETS = {
         channels=16, multipliers=(1, 2, 2), num_blocks=1, style_width=64, critic_channels=16,
         critic_multipliers=(1, 2, 4), time_width=64, batch_size=32, num_steps=32, averaging=0.9,
         learning_rate=5e-4, critic_learning_rate=1e-3, gradient_penalty=0.2, penalty_every=4,
-        num_seeds=2, num_samples=100, num_train=5_000, num_held_out=100, bank_size=100_000,
+        num_seeds=2, num_samples=50, num_train=5_000, num_held_out=50, bank_size=100_000,
     ),
     "paper": Cifar10Size(
         channels=128, multipliers=(1, 2, 2, 2), num_blocks=2, style_width=256, critic_channels=64,
