@@ -95,6 +95,12 @@ def test_a_step_on_colours_is_finite_and_moves_the_weights():
     )
     stack = DenoisingStack([member], SMALL, training)
     before = {name: value.clone() for name, value in stack.weights_of(0).items()}
+    flags = set()
+
+    def note(*_):
+        flags.add((torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic))
+
+    stack._runs[0].generator.module.register_forward_hook(note)
     stack.train_block()
     assert stack.losses.isfinite().all() and (stack.losses[:, :, 2] > 0).all()
     after = stack.weights_of(0)
@@ -102,6 +108,7 @@ def test_a_step_on_colours_is_finite_and_moves_the_weights():
     # Attention begins as the identity: its gradients are so small that Adam's step is lost in a 1.
     assert all(name.endswith("attention.norm.weight") for name in still)
     (made,) = stack.generate([member.latent.held_out(4)])
+    assert flags == {(False, True)}  # float32 on a GPU, too, and the same after a resume
     assert made.shape == (2, 3072) and ((made >= 0) & (made <= 1)).all()
     assert torch.equal(member.data, data)  # which the runs on a CPU share
 

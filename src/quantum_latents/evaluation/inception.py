@@ -31,6 +31,7 @@ from torch import nn
 
 from quantum_latents.data import download
 from quantum_latents.molecules import Progress
+from quantum_latents.training.convolutions import exact_convolutions
 
 __all__ = ["NUM_FEATURES", "check_inception", "features", "fidelity_version"]
 
@@ -88,10 +89,7 @@ def features(levels: np.ndarray, folder: Path, device: str = "cpu") -> np.ndarra
     assert levels.dtype == np.uint8 and levels.ndim == 4
     network = _network(check_inception(folder), device)
     parts = [np.zeros((0, NUM_FEATURES), np.float32)]
-    # Neither rounded to TensorFloat-32 nor by an algorithm that is chosen by its speed.
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
+    with exact_convolutions():
         for part in torch.from_numpy(levels).split(_BATCH[device]):
             parts.append(network(part.to(device))[0].cpu().numpy())
     return np.concatenate(parts)

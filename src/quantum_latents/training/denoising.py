@@ -32,6 +32,7 @@ from torch.nn.functional import softplus
 from quantum_latents.models import DDGANSpec, Diffusion, TimeCritic, UNet, initialise
 from quantum_latents.models.threads import one_thread
 from quantum_latents.random.torch import torch_generator
+from quantum_latents.training.convolutions import exact_convolutions
 from quantum_latents.training.denoising_settings import DenoisingSpec
 from quantum_latents.training.resume import Flat
 from quantum_latents.training.state import (
@@ -185,7 +186,7 @@ class DenoisingStack:
         """Train to the next multiple of `BLOCK_STEPS`, or to the end; stop what diverged."""
         block = self.step // BLOCK_STEPS
         stop = min((block + 1) * BLOCK_STEPS, self.training.num_steps)
-        with one_thread():
+        with one_thread(), exact_convolutions():
             for run in range(len(self.members)):
                 if self.diverged_at[run] is None:
                     self._train(run, block, stop)
@@ -292,7 +293,7 @@ class DenoisingStack:
             latents: S tensors (M T, d_z), the T latents of a sample one after the other.
         """
         made = []
-        with one_thread():
+        with one_thread(), exact_convolutions():
             for run, z in enumerate(latents):
                 if self.diverged_at[run] is not None:
                     num_images = len(z) // self.model.latents_per_sample
