@@ -51,21 +51,17 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 def rendered(page: str, root: Path = _ROOT) -> str:
     """Return the text of a page with all its tables made from rows anew."""
 
-    @cache  # many cells come from one table
-    def table_of(folder: Path) -> Table:
-        return table(read_rows(folder), read_study(folder))
-
     def replace(match: re.Match[str]) -> str:
         folder = root / match[2]
         study = read_study(folder)
-        text = table_of(folder).brief(study["primary_metrics"]).markdown()
+        text = _table_of(folder).brief(study["primary_metrics"]).markdown()
         # The page's own headings are its outline: many tables have the same title and data sets.
         text = _HEADING.sub(r"***\1***", text)
         command = f"Command: `{study['command']}`\n"
         return f"{match[1]}\n{text}\n{command}\n{match[3]}"
 
     def section_of(match: re.Match[str]) -> Any:
-        made = table_of(root / match[2])
+        made = _table_of(root / match[2])
         (section,) = (section for section in made.sections if section.data == match[3])
         return section
 
@@ -115,6 +111,11 @@ def rendered(page: str, root: Path = _ROOT) -> str:
     page = _GROWTH.sub(replace_growth, _CERTIFICATES.sub(replace_certificates, page))
     page = _DIFFERENCE.sub(replace_difference, _CELL.sub(replace_cell, page))
     return _BENCH.sub(replace_bench, _TABLE.sub(replace, page))
+
+
+@cache  # many cells, and several pages, come from one table
+def _table_of(folder: Path) -> Table:
+    return table(read_rows(folder), read_study(folder))
 
 
 def main(arguments: list[str]) -> int:
