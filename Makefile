@@ -4,7 +4,7 @@
 .PHONY: help demo test examples docs tutorials lint format clean install-demo install-docs install-dev
 
 ## make demo     install, train the quick Table I, write demo/report.html (under 10 minutes)
-## make test     install the development tools, run the tests (ten minutes, some more the first time)
+## make test     install the development tools, run the tests (some eight minutes)
 ## make examples run every script of examples/ and check what it prints (a minute or two)
 ## make docs     build the site in site/, warnings are errors, and check its links (a minute)
 ## make tutorials  run the tutorials anew, with their pictures, for the site (some four minutes)
@@ -38,7 +38,7 @@ demo: install-demo
 
 # Bytecode is kept whatever the environment says: tests start many processes that import the same.
 test: install-dev
-	@echo "quantum-latents: pytest, doctests included (some ten minutes on 2 cores)"
+	@echo "quantum-latents: pytest, doctests included (some eight minutes on 2 cores)"
 	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n auto --dist loadfile
 
 examples: install-dev

@@ -10,7 +10,9 @@ samplers or training between `<!-- bench: results/NAME.json -->` and `<!-- end o
 (left alone while there are no such rows), certificates between
 `<!-- certificates: results/NAME -->` and `<!-- end of certificates -->`, how they grow between
 `<!-- growth: results/NAME.json -->` and `<!-- end of growth -->`, latents ranked over data sets
-between `<!-- leaderboard: results/NAME -->` and `<!-- end of leaderboard -->`. With `--check`
+between `<!-- leaderboard: results/NAME -->` and `<!-- end of leaderboard -->`, a latent's gap to
+the reference against the training budget between
+`<!-- budget: results/NAME DATA LATENT METRIC -->` and `<!-- end of budget -->`. With `--check`
 nothing is written, and a page that does not say what the rows say is an error.
 """
 
@@ -27,8 +29,15 @@ from quantum_latents.bench.summary import markdown, read_measurement
 from quantum_latents.report import Table, table
 from quantum_latents.report.certificates import certificates_markdown, growth_markdown
 from quantum_latents.report.leaderboard import OVERVIEW_FOOTNOTE, overviews
-from quantum_latents.results import read_certificates, read_rows, read_study
-from quantum_latents.results.wording import interval_text, is_count, number_text
+from quantum_latents.results import budget_curve, read_certificates, read_rows, read_study
+from quantum_latents.results.selection import metric_facts, select
+from quantum_latents.results.statistics import mean_standard_error
+from quantum_latents.results.wording import (
+    interval_text,
+    is_count,
+    measurement_text,
+    number_text,
+)
 
 __all__ = ["main", "rendered"]
 
@@ -43,6 +52,9 @@ _GROWTH = re.compile(r"(<!-- growth: (\S+) -->\n).*?(<!-- end of growth -->)", r
 _LEADERBOARD = re.compile(
     r"(<!-- leaderboard: (\S+) -->\n).*?(<!-- end of leaderboard -->)", re.DOTALL
 )
+_BUDGET = re.compile(
+    r"(<!-- budget: (\S+) (\S+) (\S+) (\S+) -->\n).*?(<!-- end of budget -->)", re.DOTALL
+)
 _ONE = r"(<!-- %s: (\S+) ([^>]+) ([^\s>]+) ([^\s>]+) -->).*?(<!-- end -->)"
 _CELL, _DIFFERENCE = re.compile(_ONE % "cell"), re.compile(_ONE % "difference")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -51,21 +63,17 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 def rendered(page: str, root: Path = _ROOT) -> str:
     """Return the text of a page with all its tables made from rows anew."""
 
-    @cache  # many cells come from one table
-    def table_of(folder: Path) -> Table:
-        return table(read_rows(folder), read_study(folder))
-
     def replace(match: re.Match[str]) -> str:
         folder = root / match[2]
         study = read_study(folder)
-        text = table_of(folder).brief(study["primary_metrics"]).markdown()
+        text = _table_of(folder).brief(study["primary_metrics"]).markdown()
         # The page's own headings are its outline: many tables have the same title and data sets.
         text = _HEADING.sub(r"***\1***", text)
         command = f"Command: `{study['command']}`\n"
         return f"{match[1]}\n{text}\n{command}\n{match[3]}"
 
     def section_of(match: re.Match[str]) -> Any:
-        made = table_of(root / match[2])
+        made = _table_of(root / match[2])
         (section,) = (section for section in made.sections if section.data == match[3])
         return section
 
@@ -111,10 +119,44 @@ def rendered(page: str, root: Path = _ROOT) -> str:
         text = "\n".join([*lines, "", OVERVIEW_FOOTNOTE])
         return f"{match[1]}{text}\n\nCommand: `{study['command']}`\n\n{match[3]}"
 
-    page = _LEADERBOARD.sub(replace_leaderboard, page)
+    def replace_budget(match: re.Match[str]) -> str:
+        study = read_study(root / match[2])
+        made = _gap_table(
+            read_rows(root / match[2]), data=match[3], other=match[4], metric=match[5]
+        )
+        return f"{match[1]}\n{made}\n\nCommand: `{study['command']}`\n\n{match[6]}"
+
+    page = _LEADERBOARD.sub(replace_leaderboard, _BUDGET.sub(replace_budget, page))
     page = _GROWTH.sub(replace_growth, _CERTIFICATES.sub(replace_certificates, page))
     page = _DIFFERENCE.sub(replace_difference, _CELL.sub(replace_cell, page))
     return _BENCH.sub(replace_bench, _TABLE.sub(replace, page))
+
+
+def _gap_table(rows: list[dict[str, Any]], *, data: str, other: str, metric: str) -> str:
+    """Return how a latent and the reference do after so many steps, as Markdown."""
+    curve = budget_curve(rows, data, metric)
+    assert curve is not None, f"{data}: no values of {metric} at milestones"
+    count = is_count(metric_facts(select(rows, data=data), metric).unit)
+    lines = [
+        f"| steps | {curve.reference} | {other} | {other} − {curve.reference} | 95 % interval "
+        "| seeds |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for step, gap in zip(curve.steps, curve.gaps[other], strict=True):
+        of_both = [
+            measurement_text(*mean_standard_error(values), count=count)
+            for values in (gap.reference_values, gap.other_values)
+        ]
+        difference = number_text(gap.mean_difference, signed=True, count=count)
+        interval = interval_text(gap.interval, count=count) if gap.interval else "–"
+        cells = [f"{step:,}", *of_both, difference, interval, str(gap.num_seeds)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+@cache  # many cells, and several pages, come from one table
+def _table_of(folder: Path) -> Table:
+    return table(read_rows(folder), read_study(folder))
 
 
 def main(arguments: list[str]) -> int:

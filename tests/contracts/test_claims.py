@@ -8,7 +8,7 @@ import numpy as np
 
 from quantum_latents.report import table
 from quantum_latents.report.leaderboard import overviews
-from quantum_latents.results import read_certificates, read_rows, read_study
+from quantum_latents.results import budget_curve, read_certificates, read_rows, read_study
 
 ROOT = Path(__file__).parents[2]
 
@@ -327,3 +327,18 @@ def test_what_the_page_of_the_papers_tables_says():
     assert list(counts.values()) == [3, 5, 3, 3, 2]
     text = (ROOT / "docs" / "paper-tables.md").read_text(encoding="utf-8")
     assert "Nothing reproduces yet in full and nothing is refuted" in text
+
+
+def test_when_the_gap_opens():
+    rows = read_rows(ROOT / "results" / "challengers-quick")
+    gaps = budget_curve(rows, "quantum", "l1_to_integer").gaps
+    ends = [one.interval for one in gaps["distinguishable"]]
+    assert [low <= 0 <= high for low, high in ends] == [True, True, False, False]
+    assert ends[-1][0] > 0
+    for one in gaps["dirichlet_multinomial"]:
+        low, high = one.interval
+        assert low <= 0 <= high
+    begun = read_rows(ROOT / "results" / "table1-5000-curve")
+    assert {row["spec"]["seed"] for row in begun} == {0}
+    text = (ROOT / "docs" / "training-budget.md").read_text(encoding="utf-8")
+    assert "A study of six seeds, of which one is finished" in text

@@ -264,7 +264,7 @@ STUDY = Path(__file__).parents[2] / "results" / "challengers-quick"
 
 
 @pytest.mark.parametrize("file", ["rows.jsonl", "study.json", "frozen.json", "runs.json"])
-@settings(some, max_examples=12)
+@settings(some, max_examples=6)
 @every_seed
 def test_studies(file, seed, tmp_path):
     """Rows, and what stands beside them; what is read whole makes a page that runs nothing."""

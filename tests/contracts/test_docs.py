@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import re
@@ -12,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@functools.cache
 def _renderer():
     path = ROOT / "scripts" / "render_tables.py"
     spec = importlib.util.spec_from_file_location("render_tables", path)

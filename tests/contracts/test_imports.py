@@ -150,6 +150,12 @@ def test_rooms_without_torch_do_not_load_it() -> None:
     assert loaded_by("\n".join(code), libraries) == set()
 
 
+def test_a_process_that_trains_begins_without_what_it_may_never_need() -> None:
+    # A study starts one for every worker: each of these takes it half a second or more.
+    slow = ("scipy.stats", "scipy.optimize", "sklearn", "matplotlib", "rdkit", "ray")
+    assert loaded_by("import quantum_latents.execution.worker", slow) == set()
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
 def test_help_of_the_command_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (

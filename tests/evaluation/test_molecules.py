@@ -249,11 +249,11 @@ def large(tmp_path_factory):
     folder = tmp_path_factory.mktemp("large")
     layout = GraphLayout(num_atoms=8, elements=("C", "N", "O", "F"))
     draw = stream(0, "large").generator()
-    nodes = 1 + draw.choice(4, p=[0.7, 0.15, 0.13, 0.02], size=(1500, 8))
-    codes = connect_at_random(layout, nodes, draw.integers(3, size=1500), draw)
+    nodes = 1 + draw.choice(4, p=[0.7, 0.15, 0.13, 0.02], size=(1250, 8))
+    codes = connect_at_random(layout, nodes, draw.integers(3, size=1250), draw)
     file = folder / "random.smi"
     file.write_text("\n".join(decode(layout, codes).molecules))
-    return load_molecules(molecules_spec(file, folder, held_out_fraction=0.84), folder)
+    return load_molecules(molecules_spec(file, folder, held_out_fraction=0.95), folder)
 
 
 def test_fcds_are_beside_floors_of_the_same_number(large):

@@ -12,7 +12,7 @@ from quantum_latents.molecules.valence import Verdict, is_connected, judge, judg
 from quantum_latents.random import stream
 
 QM9 = GraphLayout(num_atoms=9, elements=("C", "N", "O", "F"))
-NUM_EACH = 17_000
+NUM_EACH = 8_000
 ORDERS = (None, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
 
 
@@ -104,7 +104,7 @@ def _rdkit_says(layout, nodes, bonds, with_pads):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("with_pads", [False, True], ids=["strict", "loose"])
 def test_sums_decide_as_rdkit_does(kind, with_pads):
-    # 6 * 17,000 graphs for strict validity, and a part of them for the looser one.
+    # 6 * 8,000 graphs for strict validity, and a part of them for the looser one.
     codes = kind(NUM_EACH, QM9)[:: 4 if with_pads else 1]
     verdicts = (judge_loosely if with_pads else judge)(QM9, codes)
     decided = verdicts != Verdict.ASK

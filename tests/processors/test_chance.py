@@ -25,7 +25,7 @@ from quantum_latents.processors import (
 )
 from quantum_latents.random import stream
 
-NUM_SEQUENCES = 200
+NUM_SEQUENCES = 100
 FAULTS = {
     "submit": "429:1 500 503 504 401 close close_before half malformed no_id 404".split(),
     "sample": "429:1 500 504 403 close half malformed short wrong_length".split(),

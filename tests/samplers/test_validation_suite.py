@@ -18,7 +18,7 @@ from quantum_latents.samplers.validation import TITLES, Promise, validate_counts
 DEVICE = haar(8, stream(0, "interferometer"))
 INPUT = (1, 0, 1, 0, 1, 0, 1, 0)
 IDEAL = Promise(interferometer=DEVICE, occupation=INPUT)
-REPETITIONS, ALPHA = 16, 0.05
+REPETITIONS, ALPHA = 10, 0.05
 
 
 def promised(noise=None, **rest):

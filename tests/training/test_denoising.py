@@ -274,8 +274,8 @@ def test_it_learns_which_of_two_images_there_are():
         critic=replace(MODEL.critic, multipliers=(1,), channels=8, time_width=16),
     )
     training = replace(
-        TRAINING, num_steps=320, batch_size=16, averaging=0.98, gradient_penalty=0.2,
-        optimiser=replace(ADAM, learning_rate=2e-3), critic_learning_rate=4e-3,
+        TRAINING, num_steps=128, batch_size=16, averaging=0.95, gradient_penalty=0.2,
+        optimiser=replace(ADAM, learning_rate=4e-3), critic_learning_rate=8e-3,
     )  # fmt: skip
     data = torch.zeros(64, 4)
     data[::4] = 1

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from quantum_latents.circuits import Interferometer
@@ -104,6 +103,8 @@ class CopulaSource:
         return stream.rows(0, num_samples, block)
 
     def _pairwise_correlations(self, target: np.ndarray) -> np.ndarray:
+        from scipy.optimize import brentq  # slow to import
+
         solved = np.eye(self.dim)
         for i in range(self.dim):
             for j in range(i):

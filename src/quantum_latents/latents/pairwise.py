@@ -16,7 +16,6 @@ import math
 
 import numba
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import gammaln
 
 from quantum_latents.circuits import Interferometer
@@ -164,6 +163,8 @@ class _Model:
 
     def fit(self, target: np.ndarray) -> np.ndarray:
         """Couplings whose law has ``E[s_k s_l]`` of the target."""
+        from scipy.optimize import minimize  # slow to import
+
         rows, columns = self._pairs
         twice = np.where(rows == columns, 1.0, 2.0)
         start, _, _ = self._evaluate(np.zeros_like(target))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from quantum_latents.metrics.samples import as_samples_pair
@@ -48,6 +47,8 @@ def wasserstein_1(generated: ArrayLike, reference: ArrayLike) -> float:
     >>> wasserstein_1([[0.0], [1.0]], [[4.0], [3.0]])
     3.0
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import
+
     x, y = as_samples_pair(generated, reference)
     n = min(len(x), len(y), MAX_TRANSPORT)
     distances = cdist(x[:n], y[:n])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,20 @@ __all__ = ["json_in_html", "rendered", "resource", "write_page"]
 
 def rendered(template: str, content: dict[str, Any]) -> str:
     """Return a template of this package, filled; a name that it misses is an error."""
+    return _environment().get_template(template).render(content)
+
+
+@cache  # with the templates that it has compiled
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(resource),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
+        auto_reload=False,
     )
     environment.filters["json"] = json_in_html
-    return environment.get_template(template).render(content)
+    return environment
 
 
 def resource(name: str) -> str:

@@ -31,6 +31,8 @@ _DEPTHS = {
 }
 """What a preview of each kind holds, and how deep; those of molecules are read by themselves."""
 
+_TYPES = frozenset({int, float, type(None)})
+
 
 def check_details(row: Mapping[str, Any], where: str) -> None:
     """Refuse curves, budgets, previews, notes or a sampling of another form than a row's.
@@ -123,9 +125,12 @@ def _check(where: str, name: str, value: Any, depth: int) -> None:
 
 
 def _is_deep(value: Any, depth: int) -> bool:
-    if depth == 0:
-        return _is_number(value)
-    return isinstance(value, list) and all(_is_deep(item, depth - 1) for item in value)
+    if not isinstance(value, list):
+        return False
+    if depth > 1:
+        return all(_is_deep(item, depth - 1) for item in value)
+    # Almost all that a file of rows holds are such numbers: one look at their types, not at each.
+    return _TYPES.issuperset(map(type, value)) or all(map(_is_number, value))
 
 
 def _is_number(value: Any) -> bool:

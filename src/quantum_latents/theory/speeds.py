@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
-from scipy.optimize import nnls
 
 __all__ = ["Estimate", "Measurement", "Speed", "Speeds", "fit_speed", "planted_speed"]
 
@@ -223,6 +222,8 @@ def fit_speed(measurements: Sequence[Measurement]) -> Speed:
 
 def _fit(features: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     """Least squares of the ratios: every size counts alike, whatever it takes."""
+    from scipy.optimize import nnls  # slow to import
+
     ratios = features / seconds[:, None]
     scale = ratios.max(axis=0)
     scale[scale == 0] = 1.0
