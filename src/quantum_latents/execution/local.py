@@ -23,7 +23,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from quantum_latents.data import check_installed
-from quantum_latents.evaluation import check_network_of
 from quantum_latents.execution.directory import description_of, lock_directory
 from quantum_latents.execution.executor import Executor, OutOfMemory, StudyError, Work
 from quantum_latents.execution.finished import FinishedRuns
@@ -111,6 +110,8 @@ def run_study(
         raise ValueError(f"a study needs at least 1 worker, not {num_workers}")
     if directory.exists() and not directory.is_dir():
         raise ValueError(f"{directory} is a file: a study needs a directory, choose another --out")
+    from quantum_latents.evaluation import check_network_of  # not needed to import this room
+
     for data in {run.data for run in study.runs}:
         check_installed(data)
         if not evaluate_later:
