@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import queue
+import re
 import shutil
 import tempfile
 import threading
@@ -21,7 +22,17 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 # Thousands of small files are written, synced and deleted again: in memory, where it has room.
 _IN_MEMORY, _ROOM = Path("/dev/shm"), 4 << 30
-if _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free >= _ROOM:
+
+
+def _has_room() -> bool:
+    """Whether both the folder and the machine's memory have as much free."""
+    if not _IN_MEMORY.is_dir() or shutil.disk_usage(_IN_MEMORY).free < _ROOM:
+        return False
+    available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return available is not None and int(available[1]) << 10 >= 2 * _ROOM
+
+
+if _has_room():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
 
 

@@ -189,13 +189,18 @@ def test_an_archive_that_breaks_off_is_damaged(files, cifar10_files, tmp_path):
     assert not tarfile.is_tarfile(path)
 
 
-def test_without_a_network_the_place_for_the_archive_is_told(tmp_path, cifar10_files, files):
+def test_without_a_network_the_place_for_the_archive_is_told(
+    tmp_path, cifar10_files, files, monkeypatch
+):
     archive = cifar10_files.pack(files, tmp_path / "archive")
     with pytest.raises(ConnectionError, match="without a network, put it") as caught:
         spec_of("cifar10", tmp_path, archive=archive)
     place = tmp_path / "cache" / "images" / archive.name
     assert f"{str(place)!r}" in str(caught.value) and archive.sha256 in str(caught.value)
     (tmp_path / "archive").rename(place)
+    # Whatever folder of that name is here, such as a study: that one would be ./cifar10.
+    (tmp_path / "cifar10").mkdir()
+    monkeypatch.chdir(tmp_path)
     assert spec_of("cifar10", tmp_path, archive=archive) == spec_of(files, tmp_path)
 
 

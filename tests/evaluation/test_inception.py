@@ -114,7 +114,16 @@ def test_what_is_kept_is_of_these_images_this_network_and_this_device(data, netw
     assert len(network) == 4
 
 
-def test_other_data_need_no_network():
+def test_a_row_says_where_its_features_were_computed(data, monkeypatch):
+    assert images.measured_on(data, "cuda:0") == {"features_on": "cpu"}  # there is none here
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert images.measured_on(data, "cuda:0") == {"features_on": "cuda"}
+    assert images.measured_on(data, "cpu") == {"features_on": "cpu"}
+
+
+def test_other_data_need_no_network(tmp_path):
+    moons = load(MoonsSpec(num_train=20, num_held_out=8), stream(0, "data"), tmp_path)
+    assert images.measured_on(moons, "cuda") == {}
     from quantum_latents.data import MoonsSpec
 
     moons = load(MoonsSpec(num_train=20, num_held_out=8), stream(0, "data"), None)
@@ -249,6 +258,20 @@ def test_images_and_network_are_prepared(cifar10_files, weights, monkeypatch, tm
     assert (tmp_path / "cache" / "images" / f"{told['sha256']}.levels").is_file()
     assert main(["prepare", files, "--out", str(tmp_path / "a.npz")]) == 2
     assert "--out is for molecules" in capsys.readouterr().err
+    # Folders do not take names away from downloads, and another archive is told what is meant.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "qm9").mkdir()
+
+    def unreachable(remote, *_):
+        raise ConnectionError(f"no network for {remote.name}")
+
+    monkeypatch.setattr("quantum_latents.data.molecules.fetch", unreachable)
+    assert main(["prepare", "qm9"]) != 0
+    assert "no network for dsgdb9nsd" in capsys.readouterr().err
+    (tmp_path / "other.tar.gz").write_bytes(b"other")
+    assert main(["prepare", "other.tar.gz"]) == 2
+    assert "another archive than cifar-10-binary.tar.gz" in capsys.readouterr().err
+    assert main(["run", "ddgan", "--data", ""]) == main(["run", "ddgan", "--data", "x" * 300]) == 2
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from quantum_latents.metrics import METRICS, compute, energy_distance, floor, lookup
+from quantum_latents.metrics.features import ComparedFeatures
 from quantum_latents.random import stream
 
 STREAM = stream(0, "metrics")
@@ -19,6 +20,7 @@ FACTS = {
     "selection_share": 0.5,
     "collision_probability": 0.5,
     "feature_network": {"weight1": np.eye(2), "bias1": np.full(2, 9.0)},
+    "inception_features": lambda x, y: ComparedFeatures(x + 9.0, y + 9.0),
 }
 
 VECTORS = [name for name, metric in METRICS.items() if metric.domain == "vectors"]

@@ -66,6 +66,7 @@ def test_the_page_shows_photographs_and_gives_their_levels(rows, study_directory
         ({"data": 7}, "preview.data is levels as base64"),
         ({"generated": "AAAA"}, "preview.generated has 3 levels, and an image has 192"),
         ({"generated": ""}, "preview.generated has 0 levels"),
+        ({"shape": [3, 1, 1], "data": "AAAA" * 65}, "preview.data has more than 64 images"),
     ],
 )
 def test_damaged_photographs_are_refused_by_field(change, said):

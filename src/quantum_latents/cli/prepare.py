@@ -6,6 +6,7 @@ Molecules are also written as codes, for a machine that cannot read SMILES.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def _prepare(command: Prepare, arguments: Sequence[str]) -> int:
 
     if command.out is not None:
         check_folder(command.out)
-    if command.data == "cifar10" or Path(command.data).is_dir():
+    if _is_of_cifar10(command.data):
         return _prepare_cifar10(command)
     line = Line(quiet=command.json)
     spec = molecules_spec(
@@ -66,6 +67,13 @@ def _prepare(command: Prepare, arguments: Sequence[str]) -> int:
     if out is not None:
         print(f"written: {out} ({out.stat().st_size:,} bytes)")
     return 0
+
+
+def _is_of_cifar10(source: str) -> bool:
+    """Return whether CIFAR-10 is meant: by name, or by what alone it lies in."""
+    if source in ("qm9", "cifar10"):  # the names are the downloads', whatever folder is here
+        return source == "cifar10"
+    return os.path.isdir(source) or source.lower().endswith(".tar.gz")
 
 
 def _prepare_cifar10(command: Prepare) -> int:

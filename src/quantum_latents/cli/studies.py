@@ -5,7 +5,7 @@ A mistake raises before anything is written.
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
 from quantum_latents.cli.amounts import bank_size, depths, doses, lengths, shares
@@ -259,7 +259,7 @@ def _images(command: Run) -> Cifar10Spec | None:
     """Return CIFAR-10 where a call names it, with the network that measures it; None is digits."""
     if command.data in (None, "grey_digits"):
         return None
-    if command.data != "cifar10" and not Path(command.data).exists():
+    if command.data != "cifar10" and not os.path.exists(command.data):
         raise ValueError(
             "ddgan takes --data grey_digits, cifar10 or a folder of CIFAR-10's files, "
             f"not {command.data!r}"

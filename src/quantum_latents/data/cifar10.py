@@ -97,8 +97,8 @@ def cifar10_spec(
 
     Args:
         source: "cifar10" for the published archive, downloaded into `cache` / images (170 MB)
-            unless it is there, or a folder here is called so; or a file or folder, see
-            `read_cifar10`.
+            unless it is there; or a file or folder, see `read_cifar10`. A folder of that name is
+            ./cifar10.
         cache: where images are kept.
         num_train: as of `Cifar10Spec`; None is all.
         num_held_out: as of `Cifar10Spec`; None is half of the test images.
@@ -114,7 +114,7 @@ def cifar10_spec(
     """
     folder = Path(cache) / "images"
     num_records = NUM_RECORDS if num_records is None else num_records
-    if str(source) == Cifar10Spec.name and not Path(source).exists():
+    if source == Cifar10Spec.name:
         source = fetch(archive, folder, on_progress)
     levels = read_cifar10(Path(source), archive, num_records)
     sha256 = hashlib.sha256(levels.data).hexdigest()

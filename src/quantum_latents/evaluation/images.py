@@ -4,7 +4,7 @@ Notation: images (N, d) in data units, levels 0 to 255; what is measured is roun
 as a file of the image would hold it.
 
 Features of held-out images and of those of the floor do not change from run to run: they are kept
-in the data set's folder, by the images, the weights, the library and the kind of device.
+in the data set's folder, by the images, the weights, the libraries and the kind of device.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from quantum_latents.metrics import lookup
 from quantum_latents.metrics.features import ComparedFeatures
 from quantum_latents.molecules import Progress
 
-__all__ = ["check_network", "check_network_of", "facts_of"]
+__all__ = ["check_network", "check_network_of", "facts_of", "measured_on"]
 
 _FACT = "inception_features"
 _VERSION = 1  # of what is kept
@@ -65,8 +65,16 @@ def facts_of(data: DataSet, device: str = "cpu") -> Mapping[str, Any]:
     """
     if not _needs_network(data):
         return data.facts
-    on = "cuda" if device.startswith("cuda") and torch.cuda.is_available() else "cpu"
-    return {**data.facts, _FACT: _Comparison(data, on)}
+    return {**data.facts, _FACT: _Comparison(data, _computed_on(device))}
+
+
+def measured_on(data: DataSet, device: str) -> dict[str, str]:
+    """Return what a row's provenance says of the network that measured it; nothing without one."""
+    return {"features_on": _computed_on(device)} if _needs_network(data) else {}
+
+
+def _computed_on(device: str) -> str:
+    return "cuda" if device.startswith("cuda") and torch.cuda.is_available() else "cpu"
 
 
 def _needs_network(data: DataSet) -> bool:
@@ -111,6 +119,7 @@ class _Comparison:
             "images": digest,
             "weights": download.INCEPTION_WEIGHTS.sha256,
             "library": inception.fidelity_version(),
+            "torch": torch.__version__,
             "device": self._device,
         }
         return kept(self._folder, "features", identity, build)["features"]

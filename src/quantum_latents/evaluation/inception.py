@@ -30,6 +30,7 @@ import torch
 from torch import nn
 
 from quantum_latents.data import download
+from quantum_latents.models.threads import one_thread
 from quantum_latents.molecules import Progress
 from quantum_latents.training.convolutions import exact_convolutions
 
@@ -80,8 +81,8 @@ def features(levels: np.ndarray, folder: Path, device: str = "cpu") -> np.ndarra
     Args:
         levels: uint8 (N, 3, H, W).
         folder: where the weights are kept.
-        device: `cpu`, on torch's threads, or `cuda`. Features differ between devices in their
-            last digits.
+        device: `cpu`, on one thread, so that their last digits do not depend on how many there
+            are; or `cuda`, where they are others.
 
     Raises:
         ImportError, ValueError, ConnectionError: as `check_inception`.
@@ -89,7 +90,7 @@ def features(levels: np.ndarray, folder: Path, device: str = "cpu") -> np.ndarra
     assert levels.dtype == np.uint8 and levels.ndim == 4
     network = _network(check_inception(folder), device)
     parts = [np.zeros((0, NUM_FEATURES), np.float32)]
-    with exact_convolutions():
+    with one_thread(), exact_convolutions():
         for part in torch.from_numpy(levels).split(_BATCH[device]):
             parts.append(network(part.to(device))[0].cpu().numpy())
     return np.concatenate(parts)
@@ -127,11 +128,10 @@ def _extractor() -> Any:
     Its module is imported without the package's own `__init__`: that imports torchvision, of which
     nothing is used here, and whose common build does not import beside torch's build for CPUs.
     """
-    if _PACKAGE in sys.modules:
-        return importlib.import_module(_MODULE).FeatureExtractorInceptionV3
-    spec = importlib.util.find_spec(_PACKAGE)
-    assert spec is not None
-    sys.modules[_PACKAGE] = importlib.util.module_from_spec(spec)
+    if not (is_whole := _PACKAGE in sys.modules):
+        spec = importlib.util.find_spec(_PACKAGE)
+        assert spec is not None
+        sys.modules[_PACKAGE] = importlib.util.module_from_spec(spec)
     try:
         return importlib.import_module(_MODULE).FeatureExtractorInceptionV3
     except (ImportError, AttributeError) as error:
@@ -140,5 +140,5 @@ def _extractor() -> Any:
             f"pip install torch-fidelity=={_KNOWN}"
         ) from error
     finally:  # whoever imports the package later gets all of it
-        for name in [n for n in sys.modules if n.partition(".")[0] == _PACKAGE]:
+        for name in [n for n in sys.modules if n.partition(".")[0] == _PACKAGE and not is_whole]:
             del sys.modules[name]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from quantum_latents.data import DataSet
-from quantum_latents.evaluation.images import facts_of
+from quantum_latents.evaluation.images import facts_of, measured_on
 from quantum_latents.evaluation.molecules import evaluate_molecules
 from quantum_latents.evaluation.stored import write_pictures
 from quantum_latents.metrics import compute, floor, lookup
@@ -115,7 +115,7 @@ def make_row(
         **({} if outcome.fit is None else {"fit": outcome.fit}),
         **({} if outcome.sampling is None else {"sampling": outcome.sampling}),
         "stack": dict(stack),
-        "provenance": dict(provenance),
+        "provenance": {**provenance, **(measured_on(data, device) if metrics else {})},
     }
 
 
@@ -180,7 +180,11 @@ def remake_row(
         **_budget(milestones or {}, data, seed, device),
         "preview": preview,
         "notes": [*data.notes, *_reconstruction(data, seed, device)],
-        "provenance": {**row.get("provenance", {}), **provenance},
+        "provenance": {
+            **row.get("provenance", {}),
+            **provenance,
+            **measured_on(data, device),
+        },
     }
 
 

@@ -42,7 +42,7 @@ from quantum_latents.results import (
 
 __all__ = ["Evaluated", "evaluate_study"]
 
-_LIBRARIES = ("numpy", "scipy", "rdkit", "fcd", "torch-fidelity")
+_LIBRARIES = ("numpy", "scipy", "rdkit", "fcd", "torch", "torch-fidelity")
 """Libraries that a metric's last digits may depend on."""
 
 

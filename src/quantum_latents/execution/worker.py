@@ -139,7 +139,7 @@ def train_planned(
         try:
             check_libraries(runs[0].evaluation.num_samples, data_of(runs[0], cache))
             messages.put(("note", stack, "computing metrics"))
-        except (ImportError, ConnectionError) as error:
+        except (ImportError, ConnectionError, ValueError) as error:
             is_measured = False
             messages.put(("note", stack, f"metrics are left to qlat evaluate: {error}"))
     for place, outcome in enumerate(outcomes):

@@ -85,7 +85,8 @@ def _by_perceptron(x: ArrayLike, y: ArrayLike, facts: Facts) -> features.Compare
 
 
 def _by_inception(x: ArrayLike, y: ArrayLike, facts: Facts) -> features.ComparedFeatures:
-    return facts["inception_features"](x, y)
+    both = (_split(rows, facts)[1] for rows in as_samples_pair(x, y))
+    return facts["inception_features"](*both)
 
 
 def _of_features(

@@ -78,10 +78,14 @@ def previews(
 
 
 def _preview_rows(rows: Sequence[Row]) -> list[Row]:
-    """Rows of the smallest seed for which most latents have a preview, one a latent."""
+    """Rows of the smallest seed for which most latents have a preview, one a latent.
+
+    Of one kind, the first's: what rows of one data set have, unless someone changed them.
+    """
     usable = [row for row in rows if row["status"] == "finished" and row.get("preview")]
     if not usable:
         return []
+    usable = [row for row in usable if row["preview"]["kind"] == usable[0]["preview"]["kind"]]
     number = Counter(row["spec"]["seed"] for row in usable)
     seed = min(number, key=lambda seed: (-number[seed], seed))
     chosen = [row for row in usable if row["spec"]["seed"] == seed]

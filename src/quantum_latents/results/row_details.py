@@ -15,7 +15,7 @@ import numpy as np
 
 __all__ = ["check_details", "unpacked_levels"]
 
-_LONGEST_SIDE = 4096
+_LONGEST_SIDE, _MOST_IMAGES = 4096, 64
 
 _OF_COUNTS = {
     "mean_data": 1,
@@ -114,6 +114,8 @@ def unpacked_levels(text: Any, shape: Any) -> np.ndarray:
     except (ValueError, TypeError):
         raise ValueError(f"is levels as base64, not {text!r:.80}") from None
     size = math.prod(shape)
+    if len(levels) > _MOST_IMAGES * size:
+        raise ValueError(f"has more than {_MOST_IMAGES} images")
     if not levels or len(levels) % size:
         raise ValueError(f"has {len(levels)} levels, and an image has {size}")
     return np.frombuffer(levels, dtype=np.uint8).reshape(-1, *shape)

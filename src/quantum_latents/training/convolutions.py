@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
 
@@ -15,13 +16,25 @@ def exact_convolutions() -> Iterator[None]:
     """Let cuDNN neither round factors to TensorFloat-32, its default, nor choose by speed.
 
     An algorithm that is chosen by its speed, or adds in any order, would give other bits after a
-    resume. The CPU's convolutions do not change.
+    resume. The CPU's convolutions do not change, and what the process had set is set again.
 
     >>> with exact_convolutions():
-    ...     torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic
-    (False, True)
+    ...     torch.backends.cudnn.deterministic
+    True
     """
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
+    cudnn: Any = torch.backends.cudnn
+    flags = [(cudnn, name) for name in ("allow_tf32", "benchmark", "deterministic")]
+    # Newer torch has another name beside allow_tf32, which cannot be read where the two disagree.
+    if hasattr(cudnn, "conv"):
+        flags += [(cudnn.conv, "fp32_precision"), (cudnn.rnn, "fp32_precision")]
+    before = []
+    for place, name in flags:
+        with suppress(RuntimeError):
+            before.append((place, name, getattr(place, name)))
+    for place, name in flags:
+        setattr(place, name, "ieee" if name == "fp32_precision" else name == "deterministic")
+    try:
         yield
+    finally:
+        for place, name, value in before:
+            setattr(place, name, value)
