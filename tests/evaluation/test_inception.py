@@ -121,12 +121,11 @@ def test_a_row_says_where_its_features_were_computed(data, monkeypatch):
     assert images.measured_on(data, "cpu") == {"features_on": "cpu"}
 
 
-def test_other_data_need_no_network(tmp_path):
-    moons = load(MoonsSpec(num_train=20, num_held_out=8), stream(0, "data"), tmp_path)
-    assert images.measured_on(moons, "cuda") == {}
+def test_other_data_need_no_network():
     from quantum_latents.data import MoonsSpec
 
     moons = load(MoonsSpec(num_train=20, num_held_out=8), stream(0, "data"), None)
+    assert images.measured_on(moons, "cuda") == {}
     assert images.facts_of(moons) is moons.facts
     images.check_network(moons)
     check_network_of(MoonsSpec(num_train=20, num_held_out=8), None)
