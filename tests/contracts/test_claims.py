@@ -339,6 +339,5 @@ def test_when_the_gap_opens():
         low, high = one.interval
         assert low <= 0 <= high
     begun = read_rows(ROOT / "results" / "table1-5000-curve")
-    assert {row["spec"]["seed"] for row in begun} == {0}
     text = (ROOT / "docs" / "training-budget.md").read_text(encoding="utf-8")
-    assert "A study of six seeds, of which one is finished" in text
+    assert f"Of six seeds and four latents {len(begun)} runs of 24 are finished" in text
