@@ -5,6 +5,7 @@ Molecules are drawn at evaluation; their drawings are taken from ``pictures`` be
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from quantum_latents.report.figure_numbers import (
     pixels_numbers,
     points_numbers,
 )
-from quantum_latents.report.gallery import Gallery
+from quantum_latents.report.gallery import Gallery, Numbers
 from quantum_latents.report.pictures import Picture, read_pictures
 from quantum_latents.report.styles import Style
 from quantum_latents.report.tables import Table
@@ -278,17 +279,8 @@ def _images(
     }
     shown = [("", preview["data"])]
     shown += [(row["spec"]["latent"]["name"], row["preview"]["generated"]) for row in rows]
-    drawn = [
-        gallery.add(
-            images_figure(images, title=name or "data", style=looks.get(name), **frame),
-            pixels_numbers(images),
-            kind="samples",
-            data=data_set,
-            latent=name,
-        )
-        for name, images in shown
-    ]
-    return {"caption": _OF_IMAGES, "rows": [drawn]}
+    draw = functools.partial(images_figure, **frame)
+    return _grids(shown, draw, pixels_numbers, looks, gallery, data_set)
 
 
 def _photographs(
@@ -305,10 +297,22 @@ def _photographs(
 
     shown = [("", levels(rows[0], "data"))]
     shown += [(row["spec"]["latent"]["name"], levels(row, "generated")) for row in rows]
+    return _grids(shown, photographs_figure, levels_numbers, looks, gallery, data_set)
+
+
+def _grids(
+    shown: Sequence[tuple[str, Any]],
+    draw: Callable[..., str],
+    numbers: Callable[[Any], Numbers],
+    looks: Mapping[str, Style],
+    gallery: Gallery,
+    data_set: str,
+) -> dict[str, Any]:
+    """Return the images of the data, which no latent's name stands before, and of each latent."""
     drawn = [
         gallery.add(
-            photographs_figure(images, title=name or "data", style=looks.get(name)),
-            levels_numbers(images),
+            draw(images, title=name or "data", style=looks.get(name)),
+            numbers(images),
             kind="samples",
             data=data_set,
             latent=name,
