@@ -44,8 +44,11 @@ class Scripted(Team):
         "stack of 1": 6.0,
         "stack of 8": 8.0,
         "2 processes, stack of 4 each": 10.0,
-        "matrix product, 1 process": 80.0,
-        "matrix product, 2 processes": 100.0,
+        "2 processes, stack of 4 each, bf16": 26.0,
+        "matrix product, torch, 1 process": 80.0,
+        "matrix product, torch, 2 processes": 90.0,
+        "matrix product, numpy, 1 process": 60.0,
+        "matrix product, numpy, 2 processes": 100.0,
     }
 
     def __init__(self, contestant: Contestant, network: str, cache: Path) -> None:
@@ -53,7 +56,8 @@ class Scripted(Team):
         self._members = []
 
     def ready(self) -> Needed:
-        return Needed(10**9 if self.contestant.kind == "product" else 5 * 10**9, 10**8)
+        multiplies = self.contestant.kind.endswith("product")
+        return Needed(10**9 if multiplies else 5 * 10**9, 10**8)
 
     def round(self, seconds: float) -> Timing:
         return Timing(int(10 * self.rates[self.contestant.name]), 10.0, 10.0)
@@ -62,9 +66,9 @@ class Scripted(Team):
         return 2**20 * (300 * self.contestant.num_processes + self.contestant.stack)
 
 
-def scripted(quiet, team: type[Team] = Scripted):
-    settings = TrainingSettings(network="molgan", seconds=1.0, rounds=2)
-    return measure_training(settings, guard=quiet, start=team, cores=2)
+def scripted(quiet, team: type[Team] = Scripted, network: str = "molgan", units=()):
+    settings = TrainingSettings(network=network, seconds=1.0, rounds=2)
+    return measure_training(settings, guard=quiet, start=team, cores=2, bf16_units=units)
 
 
 def test_ratios_shares_and_the_stack_follow_from_rows(quiet):
@@ -76,7 +80,7 @@ def test_ratios_shares_and_the_stack_follow_from_rows(quiet):
     assert told["ratio"] == 2.0 and told["goal"] == 1.5 and not told["disturbed"]
     assert told["stack"]["ratio"] == pytest.approx(8 * 6 / 8) and told["stack"]["goal"] == 7
     assert told["stack_as_run"]["ratio"] == pytest.approx(8 * 6 / 10)
-    assert told["matrix_gflops"] == 100
+    assert (told["matrix_gflops"], told["matrix_by"]) == (100, "numpy")
     by_name = {entry["contender"]: entry for entry in told["contenders"]}
     assert by_name["stack of 8"]["gflops"] == 40
     assert by_name["stack of 8"]["matrix_share"] == pytest.approx(0.4)
@@ -113,7 +117,40 @@ def test_the_tables_say_it(quiet):
     assert f"| a step of 8 runs as qlat run stacks them, a process a core{over} 4.80 |" in text
     assert "is 5 GFLOP of matrix products by hand count, 50 ms at that rate; its weights" in text
     assert "are 100 MB of traffic where no cache keeps them, 50 operations a byte." in text
+    assert "(512 x 512) in float32 at 100 GFLOP/s (numpy), measured in the same run" in text
     assert "*" not in text
+
+
+class TwoStacks(Scripted):
+    rates = Scripted.rates | {"stack of 2": 7.0}
+
+
+@pytest.mark.parametrize(
+    ("units", "goal"), [(["avx512_bf16"], None), (["amx_bf16", "avx512_bf16"], 2.5)]
+)
+def test_bfloat16_is_held_against_the_same_stack_and_takes_part_in_nothing_else(quiet, units, goal):
+    measurement = scripted(quiet, TwoStacks, "mixture", units)
+    told, text = summary(measurement), markdown(measurement)
+    assert told["bf16"]["ratio"] == pytest.approx(2.6) and told["bf16"]["goal"] == goal
+    assert told["bf16"]["units"] == units == measurement["machine"]["bf16_units"]
+    assert told["best"] == "2 processes, stack of 4 each" and told["ratio"] == 2.0
+    assert told["stack_as_run"]["ratio"] == pytest.approx(8 * 6 / 10)
+    wanted = "" if goal is None else "at least 2.5"
+    name = "2 processes, stack of 4 each, bf16"
+    assert f"| {name}, over the same in fp32 | 2.60 x | {wanted} |" in text
+    assert f"| this library, {name} | 38.46 | 5.20 x | 130 | 130 % | 604 |" in text
+
+
+def test_rows_of_earlier_versions_were_multiplied_by_torch(quiet):
+    measurement = scripted(quiet)
+    measurement["rows"] = [row for row in measurement["rows"] if "numpy" not in row["contender"]]
+    del measurement["machine"]["bf16_units"]
+    for row in measurement["rows"]:
+        del row["precision"]
+        row["contender"] = row["contender"].replace("product, torch", "product")
+    told = summary(measurement)
+    assert (told["matrix_gflops"], told["matrix_by"], told["bf16"]) == (90, "torch", None)
+    assert told["ratio"] == 2.0
 
 
 class Growing(Scripted):
@@ -171,7 +208,7 @@ def test_foreign_load_is_marked_and_the_best_quiet_round_counts(monkeypatch):
 def test_who_fails_is_named_and_the_others_go_on(quiet):
     class Failing(Scripted):
         def ready(self) -> Needed:
-            if self.contestant.kind == "product":
+            if self.contestant.kind.endswith("product"):
                 raise RuntimeError("no memory")
             return super().ready()
 
@@ -184,7 +221,7 @@ def test_who_fails_is_named_and_the_others_go_on(quiet):
     told, text = summary(measurement), markdown(measurement)
     assert told["ratio"] == 2.0 and told["stack"] is None and told["matrix_gflops"] is None
     assert "stack of 8: failed, a run diverged." in text
-    assert "matrix product, 1 process: failed, no memory." in text
+    assert "matrix product, torch, 1 process: failed, no memory." in text
 
 
 def test_nothing_measured_is_told_too(quiet):
@@ -214,8 +251,9 @@ def test_processes_at_once_add_up():
     assert both.cpu_seconds == 3.0
 
 
-def test_a_team_multiplies_in_processes_of_its_own(tmp_path):
-    team = Team(Contestant("products", "product", 2, 1), "molgan", tmp_path)
+@pytest.mark.parametrize("library", ["torch", "numpy"])
+def test_a_team_multiplies_in_processes_of_its_own(library, tmp_path):
+    team = Team(Contestant("products", f"{library} product", 2, 1), "molgan", tmp_path)
     try:
         assert team.ready().flops == 2 * 500 * 512 * 512 and team.num_threads == 2
         timing = team.round(0.01)
@@ -258,6 +296,16 @@ def small(monkeypatch):
         )
 
     monkeypatch.setattr(trainers, "task_of", small_task)
+
+
+def test_a_stack_is_trained_in_the_asked_precision(small, monkeypatch, tmp_path):
+    seen = []
+    before = trainers.GANStack
+    monkeypatch.setattr(
+        trainers, "GANStack", lambda *of: seen.append(of[2].precision) or before(*of)
+    )
+    train, _ = open_trainer("stacked", "mixture", (0,), tmp_path, "bf16")
+    assert train() == 16 and seen == ["bf16"]
 
 
 @pytest.mark.parametrize("network", ["mixture", "molgan"])

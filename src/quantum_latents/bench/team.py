@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from quantum_latents.bench.guard import Timing
 from quantum_latents.bench.iteration import Needed
@@ -28,10 +28,11 @@ class Contestant:
 
     Attributes:
         name: as it is printed.
-        kind: `plain`, `stacked` or `product`, see `trainers.open_trainer`.
+        kind: `plain`, `stacked`, or who multiplies, see `trainers.open_trainer`.
         num_processes: p.
         num_threads: of each process.
         stack: runs that each process trains.
+        precision: of the matrix products, as a spec names it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Contestant:
     num_processes: int
     num_threads: int
     stack: int = 1
+    precision: Literal["float32", "bf16"] = "float32"
 
 
 def together(timings: list[Timing]) -> Timing:
@@ -162,7 +164,8 @@ def _serve(connection: Any, contestant: Contestant, network: str, place: int, ca
 
         torch.set_num_threads(threads)
         seeds = tuple(range(place * contestant.stack, (place + 1) * contestant.stack))
-        train, needed = open_trainer(contestant.kind, network, seeds, cache)
+        precision = contestant.precision
+        train, needed = open_trainer(contestant.kind, network, seeds, cache, precision)
         train()
         forget_peak()  # compiling takes more than training
         connection.send(("done", needed))

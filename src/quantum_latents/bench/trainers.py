@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from quantum_latents.bench.iteration import (
@@ -46,7 +47,14 @@ from quantum_latents.models import (
 from quantum_latents.molecules.graphs import BOND_CLASSES, GraphLayout
 from quantum_latents.random import stream
 from quantum_latents.recipes import mixture, table1
-from quantum_latents.training import GANStack, OptimiserSpec, StackMember, WGANSpec, data_of
+from quantum_latents.training import (
+    GANStack,
+    OptimiserSpec,
+    Precision,
+    StackMember,
+    WGANSpec,
+    data_of,
+)
 
 __all__ = ["Task", "bytes_moved", "flops_of", "open_trainer", "plain_networks", "task_of"]
 
@@ -169,37 +177,61 @@ def bytes_moved(model: GANModelSpec, training: WGANSpec, latent_dim: int, width:
 
 
 def open_trainer(
-    kind: str, network: str, seeds: tuple[int, ...], cache: Path
+    kind: str,
+    network: str,
+    seeds: tuple[int, ...],
+    cache: Path,
+    precision: Precision = "float32",
 ) -> tuple[Callable[[], int], Needed]:
     """Return a trainer, and what one of what it counts needs.
 
     Args:
-        kind: `plain` (one seed), `stacked`, or `product`, which trains nothing and multiplies.
+        kind: `plain` (one seed) or `stacked`; `torch product` and `numpy product` train nothing
+            and multiply.
         network: see `task_of`.
         seeds: the runs.
         cache: folder of banks.
+        precision: of a stack's matrix products.
     """
-    if kind == "product":
+    if kind in _PRODUCTS:
         rows, inner, columns = PRODUCT
         moved = 4 * (rows * inner + inner * columns + rows * columns)
-        return _product(), Needed(product_flops(*PRODUCT), moved)
+        return _PRODUCTS[kind](), Needed(product_flops(*PRODUCT), moved)
     task = task_of(network, cache)
+    task = replace(task, training=replace(task.training, precision=precision))
     members = [task.member(seed) for seed in seeds]
     make = {"stacked": _stacked, "plain": _plain}[kind]
     of = task.model, task.training, members[0].latent.dim, members[0].data.shape[1]
     return make(task, members), Needed(flops_of(*of), bytes_moved(*of))
 
 
-def _product() -> Callable[[], int]:
+def _torch_product() -> Callable[[], int]:
     rows, inner, columns = PRODUCT
     a, b, out = torch.rand(rows, inner), torch.rand(inner, columns), torch.empty(rows, columns)
+    return _repeated(lambda: torch.mm(a, b, out=out))
 
-    def multiply() -> int:
+
+def _numpy_product() -> Callable[[], int]:
+    rows, inner, columns = PRODUCT
+    generator = np.random.default_rng(0)
+    a = generator.random((rows, inner), dtype=np.float32)
+    b = generator.random((inner, columns), dtype=np.float32)
+    out = np.empty((rows, columns), dtype=np.float32)
+    return _repeated(lambda: np.matmul(a, b, out=out))
+
+
+def _repeated(multiply: Callable[[], object]) -> Callable[[], int]:
+    def work() -> int:
         for _ in range(20):
-            torch.mm(a, b, out=out)
+            multiply()
         return 20
 
-    return multiply
+    return work
+
+
+_PRODUCTS = {"torch product": _torch_product, "numpy product": _numpy_product}
+"""By two libraries: each brings a BLAS of its own, and MKL leaves vectors of 512 bits unused on
+other processors than Intel's."""
 
 
 def _stacked(task: Task, members: list[StackMember]) -> Callable[[], int]:

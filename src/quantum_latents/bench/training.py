@@ -6,8 +6,9 @@ that a contender trains at once, for the whole machine: all contenders may use e
 
 Contenders: the plain loop in one process with all threads, in one process with one thread, and
 in a process a core with one thread each; this library's stacks in one process with all threads
-and, as `qlat run` trains, in a process a core. Beside them the same machine multiplies
-matrices, which bounds what anyone's iterations can take. Rounds alternate between the
+and, as `qlat run` trains, in a process a core, with perceptrons once more in bfloat16 where the
+processor has units for it. Beside them the same machine multiplies matrices, by torch and by
+numpy, the faster of which bounds what anyone's iterations can take. Rounds alternate between the
 contenders, and the best undisturbed round of each counts (`bench.guard`).
 
 With `scaling` the contenders are this library's alone: stacks of 1, 2, 4, ... runs on one thread,
@@ -18,8 +19,8 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +79,23 @@ class TrainingSettings:
             raise ValueError(f"rounds is at least 1, not {self.rounds}")
 
 
-def contestants(network: str, cores: int) -> list[Contestant]:
+def contestants(network: str, cores: int, bf16_units: Sequence[str] = ()) -> list[Contestant]:
     """Return who trains a network on a machine, the matrix products last.
 
-    A stack of as many runs as cores is left out for molecules, where a step takes long.
+    A stack of as many runs as cores is left out for molecules, where a step takes long, and
+    bfloat16, whose gradients are then traced.
 
-    >>> [contestant.name for contestant in contestants("molgan", 1)]
-    ['plain, 1 process, 1 thread', 'stack of 1', 'stack of 8', 'matrix product, 1 process']
+    Args:
+        network: one of `NETWORKS`.
+        cores: that all may use.
+        bf16_units: what the processor multiplies bfloat16 with, `execution.machine.bf16_units`.
+
+    >>> [contestant.name for contestant in contestants("molgan", 1)][:3]
+    ['plain, 1 process, 1 thread', 'stack of 1', 'stack of 8']
+    >>> [contestant.name for contestant in contestants("molgan", 1)][3:]
+    ['matrix product, torch, 1 process', 'matrix product, numpy, 1 process']
+    >>> [c.name for c in contestants("mixture", 2, ["amx_bf16"]) if c.precision == "bf16"]
+    ['2 processes, stack of 4 each, bf16']
     """
     found = [Contestant("plain, 1 process, 1 thread", "plain", 1, 1)]
     if cores > 1:
@@ -97,9 +108,14 @@ def contestants(network: str, cores: int) -> list[Contestant]:
         each = max(1, STACK // cores)
         name = f"{cores} processes, stack of {each} each"
         found.append(Contestant(name, "stacked", cores, 1, each))
-    found.append(Contestant("matrix product, 1 process", "product", 1, cores))
-    if cores > 1:
-        found.append(Contestant(f"matrix product, {cores} processes", "product", cores, 1))
+    if bf16_units and network != "molgan":
+        last = found[-1]
+        found.append(replace(last, name=f"{last.name}, bf16", precision="bf16"))
+    for library in ("torch", "numpy"):
+        name, kind = f"matrix product, {library}", f"{library} product"
+        found.append(Contestant(f"{name}, 1 process", kind, 1, cores))
+        if cores > 1:
+            found.append(Contestant(f"{name}, {cores} processes", kind, cores, 1))
     return found
 
 
@@ -129,6 +145,7 @@ def measure_training(
     guard: Guard | None = None,
     start: Callable[[Contestant, str, Path], Team] = Team,
     cores: int | None = None,
+    bf16_units: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return all rows, with the machine that they were measured on.
 
@@ -138,12 +155,15 @@ def measure_training(
         guard: says which rounds were disturbed; None makes one.
         start: makes the processes of a contender.
         cores: that the contenders use; None is all.
+        bf16_units: what the processor multiplies bfloat16 with, as for `contestants`.
     """
     load = load_before()
     guard = guard or Guard()
     cores = cores or num_cores()
     wanted = (
-        scaling_contestants(cores) if settings.scaling else contestants(settings.network, cores)
+        scaling_contestants(cores)
+        if settings.scaling
+        else contestants(settings.network, cores, bf16_units)
     )
     rows: dict[str, dict[str, Any]] = {}
     teams: dict[str, Team] = {}
@@ -188,7 +208,7 @@ def measure_training(
         "schema": _SCHEMA,
         "bench": "training",
         "settings": asdict(settings),
-        "machine": facts(_DISTRIBUTIONS, load),
+        "machine": facts(_DISTRIBUTIONS, load) | {"bf16_units": list(bf16_units)},
         "peak_gflops": guard.peak / 1e9,
         "rows": list(rows.values()),
     }
@@ -204,7 +224,7 @@ def _noted(team: Team, seconds: float, note: Callable[[str], None]) -> Callable[
 
 
 def _blank(contestant: Contestant, network: str) -> dict[str, Any]:
-    multiplies = contestant.kind == "product"
+    multiplies = contestant.kind.endswith("product")
     return {
         "what": "product" if multiplies else "iteration",
         "network": "x".join(map(str, PRODUCT)) if multiplies else network,
@@ -213,6 +233,7 @@ def _blank(contestant: Contestant, network: str) -> dict[str, Any]:
         "processes": contestant.num_processes,
         "threads": contestant.num_threads,
         "stack": contestant.stack,
+        "precision": contestant.precision,
         "flops": None,
         "bytes": None,
         "memory_bytes": None,

@@ -14,6 +14,7 @@ from quantum_latents.bench.iteration import PRODUCT
 from quantum_latents.bench.training import EACH, STACK
 
 __all__ = [
+    "BF16_GOAL",
     "RATIO_GOALS",
     "STACK_GOAL",
     "is_scaling",
@@ -24,6 +25,9 @@ __all__ = [
 
 RATIO_GOALS = {"molgan": 1.5}
 """Wanted: best plain time over ours, by network."""
+
+BF16_GOAL = 2.5
+"""Wanted: fp32's time over bf16's where the processor has matrix units for it (AMX)."""
 
 STACK_GOAL = 7.0
 """Most that a step of 8 runs in stacks may take, in steps of a stack of one."""
@@ -38,13 +42,16 @@ def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
     the names of the fastest plain contender and of this library's; `ratio` between the two and
     its `goal`; `stack`, how many steps of a stack of one (which has all cores) a step of a stack
     of 8 takes, and `stack_as_run`, the same where the 8 are shared out as `qlat run` does, a
-    process a core; `matrix_gflops`. Of a measurement of scaling: see `scaling_of`. `disturbed` is
-    set where any figure that went into a number was; a number that lacks a row is None.
+    process a core; `bf16`, fp32's time over that of the same stack in bfloat16, which takes part in
+    nothing else; `matrix_gflops`, of the faster library, and its name, `matrix_by`. Of a
+    measurement of scaling: see `scaling_of`. `disturbed` is set where any figure that went into a
+    number was; a number that lacks a row is None.
     """
     rows = [row for row in measurement["rows"] if row["status"] in ("measured", "disturbed")]
     if is_scaling(measurement):
         return scaling_of(rows)
-    iterations = [row for row in rows if row["what"] == "iteration"]
+    trained = [row for row in rows if row["what"] == "iteration"]
+    iterations = [row for row in trained if row.get("precision", "float32") == "float32"]
     matrix = _fastest([row for row in rows if row["what"] == "product"])
     plain = _fastest([row for row in iterations if row["peer"]])
     best = _fastest([row for row in iterations if not row["peer"]])
@@ -59,7 +66,7 @@ def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
             "memory_bytes": row.get("memory_bytes"),
             "disturbed": _disturbed(row, plain, matrix),
         }
-        for row in iterations
+        for row in trained
     ]
     return {
         "contenders": contenders,
@@ -70,7 +77,9 @@ def training_summary(measurement: dict[str, Any]) -> dict[str, Any]:
         "disturbed": _disturbed(best, plain),
         "stack": _stack(iterations, 1),
         "stack_as_run": _stack(iterations, measurement["machine"]["cores"]),
+        "bf16": _bf16(trained, measurement["machine"].get("bf16_units", [])),
         "matrix_gflops": matrix and _rate(matrix) / 1e9,
+        "matrix_by": matrix and _library(matrix),
     }
 
 
@@ -92,7 +101,8 @@ def training_markdown(measurement: dict[str, Any]) -> str:
         memory = "" if memory is None else f"{memory / 2**20:,.0f}"
         time = f"{entry['milliseconds']:.4g}{mark}"
         lines.append([who, time, ratio, f"{entry['gflops']:.3g}", share, memory])
-    parts = [_machine(measurement, told["matrix_gflops"], machine), _table(lines)]
+    matrix = told["matrix_gflops"], told["matrix_by"]
+    parts = [_machine(measurement, machine, *matrix), _table(lines)]
     lines = [["", "measured", "goal"]]
     if told["ratio"] is not None:
         name = f"{told['best']} over {told['best_plain']}"
@@ -108,6 +118,11 @@ def training_markdown(measurement: dict[str, Any]) -> str:
         mark = "*" if stack["disturbed"] else ""
         name = f"a step of {way}, over one of a stack of one"
         lines.append([name, f"{stack['ratio']:.2f}{mark}", f"at most {STACK_GOAL:g}"])
+    if (rounded := told["bf16"]) is not None:
+        goal = "" if rounded["goal"] is None else f"at least {rounded['goal']:g}"
+        mark = "*" if rounded["disturbed"] else ""
+        name = f"{rounded['contender']}, over the same in fp32"
+        lines.append([name, f"{rounded['ratio']:.2f} x{mark}", goal])
     if len(lines) > 1:
         parts.append(_table(lines))
     return "\n\n".join([*parts, *_remarks(measurement)]) + "\n"
@@ -145,7 +160,7 @@ def _growing(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
 
 def _scaling_markdown(measurement: dict[str, Any], told: dict[str, Any]) -> str:
     network = measurement["settings"]["network"]
-    parts = [_machine(measurement, None, measurement["machine"])]
+    parts = [_machine(measurement, measurement["machine"])]
     for key, name, what in (
         ("stacks", "stack", "runs in a stack, one thread"),
         ("processes", "processes", f"processes, a thread and a stack of {EACH} each"),
@@ -167,7 +182,12 @@ def _remarks(measurement: dict[str, Any]) -> list[str]:
     return said
 
 
-def _machine(measurement: dict[str, Any], matrix: float | None, machine: dict[str, Any]) -> str:
+def _machine(
+    measurement: dict[str, Any],
+    machine: dict[str, Any],
+    matrix: float | None = None,
+    matrix_by: str | None = None,
+) -> str:
     text = (
         f"{machine['processor']}, {machine['cores']} cores, vectors of "
         f"{machine['vector_bits']} bits, torch {machine['libraries'].get('torch')}"
@@ -176,7 +196,7 @@ def _machine(measurement: dict[str, Any], matrix: float | None, machine: dict[st
         rows, inner, columns = PRODUCT
         text += (
             f"; all cores multiply ({rows} x {inner}) by ({inner} x {columns}) in float32 at "
-            f"{matrix:.0f} GFLOP/s, measured in the same run"
+            f"{matrix:.0f} GFLOP/s ({matrix_by}), measured in the same run"
         )
     iterations = [r for r in measurement["rows"] if r["what"] == "iteration" and r["flops"]]
     if iterations:
@@ -206,6 +226,30 @@ def _stack(rows: list[dict[str, Any]], processes: int) -> dict[str, Any] | None:
         "goal": STACK_GOAL,
         "disturbed": _disturbed(one, many),
     }
+
+
+def _bf16(rows: list[dict[str, Any]], units: list[str]) -> dict[str, Any] | None:
+    """Hold the stack in bfloat16 against the same in float32."""
+    rounded = next((row for row in rows if row.get("precision") == "bf16"), None)
+    if rounded is None:
+        return None
+    shape = "peer", "processes", "threads", "stack"
+    exact = next(
+        (row for row in rows if row is not rounded and all(row[k] == rounded[k] for k in shape)),
+        None,
+    )
+    return exact and {
+        "contender": rounded["contender"],
+        "units": units,
+        "ratio": _paired(rounded, exact),
+        "goal": BF16_GOAL if "amx_bf16" in units else None,
+        "disturbed": _disturbed(rounded, exact),
+    }
+
+
+def _library(product: dict[str, Any]) -> str:
+    """Return who multiplied; rows of earlier versions were all made by torch."""
+    return "numpy" if "numpy" in product["contender"] else "torch"
 
 
 def _paired(one: dict[str, Any], other: dict[str, Any]) -> float:

@@ -93,6 +93,7 @@ def _check_bench(command: Bench) -> None:
 def _measured(command: Bench) -> dict[str, Any]:
     """Measure what a call of `qlat bench` asks for."""
     from quantum_latents.bench import Settings, TrainingSettings, measure, measure_training
+    from quantum_latents.execution.machine import bf16_units
 
     started = time.monotonic()
 
@@ -103,7 +104,7 @@ def _measured(command: Bench) -> dict[str, Any]:
     settings: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
     if command.what == "training":
         made = TrainingSettings(rounds=command.rounds, scaling=command.scaling, **settings)
-        return measure_training(made, note)
+        return measure_training(made, note, bf16_units=bf16_units())
     return measure(Settings(rounds=command.rounds, **settings), note)
 
 
