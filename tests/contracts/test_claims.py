@@ -283,8 +283,12 @@ def test_what_the_page_of_the_papers_tables_says():
         of = {name: cells[metric].mean for name, cells in found.cells.items()}
         return of, sorted(of, key=of.__getitem__)
 
-    _, order = means(_section("table1-5000"), "l1_to_integer")
+    found = _section("table1-5000-curve")
+    _, order = means(found, "l1_to_integer")
     assert order == ["quantum", "distinguishable", "bernoulli", "gaussian"]
+    for metric in ("l1_to_integer", "energy_distance"):
+        one = next(c for c in found.comparisons[metric] if c.other == "distinguishable")
+        assert one.interval is not None and one.interval[0] > 0
     _, order = means(_section("mixture-paper"), "share_outside")
     assert order[-1] == "gaussian" and order[0] != "quantum"
     for depth, code in ((1, "better"), (2, "better"), (4, "undecided"), (8, "undecided")):
@@ -322,9 +326,15 @@ def test_what_the_page_of_the_papers_tables_says():
 
     counts = {
         name: len({row["spec"]["seed"] for row in read_rows(ROOT / "results" / name)})
-        for name in ("table1-5000", "mixture-paper", "table2-placed", "table2-tuned", "ddgan-quick")
+        for name in (
+            "table1-5000-curve",
+            "mixture-paper",
+            "table2-placed",
+            "table2-tuned",
+            "ddgan-quick",
+        )
     }
-    assert list(counts.values()) == [3, 5, 3, 3, 2]
+    assert list(counts.values()) == [6, 5, 3, 3, 2]
     text = (ROOT / "docs" / "paper-tables.md").read_text(encoding="utf-8")
     assert "Nothing reproduces yet in full and nothing is refuted" in text
 
@@ -338,6 +348,14 @@ def test_when_the_gap_opens():
     for one in gaps["dirichlet_multinomial"]:
         low, high = one.interval
         assert low <= 0 <= high
-    begun = read_rows(ROOT / "results" / "table1-5000-curve")
-    text = (ROOT / "docs" / "training-budget.md").read_text(encoding="utf-8")
-    assert f"Of six seeds and four latents {len(begun)} runs of 24 are finished" in text
+    rows = read_rows(ROOT / "results" / "table1-5000-curve")
+    assert len(rows) == 24
+    gaps = budget_curve(rows, "quantum", "l1_to_integer").gaps
+    found = gaps["distinguishable"]
+    assert all(0.013 < one.mean_difference < 0.026 for one in found)
+    assert [one.interval[0] > 0 for one in found].count(False) == 1
+    assert all(one.interval[0] > 0 for name in ("bernoulli", "gaussian") for one in gaps[name])
+    assert gaps["gaussian"][-1].mean_difference > 2 * gaps["gaussian"][0].mean_difference
+    found = budget_curve(rows, "quantum", "energy_distance").gaps["distinguishable"]
+    ends = [one.interval for one in found]
+    assert [low <= 0 <= high for low, high in ends] == [True] * 6 + [False]
