@@ -359,3 +359,13 @@ def test_when_the_gap_opens():
     found = budget_curve(rows, "quantum", "energy_distance").gaps["distinguishable"]
     ends = [one.interval for one in found]
     assert [low <= 0 <= high for low, high in ends] == [True] * 6 + [False]
+    of_seed = dict[int, dict[str, float]]()
+    for row in rows:
+        name, seed = row["spec"]["latent"]["name"], row["spec"]["seed"]
+        of_seed.setdefault(seed, {})[name] = row["metrics"]["l1_to_integer"]["value"]
+    apart = [one["distinguishable"] - one["quantum"] for one in of_seed.values()]
+    assert (round(min(apart), 3), round(max(apart), 3)) == (0.011, 0.032)
+    long = budget_curve(read_rows(ROOT / "results" / "table1-40000"), "quantum", "l1_to_integer")
+    assert long.steps[-1] == 40_000
+    last = long.gaps["distinguishable"][-1]
+    assert last.num_seeds == 1 and 0.0175 < last.mean_difference < 0.0185
