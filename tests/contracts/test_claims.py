@@ -366,6 +366,6 @@ def test_when_the_gap_opens():
     apart = [one["distinguishable"] - one["quantum"] for one in of_seed.values()]
     assert (round(min(apart), 3), round(max(apart), 3)) == (0.011, 0.032)
     long = budget_curve(read_rows(ROOT / "results" / "table1-40000"), "quantum", "l1_to_integer")
-    assert long.steps[-1] == 40_000
+    assert long.steps[-1] == 40_000 and len(long.gaps) == 3
     last = long.gaps["distinguishable"][-1]
     assert last.num_seeds == 1 and 0.0175 < last.mean_difference < 0.0185
