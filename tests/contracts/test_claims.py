@@ -367,5 +367,10 @@ def test_when_the_gap_opens():
     assert (round(min(apart), 3), round(max(apart), 3)) == (0.011, 0.032)
     long = budget_curve(read_rows(ROOT / "results" / "table1-40000"), "quantum", "l1_to_integer")
     assert long.steps[-1] == 40_000 and len(long.gaps) == 3
+    ends = {name: round(found[-1].mean_difference, 3) for name, found in long.gaps.items()}
+    assert ends == {"distinguishable": 0.018, "bernoulli": 0.026, "gaussian": 0.036}
+    for name in ("bernoulli", "gaussian"):
+        found = long.gaps[name]
+        assert max(found, key=lambda one: one.mean_difference) is found[1]
     last = long.gaps["distinguishable"][-1]
     assert last.num_seeds == 1 and 0.0175 < last.mean_difference < 0.0185

@@ -230,8 +230,7 @@ def _repeated(multiply: Callable[[], object]) -> Callable[[], int]:
 
 
 _PRODUCTS = {"torch product": _torch_product, "numpy product": _numpy_product}
-"""By two libraries: each brings a BLAS of its own, and MKL leaves vectors of 512 bits unused on
-other processors than Intel's."""
+"""By two libraries: each brings a BLAS of its own, and which is faster depends on the processor."""
 
 
 def _stacked(task: Task, members: list[StackMember]) -> Callable[[], int]:
