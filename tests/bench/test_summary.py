@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quantum_latents.bench.peak import NUM_CHAINS, fma_burst, fma_chains
+from quantum_latents.bench.peak import NUM_CHAINS, fma_burst, fma_chains, fma_rate
 from quantum_latents.bench.summary import fitted_base, summary
 from quantum_latents.simd import VECTOR_BYTES
 
@@ -23,6 +23,7 @@ def test_chains_add_what_they_should():
         wanted = wanted * 0.5 + 3.0
     assert np.array_equal(fma_chains(start, 0.5, 3.0, 7), wanted)
     assert fma_burst(1000).per_cpu_second > 0
+    assert fma_rate(2, 1000) > 0
     with pytest.raises(ValueError, match="chains"):
         fma_chains(start[1:], 0.5, 3.0, 7)
 
@@ -64,3 +65,6 @@ def test_ratios_shares_and_threads_follow_from_rows():
     assert second["at_least"] and second["ratio"] == pytest.approx(1000)
     (threads,) = told["threads"]
     assert threads["ratio"] == pytest.approx(17 / 9) and threads["goal"] == 1.9
+    assert told["cores"] is None
+    rows += [{"what": "cores", "threads": n, "gflops": g} for n, g in ((1, 16.0), (2, 28.0))]
+    assert summary({"rows": rows, "peak_gflops": 16.0})["cores"] == 1.75

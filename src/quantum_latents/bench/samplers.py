@@ -26,6 +26,7 @@ from quantum_latents.bench.child import Child, Ready, TooSlow
 from quantum_latents.bench.contenders import PEERS, Contender, System, ours
 from quantum_latents.bench.guard import Guard, Timed, Timing, best_of
 from quantum_latents.bench.machine import facts, load_before, num_cores
+from quantum_latents.bench.peak import fma_rate
 from quantum_latents.samplers.arithmetic import flops_per_shot
 
 __all__ = ["SIZES", "Settings", "measure", "measure_rates"]
@@ -85,6 +86,9 @@ def measure(settings: Settings, note: Callable[[str], None] = lambda _: None) ->
     note("the core's peak of multiply-adds")
     guard, rows = Guard(), []
     load = load_before()
+    if settings.thread_sizes and num_cores() >= 2:
+        note("multiply-adds on one core and on two")
+        rows += _cores(settings.rounds)
     rows += _comparison(settings, guard, note)
     rows += _time_bins(settings, guard, note)
     rows += _cost_curves(settings, guard, note)
@@ -184,6 +188,15 @@ def _best(timings: list[Timed], num_threads: int) -> dict[str, Any]:
         "per_cpu_second": timing.done / timing.cpu_seconds,
         "per_second": timing.done / timing.wall_seconds,
     }
+
+
+def _cores(rounds: int) -> list[dict[str, Any]]:
+    """Return rows of what one core and two make of multiply-adds in registers, in turn."""
+    best = {1: 0.0, 2: 0.0}
+    for _ in range(rounds):
+        for num_threads in best:
+            best[num_threads] = max(best[num_threads], fma_rate(num_threads))
+    return [{"what": "cores", "threads": n, "gflops": rate / 1e9} for n, rate in best.items()]
 
 
 def _paths() -> tuple[str, ...]:

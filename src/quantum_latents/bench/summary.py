@@ -86,7 +86,8 @@ def summary(measurement: dict[str, Any]) -> dict[str, Any]:
 
     Keys: `ratios` to the faster peer, `threads`, `time_bin`, `growth`, `starts`; each a list
     of objects that name their goal or theory. `disturbed` is set where any figure that went
-    into a number was.
+    into a number was. `cores` is what two cores make of multiply-adds in registers over one,
+    the most that `threads` can be held to; None in rows that are older than it.
     """
     if measurement.get("bench") == "training":
         return training_summary(measurement)
@@ -94,6 +95,7 @@ def summary(measurement: dict[str, Any]) -> dict[str, Any]:
     return {
         "ratios": _ratios(rows, measurement["peak_gflops"] * 1e9),
         "threads": _threads(rows),
+        "cores": _cores(rows),
         "time_bin": _time_bins(rows),
         "growth": _growth(rows),
         "starts": [row for row in rows if row["what"] == "start"],
@@ -158,6 +160,11 @@ def _threads(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return told
+
+
+def _cores(rows: list[dict[str, Any]]) -> float | None:
+    gflops = {row["threads"]: row["gflops"] for row in rows if row["what"] == "cores"}
+    return gflops[2] / gflops[1] if {1, 2} <= gflops.keys() else None
 
 
 def _time_bins(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -257,6 +264,8 @@ def _other_tables(told: dict[str, Any]) -> str:
             [f"({e['photons']}, {e['modes']})", f"{e['ratio']:.2f}{_mark(e)}", f"{e['goal']}"]
             for e in told["threads"]
         ]
+        if told["cores"] is not None:
+            lines.append(["multiply-adds in registers", f"{told['cores']:.2f}", ""])
         parts.append(_table(lines))
     if told["time_bin"]:
         lines = [["time bins `1-1`", "path", "shots a CPU-second", "ORCA's, recorded", "ratio"]]

@@ -26,9 +26,9 @@ from quantum_latents.random import Stream
 from quantum_latents.random import stream as named_stream
 from quantum_latents.random.numba import kernel_key
 from quantum_latents.samplers.cost import clifford_clifford_operations
-from quantum_latents.samplers.enumeration import amplitudes, binomial_table, num_outcomes
+from quantum_latents.samplers.enumeration import amplitudes, num_outcomes, outcome_modes
 from quantum_latents.samplers.kernels.clifford_clifford import clifford_clifford_shots
-from quantum_latents.samplers.kernels.numba import enumeration_shots
+from quantum_latents.samplers.kernels.numba import enumeration_shots, guide_of
 from quantum_latents.samplers.occupation import (
     MAX_BOSON_PHOTONS,
     Occupation,
@@ -169,7 +169,8 @@ class BosonSampler:
             psi = amplitudes(columns, indices)
             self._cumulative = np.cumsum(np.abs(psi) ** 2)
             assert abs(self._cumulative[-1] - 1) < 1e-6, "the enumerated law does not sum to 1"
-            self._binomial = binomial_table(self.num_modes, len(indices))
+            self._guide = guide_of(self._cumulative)
+            self._outcomes = outcome_modes(self.num_modes, len(indices))
             return
         self._photons = np.arange(len(indices), dtype=np.int64)[None]
         parts = np.real(columns), np.imag(columns)
@@ -181,10 +182,9 @@ class BosonSampler:
     ) -> np.ndarray:
         """Return shots [start, start + num_samples) of the stream, uint8 (num_samples, m)."""
         key = kernel_key(stream.child("boson"))
-        num_photons = sum(self.occupation)
 
         def enumerated(first: int, rows: np.ndarray) -> None:
-            enumeration_shots(self._cumulative, self._binomial, num_photons, key, first, rows)
+            enumeration_shots(self._cumulative, self._guide, self._outcomes, key, first, rows)
 
         def clifford_clifford(first: int, rows: np.ndarray) -> None:
             clifford_clifford_shots(self._columns, self._entries, self._photons, key, first, rows)

@@ -14,6 +14,7 @@ import numpy as np
 from quantum_latents.circuits.commuting import CommutingCircuit
 from quantum_latents.random import Stream
 from quantum_latents.random.numba import kernel_key
+from quantum_latents.samplers.kernels.numba import guide_of
 from quantum_latents.samplers.kernels.tables import bit_string_shots
 from quantum_latents.samplers.shots import draw_shots
 
@@ -119,6 +120,7 @@ class CommutingSampler:
         self.probabilities = commuting_law(circuit)
         self._cumulative = np.cumsum(self.probabilities)
         assert abs(self._cumulative[-1] - 1) < 1e-9, "the law does not sum to 1"
+        self._guide = guide_of(self._cumulative)
 
     def sample(
         self, num_samples: int, stream: Stream, *, start: int = 0, num_threads: int | None = None
@@ -127,7 +129,7 @@ class CommutingSampler:
         key = kernel_key(stream.child("commuting"))
 
         def kernel(first: int, rows: np.ndarray) -> None:
-            bit_string_shots(self._cumulative, key, first, rows)
+            bit_string_shots(self._cumulative, self._guide, key, first, rows)
 
         return draw_shots(
             kernel, num_samples, self.num_qubits, start=start, num_threads=num_threads

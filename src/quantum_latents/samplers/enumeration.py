@@ -12,7 +12,14 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["amplitudes", "binomial_table", "independent_law", "num_outcomes", "outcome_table"]
+__all__ = [
+    "amplitudes",
+    "binomial_table",
+    "independent_law",
+    "num_outcomes",
+    "outcome_modes",
+    "outcome_table",
+]
 
 _SATURATED = 2**62
 
@@ -87,6 +94,17 @@ def outcome_table(num_modes: int, num_photons: int) -> np.ndarray:
     return table
 
 
+def outcome_modes(num_modes: int, num_photons: int) -> np.ndarray:
+    """Return the modes of the photons of all outcomes in the order of their ranks, uint16 (K, n).
+
+    >>> outcome_modes(2, 2).tolist()
+    [[0, 0], [0, 1], [1, 1]]
+    """
+    table = np.empty((num_outcomes(num_modes, num_photons), num_photons), dtype=np.uint16)
+    _fill_modes(table)
+    return table
+
+
 @numba.njit(cache=True)
 def _advance(modes):
     """Turn a multiset into the one of the next rank."""
@@ -104,6 +122,16 @@ def _fill_outcomes(table, num_photons):
         for mode in modes:
             table[rank, mode] += np.uint8(1)
         if num_photons > 0:
+            _advance(modes)
+
+
+@numba.njit(cache=True)
+def _fill_modes(table):
+    modes = np.zeros(table.shape[1], np.int64)
+    for rank in range(table.shape[0]):
+        for k in range(modes.size):
+            table[rank, k] = modes[k]
+        if modes.size > 0:
             _advance(modes)
 
 

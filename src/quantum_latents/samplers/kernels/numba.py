@@ -13,7 +13,14 @@ import numpy as np
 
 from quantum_latents.random.numba import uniform_pair
 
-__all__ = ["enumeration_shots", "fill_uniforms", "independent_shots", "search"]
+__all__ = [
+    "enumeration_shots",
+    "fill_uniforms",
+    "guide_of",
+    "guided_search",
+    "independent_shots",
+    "search",
+]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -36,6 +43,43 @@ def search(cumulative, uniform):
 
 
 @numba.njit(nogil=True, cache=True)
+def guide_of(cumulative):
+    """Where `guided_search` starts in a running sum of K weights, int32 (G,).
+
+    Entry j is the first index whose sum lies beyond the share j / G of the total; G is the
+    least power of two that is no less than K. Source: Chen and Asau, AIIE Transactions 6 (1974).
+    """
+    size = 1
+    while size < cumulative.size:
+        size *= 2
+    guide = np.empty(size, np.int32)
+    total = cumulative[-1]
+    index = 0
+    for bucket in range(size):
+        while index < cumulative.size and cumulative[index] <= bucket / size * total:
+            index += 1
+        guide[bucket] = index
+    return guide
+
+
+@numba.njit(nogil=True, cache=True)
+def guided_search(cumulative, guide, uniform):
+    """What `search` returns, in K / G steps on average and one more, whatever the law.
+
+    A power of two G makes ``uniform G`` exact, and rounding keeps the order of ``uniform total``,
+    so that no index before the bucket's first can be the one.
+    """
+    total = cumulative[-1]
+    target = uniform * total
+    index = np.int64(guide[int(uniform * guide.size)])
+    while index < cumulative.size and cumulative[index] <= target:
+        index += 1
+    if index == cumulative.size:  # uniform * total was rounded up to total
+        index = np.searchsorted(cumulative, total, side="left")
+    return index
+
+
+@numba.njit(nogil=True, cache=True)
 def independent_shots(cumulative, key, start, counts):
     """Distinguishable photons: each takes its own way.
 
@@ -51,20 +95,15 @@ def independent_shots(cumulative, key, start, counts):
 
 
 @numba.njit(nogil=True, cache=True)
-def enumeration_shots(cumulative, binomial, num_photons, key, start, counts):
+def enumeration_shots(cumulative, guide, outcomes, key, start, counts):
     """Shots looked up in an enumerated law (see `samplers.enumeration` for the order).
 
-    `cumulative` (K,) is the running sum of the law; `binomial[c, k]` is C(c, k).
+    `cumulative` (K,) is the running sum of the law and `guide` what `guide_of` makes of it;
+    `outcomes` (K, n) holds the modes of the photons of every outcome.
     """
-    num_modes = counts.shape[1]
     for row in range(counts.shape[0]):
         uniform, _ = uniform_pair(key, start + row, 0)
-        rank = search(cumulative, uniform)
+        rank = guided_search(cumulative, guide, uniform)
         counts[row] = 0
-        c = num_modes + num_photons - 2
-        for k in range(num_photons, 0, -1):
-            while binomial[c, k] > rank:
-                c -= 1
-            rank -= binomial[c, k]
-            counts[row, c - k + 1] += np.uint8(1)
-            c -= 1
+        for k in range(outcomes.shape[1]):
+            counts[row, outcomes[rank, k]] += np.uint8(1)

@@ -14,7 +14,7 @@ import numpy as np
 from quantum_latents.random import numba as philox
 from quantum_latents.random.numba import uniform_pair
 from quantum_latents.samplers.kernels import numba as plain
-from quantum_latents.samplers.kernels.numba import fill_uniforms, search
+from quantum_latents.samplers.kernels.numba import fill_uniforms, guided_search, search
 from quantum_latents.simd.cache import fingerprint
 
 __all__ = ["bit_string_shots", "shell_shots", "spin_shots"]
@@ -49,10 +49,10 @@ def _shells(totals, photons, cumulative, offsets, binomial, key, start, counts):
 
 
 @numba.njit
-def _bit_strings(cumulative, key, start, counts):
+def _bit_strings(cumulative, guide, key, start, counts):
     for row in range(counts.shape[0]):
         uniform, _ = uniform_pair(key, start + row, 0)
-        _write_bits(search(cumulative, uniform), counts[row])
+        _write_bits(guided_search(cumulative, guide, uniform), counts[row])
 
 
 @numba.njit
@@ -90,10 +90,10 @@ def _cached(sources: str):
             _shells(totals, photons, cumulative, offsets, binomial, key, start, counts)
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
-    def bit_string_shots(cumulative, key, start, counts):
-        """Bit strings: `cumulative` (2**m,), bit j of a rank is coordinate j."""
+    def bit_string_shots(cumulative, guide, key, start, counts):
+        """Bit strings: `cumulative` (2**m,) and its guide, bit j of a rank is coordinate j."""
         if sources:
-            _bit_strings(cumulative, key, start, counts)
+            _bit_strings(cumulative, guide, key, start, counts)
 
     @numba.njit(nogil=True, cache=True, error_model="numpy")
     def spin_shots(first_row, powers, key, start, counts):
