@@ -44,7 +44,6 @@ __all__ = ["main", "rendered"]
 _ROOT = Path(__file__).resolve().parents[1]
 _TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _BENCH = re.compile(r"(<!-- bench: (\S+) -->\n).*?(<!-- end of bench -->)", re.DOTALL)
-_COST = "docs/images/sampling-cost.svg"
 _CERTIFICATES = re.compile(
     r"(<!-- certificates: (\S+) -->\n).*?(<!-- end of certificates -->)", re.DOTALL
 )
@@ -93,10 +92,7 @@ def rendered(page: str, root: Path = _ROOT) -> str:
     def replace_bench(match: re.Match[str]) -> str:
         if not (root / match[2]).exists():
             return match[0]
-        measurement = read_measurement(root / match[2])
-        text = markdown(measurement)
-        if measurement.get("bench") != "training" and (root / _COST).exists():
-            text += f"\n![Cost of a shot against the number of photons]({_COST[5:]})\n"
+        text = markdown(read_measurement(root / match[2]))
         return f"{match[1]}\n{text}\n{match[3]}"
 
     def replace_certificates(match: re.Match[str]) -> str:

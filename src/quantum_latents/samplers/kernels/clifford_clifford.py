@@ -17,8 +17,9 @@ from quantum_latents.samplers.kernels import minors as minors_module
 from quantum_latents.samplers.kernels import numba as plain
 from quantum_latents.samplers.kernels.minors import MOST_LANE_BYTES, add_minors
 from quantum_latents.samplers.kernels.numba import fill_uniforms
-from quantum_latents.simd import multiply_add, subroutine, vectors
+from quantum_latents.simd import memory, multiply_add, subroutine, vectors
 from quantum_latents.simd.cache import fingerprint
+from quantum_latents.simd.memory import aligned_empty
 
 __all__ = ["clifford_clifford_shots"]
 
@@ -90,9 +91,9 @@ def _cached(sources: str):
         weights = np.empty(num_modes)
         rows = np.empty((most_photons, most_photons, 2), entries.dtype)
         total = np.empty((most_photons, 2), entries.dtype)
-        numbers = np.empty(most_photons + 2 + 3 * lanes, entries.dtype)
-        work = np.empty((4, 2 * most_photons * lanes), entries.dtype)
-        lane_digits = np.empty((8, lanes), np.int64)
+        numbers = aligned_empty(most_photons + 2 + 3 * lanes, entries.dtype)
+        work = aligned_empty(8 * most_photons * lanes, entries.dtype).reshape(4, -1)
+        lane_digits = aligned_empty(8 * lanes, np.int64).reshape(8, -1)
 
         for shot in range(counts.shape[0]):
             fill_uniforms(key, start + shot, uniforms)
@@ -143,4 +144,4 @@ def _cached(sources: str):
     return clifford_clifford_shots
 
 
-clifford_clifford_shots = _cached(fingerprint(philox, vectors, plain, minors_module))
+clifford_clifford_shots = _cached(fingerprint(philox, vectors, memory, plain, minors_module))
