@@ -38,12 +38,9 @@ def test_planted_coefficients_come_back():
     assert speed.reaches(features_of(32, 16)) and not speed.reaches(features_of(48, 24))
 
 
-# With AVX-512, at m = 2 n, 19, 21 and 22 photons took 2 to 7 % longer than the interval's end.
 @pytest.mark.parametrize("filling", [1, 2])
-@pytest.mark.parametrize(
-    ("rows", "beyond"), [("bench-samplers-avx2.json", 1.0), ("bench-samplers.json", 1.08)]
-)
-def test_fits_to_small_sizes_hold_the_committed_measurements_of_larger_ones(rows, beyond, filling):
+@pytest.mark.parametrize("rows", ["bench-samplers-avx2.json", "bench-samplers.json"])
+def test_fits_to_small_sizes_hold_the_committed_measurements_of_larger_ones(rows, filling):
     # Times of the bench, which was run on an otherwise idle machine: fitted up to 16 photons,
     # told up to 24.
     seconds: dict[tuple[int, int], list[float]] = {}
@@ -63,8 +60,7 @@ def test_fits_to_small_sizes_hold_the_committed_measurements_of_larger_ones(rows
     assert max(n for _, n in larger) >= 22
     for m, n in larger:
         estimate = speed.predict(features_of(m, n))
-        median = np.median(seconds[m, n])
-        assert estimate.low / beyond < median < estimate.high * beyond, (m, n)
+        assert estimate.low < np.median(seconds[m, n]) < estimate.high, (m, n)
         assert estimate.high / estimate.low < 6  # and it says something
 
 

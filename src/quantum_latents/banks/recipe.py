@@ -213,7 +213,8 @@ class BankRecipe:
                 for name in ("emission", "input_transmission"):
                     together *= float(self.noise.in_modes(name, num_modes).mean())
             return clifford_clifford_operations(num_modes, math.ceil(together)) + 1e4
-        return lookup_operations(num_modes, num_photons)
+        detection = 0.0 if self.noise is None else 2e3  # photon by photon, and mode by mode
+        return lookup_operations(num_modes, num_photons) + detection
 
     def estimated_seconds(self) -> float:
         """Return about how long drawing takes on this machine's cores, to a factor of three.

@@ -8,7 +8,6 @@ fused multiply-add (4 cycles, two a cycle, so 8 would do) within 16 registers.
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -18,7 +17,7 @@ from numba.core import types
 
 from quantum_latents.simd import VECTOR_BYTES, Vectors, intrinsic
 
-__all__ = ["NUM_CHAINS", "Burst", "fma_burst", "fma_chains", "fma_rate"]
+__all__ = ["NUM_CHAINS", "Burst", "fma_burst", "fma_chains"]
 
 NUM_CHAINS = 12
 _LANES = VECTOR_BYTES // 8
@@ -108,24 +107,3 @@ def fma_burst(num_steps: int = 2_000_000) -> Burst:
     fma_chains(start, 0.5, 1.0, num_steps)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     return Burst(2.0 * NUM_CHAINS * _LANES * num_steps, cpu, wall)
-
-
-def fma_rate(num_threads: int, num_steps: int = 300_000_000) -> float:
-    """Return the operations a second, by the wall clock, of chains on several threads at once.
-
-    Held against one thread's it says what a second core adds where nothing is shared but the
-    chip's power and whatever else the machine's owner runs on it.
-
-    Args:
-        num_threads: at least 1; every one runs the same chains.
-        num_steps: of every chain; some half a second by default.
-    """
-    start = np.linspace(0.0, 1.0, NUM_CHAINS * _LANES)
-    fma_chains(start, 0.5, 1.0, 1)
-    with ThreadPoolExecutor(num_threads) as pool:
-        wall = time.perf_counter()
-        runs = [pool.submit(fma_chains, start, 0.5, 1.0, num_steps) for _ in range(num_threads)]
-        for run in runs:
-            run.result()
-        wall = time.perf_counter() - wall
-    return 2.0 * NUM_CHAINS * _LANES * num_steps * num_threads / wall

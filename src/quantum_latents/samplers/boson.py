@@ -61,7 +61,7 @@ SAMPLER_VERSION = 2
 PATHS = ("enumeration", "clifford-clifford", "progressive")
 
 MAX_ENUMERATED_OUTCOMES = 600_000
-"""Most outcomes that are enumerated: under a second once, then a microsecond a shot."""
+"""Most outcomes that are enumerated: under a second once, then a tenth of a microsecond a shot."""
 
 
 def sampling_path(

@@ -89,18 +89,23 @@ def outcome_table(num_modes: int, num_photons: int) -> np.ndarray:
     >>> outcome_table(2, 2).tolist()
     [[2, 0], [1, 1], [0, 2]]
     """
-    table = np.zeros((num_outcomes(num_modes, num_photons), num_modes), dtype=np.uint8)
-    _fill_outcomes(table, num_photons)
+    modes = outcome_modes(num_modes, num_photons)
+    table = np.zeros((len(modes), num_modes), dtype=np.uint8)
+    _count(modes, table)
     return table
 
 
 def outcome_modes(num_modes: int, num_photons: int) -> np.ndarray:
-    """Return the modes of the photons of all outcomes in the order of their ranks, uint16 (K, n).
+    """Return the modes of the photons of all outcomes in the order of their ranks, (K, n).
+
+    The numbers are of the smallest unsigned type that holds them.
 
     >>> outcome_modes(2, 2).tolist()
     [[0, 0], [0, 1], [1, 1]]
     """
-    table = np.empty((num_outcomes(num_modes, num_photons), num_photons), dtype=np.uint16)
+    table = np.empty(
+        (num_outcomes(num_modes, num_photons), num_photons), np.min_scalar_type(num_modes)
+    )
     _fill_modes(table)
     return table
 
@@ -116,13 +121,10 @@ def _advance(modes):
 
 
 @numba.njit(cache=True)
-def _fill_outcomes(table, num_photons):
-    modes = np.zeros(num_photons, np.int64)
-    for rank in range(table.shape[0]):
-        for mode in modes:
-            table[rank, mode] += np.uint8(1)
-        if num_photons > 0:
-            _advance(modes)
+def _count(modes, table):
+    for rank in range(modes.shape[0]):
+        for k in range(modes.shape[1]):
+            table[rank, modes[rank, k]] += np.uint8(1)
 
 
 @numba.njit(cache=True)

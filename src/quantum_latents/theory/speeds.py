@@ -5,9 +5,10 @@ seconds of one core. c is the non-negative least-squares fit of ``c . f / t`` to
 measured, t being the median of a size's rounds.
 
 The interval of a prediction is no confidence interval: it is the hull of the refits that leave
-one size out, widened by the fit's worst misfit and by the worst spread of a size's rounds. It
-answers to noise and to a formula that is a little wrong, not to what only large sizes meet, such
-as a cache that overflows.
+one size out, or the longest ones up to a third of all, widened by the fit's worst misfit and by
+the worst spread of a size's rounds. It answers to noise, to a formula that is a little wrong and to
+a speed that still changes with the size, not to what only large sizes meet, such as a cache that
+overflows.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class Speed:
     Attributes:
         what: its name, see `Measurement`.
         coefficients: c, seconds of a core for each feature.
-        refits: c without one of the sizes, for each of them.
+        refits: c without one of the sizes, for each of them, and without several of the longest.
         widening: factor by which the hull of the refits is widened both ways, at least 1.
         measurements: what it was fitted to; empty if it was given.
         count_low_by: factor, at least 1, by which the counts of sizes that were not measured may
@@ -206,8 +207,10 @@ def fit_speed(measurements: Sequence[Measurement]) -> Speed:
     features = np.array([one.features for one in measurements])
     medians = np.array([one.median for one in measurements])
     coefficients = _fit(features, medians)
-    every = range(len(measurements))
-    refits = [_fit(np.delete(features, i, 0), np.delete(medians, i)) for i in every]
+    longest = np.argsort(-medians)
+    left_out = [[i] for i in range(len(medians))]
+    left_out += [longest[:k] for k in range(2, len(medians) // 3 + 1)]
+    refits = [_fit(np.delete(features, i, 0), np.delete(medians, i)) for i in left_out]
     ratios = features @ coefficients / medians
     misfit = float(np.maximum(ratios, 1 / ratios).max())
     spread = max(one.spread for one in measurements)
