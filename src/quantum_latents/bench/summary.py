@@ -87,7 +87,7 @@ def summary(measurement: dict[str, Any]) -> dict[str, Any]:
     Keys: `ratios` to the faster peer, `threads`, `time_bin`, `growth`, `starts`; each a list
     of objects that name their goal or theory. `disturbed` is set where any figure that went
     into a number was. `cores` is what two cores make of multiply-adds in registers over one,
-    the most that `threads` can be held to; None in rows that are older than it.
+    about the most that `threads` can be; None in rows that are older than it.
     """
     if measurement.get("bench") == "training":
         return training_summary(measurement)
