@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 
 from quantum_latents.circuits import haar
 from quantum_latents.processors import (
@@ -18,6 +19,7 @@ from quantum_latents.processors import (
     RetryLater,
     SubmissionLost,
 )
+from quantum_latents.processors.perceval_faults import ask
 from quantum_latents.processors.quandela import open_quandela
 from quantum_latents.random import stream
 from quantum_latents.samplers.boson import compile_path
@@ -176,9 +178,36 @@ def test_a_question_that_is_not_answered_in_time_is_asked_again(server, held, pa
     job_id = connect(server).submit(request())
     impatient = connect(server, timeout=4.0)
     server.faults = [Fault(path=path, hold=held)]
-    with pytest.raises(RetryLater, match="no answer"):
+    with pytest.raises(RetryLater, match="no answer within 4 s"):
         impatient.poll(job_id)
     assert connect(server).poll(job_id).state is JobState.DONE
+
+
+@pytest.mark.parametrize("half", ["no answer", "half an answer"])
+@pytest.mark.parametrize(("first", "requests_waits"), [("ours", 60.0), ("requests'", 0.3)])
+def test_it_says_the_same_whichever_clock_rings_first(half, first, requests_waits):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()
+
+        def answer():
+            connection, _ = listener.accept()
+            kept.append(connection)
+            if half == "half an answer":
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1,")
+
+        kept = []
+        threading.Thread(target=answer, daemon=True).start()
+        seconds = 1.0 if first == "ours" else 30.0
+
+        def call():
+            return requests.get(f"http://{host}:{port}", timeout=requests_waits).json()
+
+        with pytest.raises(RetryLater) as caught:
+            ask(call, what="asking", token="s3cret", seconds=seconds)
+        assert str(caught.value) == f"asking: no answer within {seconds:g} s"
+        for connection in kept:
+            connection.close()
 
 
 def with_a_photon_too_many(counts):

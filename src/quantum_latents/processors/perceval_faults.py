@@ -78,7 +78,7 @@ def ask(call: Callable[[], T], *, what: str, token: str, seconds: float, sends: 
     try:
         return within(call, seconds)
     except Exception as error:
-        failure = _translated(error, what, token, sends)
+        failure = _translated(error, what, token, seconds, sends)
     raise failure
 
 
@@ -141,7 +141,9 @@ def plain(value: Any, token: str) -> Any:
     return text.replace(token, "[token]") if token else text
 
 
-def _translated(error: Exception, what: str, token: str, sends: bool) -> ProcessorError:
+def _translated(
+    error: Exception, what: str, token: str, seconds: float, sends: bool
+) -> ProcessorError:
     import requests
 
     if isinstance(error, ProcessorError):
@@ -156,6 +158,9 @@ def _translated(error: Exception, what: str, token: str, sends: bool) -> Process
         )
     if _never_sent(error):
         return RetryLater(f"{what}: no connection ({said})")
+    late = _timed_out(error)
+    if late:
+        said = f"no answer within {seconds:g} s"
     if sends:
         return SubmissionLost(
             f"{what}: sent, but the answer was lost, so the job may run and be billed ({said})"
@@ -164,7 +169,7 @@ def _translated(error: Exception, what: str, token: str, sends: bool) -> Process
     if isinstance(error, _interrupted()) or (
         isinstance(error, OSError) and not isinstance(error, requests.RequestException)
     ):
-        return RetryLater(f"{what}: no answer ({said})")
+        return RetryLater(f"{what}: {said if late else f'no answer ({said})'}")
     return Answered(f"{what}: the answer is not in the service's own format ({said})")
 
 
@@ -218,6 +223,16 @@ def _interrupted() -> tuple[type[BaseException], ...]:
 
     broken = (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError)
     return (*broken, TimeoutError)
+
+
+def _timed_out(error: BaseException) -> bool:
+    """Whether the wait was over: by our clock or by that of requests, whichever rang first."""
+    import requests
+    from urllib3.exceptions import ReadTimeoutError
+
+    late = (TimeoutError, requests.exceptions.Timeout, ReadTimeoutError)
+    inner = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
+    return isinstance(error, late) or isinstance(inner, late)  # the latter within an answer's body
 
 
 def _never_sent(error: BaseException) -> bool:
