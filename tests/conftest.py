@@ -254,6 +254,12 @@ def loaded_from(path):
     return module
 
 
+@pytest.fixture(scope="session")
+def load():
+    """What loads a module that lies beside a test."""
+    return loaded_from
+
+
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """A hub of our own, which huggingface_hub's client takes for the only one."""

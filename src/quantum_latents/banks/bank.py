@@ -43,6 +43,7 @@ from quantum_latents.samplers import (
     NoisySampler,
 )
 from quantum_latents.samplers.cost import OPERATIONS_PER_SECOND
+from quantum_latents.samplers.kernels.cuda import Device
 
 __all__ = ["ChunkDrawer", "SampleBank", "build_bank", "open_bank"]
 
@@ -134,6 +135,7 @@ def build_bank(
     num_threads: int | None = None,
     progress: Progress | None = None,
     draw: ChunkDrawer | None = None,
+    device: Device = "cpu",
 ) -> SampleBank:
     """Return the bank of a recipe in `directory`: built, resumed, or re-used as it is.
 
@@ -149,10 +151,14 @@ def build_bank(
         progress: called with (shots on disk, shots in all) after every chunk.
         draw: draws the chunks that are missing, in many processes or on many machines; None draws
             them here. The bank is the same.
+        device: where chunks are drawn here, `cpu` or `cuda`. The bank is the same, but for the
+            rounding of float32.
 
     Raises:
         BankError: the folder holds another bank, a bank of a newer format, or other files.
-        ValueError: a recipe that cannot be drawn, such as a post-selection that keeps nothing.
+        ValueError: a recipe that cannot be drawn, such as a post-selection that keeps nothing, or
+            not on this device.
+        ImportError, RuntimeError: `cuda` without CuPy, or without a GPU.
 
     >>> import tempfile
     >>> from quantum_latents.circuits import haar
@@ -176,7 +182,7 @@ def build_bank(
         return open_bank(folder, num_threads=num_threads)
     _refuse_foreign_files(folder)
     # Refuses what cannot be drawn before anything is written.
-    draw = draw or _drawing_here(recipe.sampler(), num_threads)
+    draw = draw or _drawing_here(recipe.sampler(device), num_threads)
     folder.mkdir(parents=True, exist_ok=True)
     with write_lock(folder):
         if (folder / MANIFEST).exists():

@@ -34,6 +34,7 @@ from quantum_latents.samplers.cost import (
     lookup_operations,
 )
 from quantum_latents.samplers.enumeration import num_outcomes
+from quantum_latents.samplers.kernels.cuda import Device, check_device
 from quantum_latents.samplers.occupation import (
     check_boson_photons,
     check_photons,
@@ -186,14 +187,24 @@ class BankRecipe:
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def sampler(self) -> BosonSampler | DistinguishableSampler | NoisySampler:
-        """Return the sampler that draws the bank's shots."""
-        device = rebuild(self.interferometer)
+    def sampler(
+        self, device: Device = "cpu"
+    ) -> BosonSampler | DistinguishableSampler | NoisySampler:
+        """Return the sampler that draws the bank's shots, on the CPU or on an NVIDIA GPU.
+
+        Raises:
+            ValueError: the bank's path is not computed on that device.
+            ImportError, RuntimeError: `cuda` without CuPy, or without a GPU.
+        """
+        check_device(device, self.path)
+        interferometer, occupation = rebuild(self.interferometer), self.occupation
         if self.noise is not None:
-            return NoisySampler(device, self.occupation, self.noise)
+            return NoisySampler(interferometer, occupation, self.noise, device=device)
         if self.statistics == "boson":
-            return BosonSampler(device, self.occupation, path=self.path, precision=self.precision)
-        return DistinguishableSampler(device, self.occupation)
+            return BosonSampler(
+                interferometer, occupation, path=self.path, precision=self.precision, device=device
+            )
+        return DistinguishableSampler(interferometer, occupation)
 
     @cached_property
     def estimated_operations(self) -> float:

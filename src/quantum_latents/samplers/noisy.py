@@ -23,6 +23,7 @@ from quantum_latents.samplers.acceptance import check_acceptance
 from quantum_latents.samplers.boson import BosonSampler
 from quantum_latents.samplers.gram import gram_law
 from quantum_latents.samplers.kernels.clifford_clifford import clifford_clifford_shots
+from quantum_latents.samplers.kernels.cuda import CudaShots, Device, check_device
 from quantum_latents.samplers.kernels.noise import add_independent, detect, emit, look_up
 from quantum_latents.samplers.noise import MIN_ACCEPTANCE, Noise, dark_count_table, double_emission
 from quantum_latents.samplers.noise_paths import common_arrival, path_of
@@ -50,8 +51,10 @@ class NoisySampler:
         interferometer: m modes.
         occupation: photons in each input mode, (m,); bunched inputs and none are fine.
         noise: what goes wrong; see `Noise`.
+        device: `cpu`, or `cuda` for Clifford-Clifford on an NVIDIA GPU; a shot is the same on both.
 
     Raises:
+        ImportError, RuntimeError: `cuda` without CuPy, or without a GPU.
         TypeError, ValueError: a bad occupation; a noise that does not fit it, or a combination
             that is not exact, named; more than 40 photons that may interfere; loops in an
             interferometer that has none; a post-selection that keeps less than 1e-6 of the
@@ -66,13 +69,19 @@ class NoisySampler:
     """
 
     def __init__(
-        self, interferometer: Interferometer, occupation: Occupation, noise: Noise
+        self,
+        interferometer: Interferometer,
+        occupation: Occupation,
+        noise: Noise,
+        *,
+        device: Device = "cpu",
     ) -> None:
         m = self.num_modes = interferometer.num_modes
         self.noise = noise
         self.occupation = noise.checked(m, occupation)
         lower, _ = check_acceptance(interferometer, self.occupation, noise)
         self.path, whole = path_of(interferometer.recipe, self.occupation, noise)
+        check_device(device, self.path)
         columns = input_columns(self.occupation)
         emission = noise.in_modes("emission", m)
         survival = noise.in_modes("input_transmission", m)
@@ -80,6 +89,7 @@ class NoisySampler:
             "detector_efficiency", m
         )
         self._fixed: BosonSampler | None = None
+        self._gpu: CudaShots | None = None
         self._law: tuple[np.ndarray, np.ndarray] | None = None
 
         if self.path == "gram":
@@ -88,17 +98,17 @@ class NoisySampler:
             self._law = _gram_law(interferometer, self.occupation, noise, arrival, common)
             efficiency = efficiency * common
         elif whole:
-            device = _with_loops(interferometer, noise)
+            entered = _with_loops(interferometer, noise)
             efficiency = efficiency * common_arrival(self.occupation, noise)
-            padded = self.occupation + (0,) * (device.num_modes - m)
-            self._fixed = BosonSampler(device, padded, path=self.path)
+            padded = self.occupation + (0,) * (entered.num_modes - m)
+            self._fixed = BosonSampler(entered, padded, path=self.path, device=device)
         else:
-            device = _with_loops(interferometer, noise)
+            entered = _with_loops(interferometer, noise)
             common = float(efficiency.max())
             if common > 0:  # what all modes lose alike, the photons lose at the input
                 efficiency = efficiency / common
                 survival = survival * common
-            amplitudes = np.ascontiguousarray(device.unitary[:, columns].T)
+            amplitudes = np.ascontiguousarray(entered.unitary[:, columns].T)
             self._ways = np.cumsum(np.abs(amplitudes) ** 2, axis=1)
             self._emission = emission[columns]
             self._double = double_emission(noise.g2, self._emission)
@@ -108,7 +118,9 @@ class NoisySampler:
             self._num_slots = len(both)
             parts = np.real(both), np.imag(both)
             self._columns, self._entries = np.stack(parts, axis=1), np.stack(parts, axis=2)
-            self._device_modes = device.num_modes
+            self._entered_modes = entered.num_modes
+            if device == "cuda":
+                self._gpu = CudaShots(self._columns, "float64")
 
         self._efficiency = efficiency
         dark = noise.in_modes("dark_counts", m)
@@ -136,7 +148,18 @@ class NoisySampler:
                 pending = pending[~kept]
                 attempt += 1
 
-        return draw_shots(kernel, num_samples, self.num_modes, start=start, num_threads=num_threads)
+        gpu = self._gpu if self._fixed is None else self._fixed.gpu
+        chunk = None
+        if gpu is not None:
+            num_threads, chunk = 1, gpu.chunk
+        return draw_shots(
+            kernel,
+            num_samples,
+            self.num_modes,
+            start=start,
+            num_threads=num_threads,
+            chunk=chunk,
+        )
 
     def _attempt(self, shots: np.ndarray, source: Stream) -> tuple[np.ndarray, np.ndarray]:
         """One attempt of each shot: counts (N, m), and which of them are kept (N,)."""
@@ -175,18 +198,21 @@ class NoisySampler:
         if not len(chosen):
             return counts, kept
         shots, common, classical = shots[chosen], common[chosen], classical[chosen]
-        light = np.zeros((len(shots), self._device_modes), dtype=np.uint8)
+        light = np.zeros((len(shots), self._entered_modes), dtype=np.uint8)
         if (common >= 0).any():
             key = kernel_key(source.child("boson"))
-            for first, stop in _runs(shots):
-                clifford_clifford_shots(
-                    self._columns,
-                    self._entries,
-                    common[first:stop],
-                    key,
-                    int(shots[first]),
-                    light[first:stop],
-                )
+            if self._gpu is not None:
+                self._gpu.fill(common, key, shots, light)
+            else:
+                for first, stop in _runs(shots):
+                    clifford_clifford_shots(
+                        self._columns,
+                        self._entries,
+                        common[first:stop],
+                        key,
+                        int(shots[first]),
+                        light[first:stop],
+                    )
         add_independent(
             self._ways, classical, kernel_key(source.child("distinguishable")), shots, light
         )
@@ -245,6 +271,7 @@ def sample_noisy(
     *,
     start: int = 0,
     num_threads: int | None = None,
+    device: Device = "cpu",
 ) -> np.ndarray:
     """Return counts of a noisy device, uint8 (num_samples, m).
 
@@ -259,9 +286,11 @@ def sample_noisy(
         stream: names the shots.
         start: index of the first shot.
         num_threads: threads to use; None is one for each core.
+        device: `cpu` or `cuda`; see `NoisySampler`.
 
     Raises:
         TypeError, ValueError: what `NoisySampler` refuses, or a bad number.
+        ImportError, RuntimeError: `cuda` without CuPy, or without a GPU.
 
     >>> from quantum_latents.circuits import haar
     >>> from quantum_latents.random import stream
@@ -272,16 +301,16 @@ def sample_noisy(
     ((1000, 6), 1)
     """
     values = noise.checked(interferometer.num_modes, occupation)
-    sampler = _prepared(interferometer, values, noise)
+    sampler = _prepared(interferometer, values, noise, device)
     return sampler.sample(num_samples, stream, start=start, num_threads=num_threads)
 
 
 @lru_cache(maxsize=4)
 def _prepared(
-    interferometer: Interferometer, occupation: tuple[int, ...], noise: Noise
+    interferometer: Interferometer, occupation: tuple[int, ...], noise: Noise, device: Device
 ) -> NoisySampler:
     # Callers ask for chunks of one stream: laws are enumerated for the first only.
-    return NoisySampler(interferometer, occupation, noise)
+    return NoisySampler(interferometer, occupation, noise, device=device)
 
 
 def _with_loops(interferometer: Interferometer, noise: Noise) -> Interferometer:

@@ -25,6 +25,7 @@ def draw_shots(
     *,
     start: int,
     num_threads: int | None,
+    chunk: int | None = None,
 ) -> np.ndarray:
     """Return shots [start, start + num_samples), uint8 (num_samples, m).
 
@@ -35,6 +36,7 @@ def draw_shots(
         num_modes: number of modes m.
         start: index of the first shot, at least 0.
         num_threads: threads to use; None is one for each core this process may run on.
+        chunk: rows that a kernel fills at once; None is what keeps all threads busy.
 
     Raises:
         TypeError: a number is not an integer.
@@ -46,7 +48,7 @@ def draw_shots(
         num_threads = available_cores()
     _check_integer("num_threads", num_threads, 1)
     counts = np.zeros((num_samples, num_modes), dtype=np.uint8)
-    chunk = min(_MAX_CHUNK, max(1, num_samples // (_CHUNKS_PER_THREAD * num_threads)))
+    chunk = chunk or min(_MAX_CHUNK, max(1, num_samples // (_CHUNKS_PER_THREAD * num_threads)))
     firsts = range(0, num_samples, chunk)
     if num_threads == 1 or len(firsts) <= 1:
         for first in firsts:
