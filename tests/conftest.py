@@ -255,9 +255,12 @@ def loaded_from(path):
 
 
 @pytest.fixture(scope="session")
-def load():
-    """What loads a module that lies beside a test."""
-    return loaded_from
+def cupy_on_a_warp(tmp_path_factory):
+    """CuPy's part that our samplers use, with a warp on the CPU in the place of a GPU."""
+    module = loaded_from(Path(__file__).with_name("samplers") / "warp.py")
+    if module.COMPILER is None:
+        pytest.skip("no g++ to compile the GPU's source with")
+    return module.cupy_on_a_warp(tmp_path_factory.mktemp("warp"))
 
 
 @pytest.fixture

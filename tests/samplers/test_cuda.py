@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -38,14 +37,6 @@ def sees_a_gpu():
 HAS_GPU = sees_a_gpu()
 
 
-@pytest.fixture(scope="session")
-def warp(load, tmp_path_factory):
-    module = load(Path(__file__).with_name("warp.py"))
-    if module.COMPILER is None:
-        pytest.skip("no g++ to compile the source with")
-    return module.cupy_on_a_warp(tmp_path_factory.mktemp("warp"))
-
-
 @pytest.fixture(params=["first lane first", "last lane first", "gpu"])
 def gpu(request, monkeypatch):
     """Where device 'cuda' draws; times as many shots on a real one."""
@@ -56,7 +47,7 @@ def gpu(request, monkeypatch):
             pytest.skip("CuPy sees no GPU")
         yield SimpleNamespace(times=100)
     else:
-        cupy = request.getfixturevalue("warp")
+        cupy = request.getfixturevalue("cupy_on_a_warp")
         monkeypatch.setitem(sys.modules, "cupy", cupy)
         monkeypatch.setattr(cupy.RawModule, "reversed", request.param == "last lane first")
         yield SimpleNamespace(times=1)

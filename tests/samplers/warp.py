@@ -113,6 +113,11 @@ def cupy_on_a_warp(folder):
     }
     cupy.cuda = SimpleNamespace(
         Device=lambda: SimpleNamespace(attributes=attributes),
-        runtime=SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=RuntimeError),
+        runtime=SimpleNamespace(
+            CUDARuntimeError=RuntimeError,
+            getDevice=lambda: 0,
+            getDeviceCount=lambda: 1,
+            getDeviceProperties=lambda _: {"name": b"a warp on the CPU"},
+        ),
     )
     return cupy

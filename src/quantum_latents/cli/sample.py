@@ -27,6 +27,9 @@ __all__ = ["COMMANDS", "Sample"]
 _LONGEST_UNASKED = 86_400.0
 """Seconds of drawing beyond which `qlat sample` wants --yes."""
 
+_SHARE_OF_PEAK = 0.4
+"""What a GPU is taken to make of its peak, for the estimate that is told first: not measured."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -66,6 +69,9 @@ class Sample:
     """enumeration, clifford-clifford or progressive; left out, the cheapest by estimate."""
     precision: Literal["float64", "float32"] = "float64"
     """Of Clifford-Clifford's permanents; float32 is about twice as fast."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """cuda: draw by Clifford-Clifford on an NVIDIA GPU (extra cuda). The bank is the same, but for
+    the rounding of float32."""
     workers: int | None = None
     """Processes that draw chunks; left out, the threads of one. On Ray: chunks that are drawn at
     once (two a core). The bank is the same."""
@@ -107,7 +113,13 @@ def _sample(command: Sample, arguments: Sequence[str]) -> int:
     occupation = occupation_of(command, interferometer.num_modes)
     if command.workers is not None and command.workers < 1:
         raise ValueError(f"--workers is at least 1, not {command.workers}")
+    if command.device == "cuda":
+        for name in ("workers", "ray"):
+            if getattr(command, name) is not None:
+                raise ValueError(f"--{name} shares out cores: leave it out, or --device cuda")
     if command.processor != "simulate":
+        if command.device != "cpu":
+            raise ValueError("--device is for simulated banks: a processor draws by itself")
         for name in ("workers", "ray"):
             if getattr(command, name) is not None:
                 raise ValueError(f"--{name} is for simulated banks: a processor draws by itself")
@@ -162,11 +174,17 @@ def _drawn(
     """Draw the bank, or go on with it, and tell how far it is."""
     from quantum_latents.banks import build_bank
     from quantum_latents.samplers.boson import PATHS, compile_path
+    from quantum_latents.samplers.cost import OPERATIONS_PER_SECOND
+    from quantum_latents.samplers.kernels.cuda import check_device, peak_operations
     from quantum_latents.samplers.shots import available_cores
 
+    check_device(command.device, recipe.path)
     seconds = recipe.estimated_seconds()
     if num_cores is not None:
         seconds *= available_cores() / num_cores
+    if command.device == "cuda":
+        core = OPERATIONS_PER_SECOND * available_cores()
+        seconds *= core / (_SHARE_OF_PEAK * peak_operations(command.precision))
     if seconds > _LONGEST_UNASKED and not command.yes:
         raise ValueError(
             f"{command.num_samples:,} shots by {recipe.path} take about {duration(seconds)} here: "
@@ -174,7 +192,7 @@ def _drawn(
         )
     show = ShotsLine(quiet=command.json)
     show.announce(f"{command.num_samples:,} shots by {recipe.path}, about {duration(seconds)}")
-    if recipe.path in PATHS:
+    if recipe.path in PATHS and command.device == "cpu":
         note = "compiling, once for each installation (half a minute)"
         announcement = threading.Timer(2.0, show.announce, [note])
         announcement.start()
@@ -182,7 +200,7 @@ def _drawn(
             compile_path(recipe.path, command.precision)
         finally:
             announcement.cancel()
-    bank = build_bank(recipe, command.out, progress=show, draw=draw)
+    bank = build_bank(recipe, command.out, progress=show, draw=draw, device=command.device)
     show.close()
     return bank
 

@@ -25,6 +25,7 @@ __all__ = [
     "CudaShots",
     "Device",
     "check_device",
+    "gpu_name",
     "options",
     "peak_operations",
     "source",
@@ -111,6 +112,12 @@ def peak_operations(precision: str) -> float:
     hertz = 1e3 * attributes["ClockRate"]
     peak = 2 * 128 * attributes["MultiProcessorCount"] * hertz
     return peak if precision == "float32" else peak / attributes["SingleToDoublePrecisionPerfRatio"]
+
+
+def gpu_name() -> str:
+    """Return what the driver calls the GPU in use."""
+    runtime = _cupy().cuda.runtime
+    return runtime.getDeviceProperties(runtime.getDevice())["name"].decode()
 
 
 class CudaShots:

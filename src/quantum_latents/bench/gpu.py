@@ -1,0 +1,191 @@
+"""Clifford-Clifford on an NVIDIA GPU beside the same shots on this machine's cores, in one run.
+
+    python -m quantum_latents.bench.gpu --json gpu.json
+
+Notation: m modes, n photons, a *system* (n, m), Haar, input 1, 0, 1, 0, ...; rates are shots a
+second of wall time, the copy back to the host included, compiling not. A share is of the peak of
+multiply-adds of the GPU in the same precision (`peak_operations`).
+
+It needs numpy, scipy, numba and CuPy alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quantum_latents.bench.machine import facts, load_before, num_cores
+from quantum_latents.bench.samplers import SIZES
+from quantum_latents.circuits import haar
+from quantum_latents.random import stream
+from quantum_latents.samplers import BosonSampler
+from quantum_latents.samplers.arithmetic import flops_per_shot
+from quantum_latents.samplers.kernels.cuda import check_device, gpu_name, peak_operations
+
+__all__ = ["main", "markdown", "measure"]
+
+_SCHEMA = 1
+
+_PATH = "clifford-clifford"
+
+_STREAM = stream(0, "bench", "shots")
+
+GOAL_SHOTS, GOAL_SECONDS = 1_000_000, 60.0
+
+
+def measure(
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    *,
+    seconds: float = 2.0,
+    rounds: int = 3,
+    goal_shots: int = GOAL_SHOTS,
+    note: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Return all rows, with the machine that they were measured on.
+
+    Args:
+        sizes: (n, m), n <= m / 2.
+        seconds: about what a round takes; the best of the rounds counts.
+        rounds: of the GPU; the cores have one.
+        goal_shots: shots of the last row, of the largest system, in float64; left out where they
+            would take more than twice the goal's minute.
+        note: is told what is going on, a line at a time.
+
+    Raises:
+        ImportError, RuntimeError: no CuPy, or no GPU.
+    """
+    check_device("cuda", _PATH)
+    load, rows = load_before(), []
+    for photons, modes in sizes:
+        note(f"{photons} photons in {modes} modes: {num_cores()} cores")
+        cores = _sampler(photons, modes)
+        cores.sample(num_cores(), _STREAM)  # compiled, or loaded
+        ours, host_seconds = _timed(cores, seconds)
+        for precision in ("float64", "float32"):
+            note(f"{photons} photons in {modes} modes: {precision} on the GPU")
+            started = time.perf_counter()
+            gpu = _sampler(photons, modes, precision=precision, device="cuda")
+            theirs = gpu.sample(len(ours), _STREAM)
+            first = time.perf_counter() - started
+            timings = [_timed(gpu, seconds) for _ in range(rounds)]
+            rate = max(len(drawn) / taken for drawn, taken in timings)
+            flops = flops_per_shot(modes, photons)
+            rows.append(
+                {
+                    "what": "rate",
+                    "photons": photons,
+                    "modes": modes,
+                    "precision": precision,
+                    "per_second": rate,
+                    "share_of_peak": rate * flops / peak_operations(precision),
+                    "flops_per_shot": flops,
+                    "cores_per_second": len(ours) / host_seconds,
+                    "first_seconds": first,
+                    "compared_shots": len(ours),
+                    "differing_shots": int((ours != theirs).any(axis=1).sum()),
+                }
+            )
+    rows += _goal(max(sizes), rows, goal_shots, note)
+    return {
+        "schema": _SCHEMA,
+        "bench": "gpu",
+        "machine": facts(("numba", "numpy", "cupy-cuda13x", "cupy-cuda12x"), load),
+        "gpu": gpu_name(),
+        "peak_gflops": {p: peak_operations(p) / 1e9 for p in ("float64", "float32")},
+        "rows": rows,
+    }
+
+
+def _goal(
+    size: tuple[int, int],
+    rows: Sequence[dict[str, Any]],
+    num_shots: int,
+    note: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    photons, modes = size
+    rate = next(row["per_second"] for row in rows if (row["photons"], row["modes"]) == size)
+    if num_shots / rate > 2 * GOAL_SECONDS:
+        return []
+    note(f"{num_shots:,} shots of {photons} photons in {modes} modes")
+    gpu = _sampler(photons, modes, device="cuda")
+    started = time.perf_counter()
+    gpu.sample(num_shots, _STREAM)
+    seconds = time.perf_counter() - started
+    found = {"photons": photons, "modes": modes, "shots": num_shots, "wall_seconds": seconds}
+    return [{"what": "goal", **found}]
+
+
+def _sampler(photons: int, modes: int, **options: Any) -> BosonSampler:
+    device = haar(modes, stream(0, "bench", "interferometer"))
+    occupation = [1, 0] * photons + [0] * (modes - 2 * photons)
+    return BosonSampler(device, occupation, path=_PATH, **options)
+
+
+def _timed(sampler: BosonSampler, seconds: float) -> tuple[np.ndarray, float]:
+    """Return as many first shots as take about so long, and how long they took."""
+    number = 64
+    while True:
+        started = time.perf_counter()
+        drawn = sampler.sample(number, _STREAM)
+        taken = time.perf_counter() - started
+        if taken >= 0.7 * seconds:
+            return drawn, taken
+        number = int(number * min(8.0, max(1.5, seconds / max(taken, 1e-9))))
+
+
+def markdown(measurement: dict[str, Any]) -> str:
+    """Return the rows as a table, and what they say of the goal."""
+    machine = measurement["machine"]
+    lines = [
+        f"{measurement['gpu']} beside {machine['cores']} cores of {machine['processor']}.",
+        "",
+        "| photons, modes | precision | shots/s | share of the peak | cores, float64 | ratio | "
+        "differing shots |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in measurement["rows"]:
+        if row["what"] == "rate":
+            lines.append(
+                f"| ({row['photons']}, {row['modes']}) | {row['precision']} "
+                f"| {row['per_second']:,.3g} | {row['share_of_peak']:.0%} "
+                f"| {row['cores_per_second']:,.3g} "
+                f"| {row['per_second'] / row['cores_per_second']:.3g} "
+                f"| {row['differing_shots']:,} of {row['compared_shots']:,} |"
+            )
+        else:
+            lines += [
+                "",
+                f"{row['shots']:,} shots of {row['photons']} photons in {row['modes']} modes: "
+                f"{row['wall_seconds']:.1f} s.",
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the table, write the rows; 1 if a shot in float64 differs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m quantum_latents.bench.gpu", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--json", type=Path, help="File that the rows are written to.")
+    parser.add_argument("--seconds", type=float, default=2.0, help="Length of a round (2).")
+    parser.add_argument("--rounds", type=int, default=3, help="Rounds of the GPU (3).")
+    given = parser.parse_args(arguments)
+    measurement = measure(
+        seconds=given.seconds, rounds=given.rounds, note=lambda text: print(text, file=sys.stderr)
+    )
+    if given.json is not None:
+        given.json.write_text(json.dumps(measurement, indent=1) + "\n")
+    print(markdown(measurement), end="")
+    exact = [row for row in measurement["rows"] if row.get("precision") == "float64"]
+    return int(any(row["differing_shots"] for row in exact))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

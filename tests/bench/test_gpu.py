@@ -1,0 +1,56 @@
+"""The measurement of a GPU's sampler, where a warp on the CPU takes its place."""
+
+import json
+import sys
+
+import pytest
+
+from quantum_latents.bench import gpu
+
+
+@pytest.fixture
+def one_warp(monkeypatch, cupy_on_a_warp):
+    monkeypatch.setitem(sys.modules, "cupy", cupy_on_a_warp)
+
+
+def test_rates_shares_and_shots_that_differ(one_warp):
+    notes = []
+    found = gpu.measure([(3, 6), (5, 12)], seconds=0.05, rounds=2, goal_shots=20, note=notes.append)
+    assert json.loads(json.dumps(found)) == found
+    rates, goal = found["rows"][:-1], found["rows"][-1]
+    assert [(row["photons"], row["precision"]) for row in rates] == [
+        (photons, precision) for photons in (3, 5) for precision in ("float64", "float32")
+    ]
+    for row in rates:
+        share = row["per_second"] * row["flops_per_shot"] / found["peak_gflops"][row["precision"]]
+        assert row["share_of_peak"] == pytest.approx(share / 1e9)
+        assert row["per_second"] > 0 and row["cores_per_second"] > 0 and row["compared_shots"] > 0
+        if row["precision"] == "float64":
+            assert row["differing_shots"] == 0
+    assert (goal["what"], goal["photons"], goal["shots"]) == ("goal", 5, 20)
+    assert found["gpu"] == "a warp on the CPU" and len(notes) == 7
+    table = gpu.markdown(found)
+    assert table.count("| (") == 4 and "20 shots of 5 photons in 12 modes:" in table
+
+
+def test_a_goal_out_of_reach_is_left_out(one_warp):
+    found = gpu.measure([(3, 6)], seconds=0.02, rounds=1, goal_shots=10**12)
+    assert [row["what"] for row in found["rows"]] == ["rate", "rate"]
+
+
+def test_shots_that_differ_are_a_failure(one_warp, monkeypatch, tmp_path, capsys):
+    measured = gpu.measure([(2, 4)], seconds=0.02, rounds=1, goal_shots=10**12)
+    monkeypatch.setattr(gpu, "measure", lambda **_: measured)
+    assert gpu.main(["--json", str(tmp_path / "rows.json")]) == 0
+    assert json.loads((tmp_path / "rows.json").read_text()) == measured
+    measured["rows"][1]["differing_shots"] = 1  # float32 may
+    assert gpu.main([]) == 0
+    measured["rows"][0]["differing_shots"] = 1
+    assert gpu.main([]) == 1
+    assert "1 of" in capsys.readouterr().out
+
+
+def test_without_a_gpu_nothing_is_measured(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(ImportError, match="needs CuPy"):
+        gpu.measure()
