@@ -36,6 +36,7 @@ ABSENT = (
         "piquasso",
         "ray",
         "tensorboard",
+        "cupy",
         "mkdocs",
         "pytest",
     ),
@@ -137,6 +138,17 @@ from quantum_latents.cli import main
 assert main("run compare --data rows.npy --preset smoke --latents gaussian --seeds 1 "
             "--num-steps 20 --tensorboard --out logged".split()) == 0
 print(len(list(Path("logged/tensorboard").rglob("events.*"))), "files for TensorBoard")
+""",
+    "cuda": """
+from quantum_latents.cli import main
+import cupy
+try:
+    found = cupy.cuda.runtime.getDeviceCount()
+except cupy.cuda.runtime.CUDARuntimeError:
+    found = 0
+assert main("sample --interferometer haar:4 --photons 2 --num-samples 9 --path clifford-clifford "
+            "--device cuda --out on-a-gpu".split()) == (0 if found else 1)
+print(f"{found} GPUs")
 """,
     "ray": """
 from quantum_latents.cli import main

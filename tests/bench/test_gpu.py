@@ -13,9 +13,13 @@ def one_warp(monkeypatch, cupy_on_a_warp):
     monkeypatch.setitem(sys.modules, "cupy", cupy_on_a_warp)
 
 
+def measured(sizes, **settings):
+    return gpu.measure(sizes, seconds=0.02, most_compared=30, **settings)
+
+
 def test_rates_shares_and_shots_that_differ(one_warp):
     notes = []
-    found = gpu.measure([(3, 6), (5, 12)], seconds=0.05, rounds=2, goal_shots=20, note=notes.append)
+    found = measured([(3, 6), (5, 12)], rounds=2, goal_shots=20, note=notes.append)
     assert json.loads(json.dumps(found)) == found
     rates, goal = found["rows"][:-1], found["rows"][-1]
     assert [(row["photons"], row["precision"]) for row in rates] == [
@@ -34,23 +38,25 @@ def test_rates_shares_and_shots_that_differ(one_warp):
 
 
 def test_a_goal_out_of_reach_is_left_out(one_warp):
-    found = gpu.measure([(3, 6)], seconds=0.02, rounds=1, goal_shots=10**12)
+    found = measured([(3, 6)], rounds=1, goal_shots=10**12)
     assert [row["what"] for row in found["rows"]] == ["rate", "rate"]
 
 
 def test_shots_that_differ_are_a_failure(one_warp, monkeypatch, tmp_path, capsys):
-    measured = gpu.measure([(2, 4)], seconds=0.02, rounds=1, goal_shots=10**12)
-    monkeypatch.setattr(gpu, "measure", lambda **_: measured)
+    rows = measured([(2, 4)], rounds=1, goal_shots=10**12)
+    monkeypatch.setattr(gpu, "measure", lambda **_: rows)
     assert gpu.main(["--json", str(tmp_path / "rows.json")]) == 0
-    assert json.loads((tmp_path / "rows.json").read_text()) == measured
-    measured["rows"][1]["differing_shots"] = 1  # float32 may
+    assert json.loads((tmp_path / "rows.json").read_text()) == rows
+    rows["rows"][1]["differing_shots"] = 1  # float32 may
     assert gpu.main([]) == 0
-    measured["rows"][0]["differing_shots"] = 1
+    rows["rows"][0]["differing_shots"] = 1
     assert gpu.main([]) == 1
     assert "1 of" in capsys.readouterr().out
 
 
-def test_without_a_gpu_nothing_is_measured(monkeypatch):
+def test_without_a_gpu_nothing_is_measured(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(ImportError, match="needs CuPy"):
         gpu.measure()
+    assert gpu.main([]) == 2
+    assert "needs CuPy" in capsys.readouterr().err

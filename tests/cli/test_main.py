@@ -306,6 +306,27 @@ def test_sample_says_what_it_draws_and_how_far_it_is(tmp_path, capsys):
     assert lines[-1].startswith("3,000 of 3,000 shots")
 
 
+def test_sample_draws_on_a_gpu(tmp_path, capsys, monkeypatch, cupy_on_a_warp):
+    call = "sample --interferometer haar:5 --photons 3 --num-samples 90 --json".split()
+    call += ["--path", "clifford-clifford"]
+    monkeypatch.setitem(sys.modules, "cupy", cupy_on_a_warp)
+    assert main([*call, "--out", "cuda", "--device", "cuda"]) == 0
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert main([*call, "--out", "cpu"]) == 0
+    drawn = [np.load(tmp_path / device / "counts.npy") for device in ("cuda", "cpu")]
+    np.testing.assert_array_equal(*drawn)
+    capsys.readouterr()
+    for rest, said in [
+        ((), "needs CuPy"),
+        (("--workers", "2"), "--workers shares out cores"),
+        (("--path", "enumeration"), "these shots take 'enumeration'"),
+        (("--processor", "orca"), "a processor draws by itself"),
+    ]:
+        assert main([*call, "--out", "none", "--device", "cuda", *rest]) == 2
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "none").exists()
+
+
 def test_what_takes_longer_than_a_day_wants_a_word(tmp_path, capsys):
     call = "sample --interferometer haar:80 --photons 40 --num-samples 1000000 --out bank".split()
     assert main(call) == 2
