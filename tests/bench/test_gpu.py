@@ -43,7 +43,11 @@ def test_a_goal_out_of_reach_is_left_out(one_warp):
 
 
 def test_shots_that_differ_are_a_failure(one_warp, monkeypatch, tmp_path, capsys):
-    rows = measured([(2, 4)], rounds=1, goal_shots=10**12)
+    kept = []
+    rows = measured(
+        [(2, 4), (3, 6)], rounds=1, goal_shots=10**12, keep=lambda f: kept.append(len(f["rows"]))
+    )
+    assert kept == [2, 4], "what is measured is kept as it comes"
     monkeypatch.setattr(gpu, "measure", lambda **_: rows)
     assert gpu.main(["--json", str(tmp_path / "rows.json")]) == 0
     assert json.loads((tmp_path / "rows.json").read_text()) == rows
@@ -52,6 +56,12 @@ def test_shots_that_differ_are_a_failure(one_warp, monkeypatch, tmp_path, capsys
     rows["rows"][0]["differing_shots"] = 1
     assert gpu.main([]) == 1
     assert "1 of" in capsys.readouterr().out
+
+
+def test_no_round_is_no_measurement(one_warp):
+    for settings in ({"rounds": 0}, {"seconds": 0.0}):
+        with pytest.raises(ValueError, match="both are positive"):
+            gpu.measure([(2, 4)], **settings)
 
 
 def test_without_a_gpu_nothing_is_measured(monkeypatch, capsys):

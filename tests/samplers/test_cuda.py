@@ -117,6 +117,26 @@ def test_photons_may_differ_between_shots_and_shots_be_in_any_order(gpu):
         np.testing.assert_array_equal(counts[row], alone[0])
 
 
+def test_discarded_shots_are_drawn_again_in_one_launch(gpu, monkeypatch):
+    """Without loss all photons go together, and what post-selection discards lies scattered."""
+    device, launches = haar(20, stream(5, "interferometer")), []
+    filled = cuda.CudaShots.fill
+
+    def counted(self, photons, key, shots, counts):
+        launches.append(len(shots))
+        filled(self, photons, key, shots, counts)
+
+    monkeypatch.setattr(cuda.CudaShots, "fill", counted)
+    monkeypatch.setattr(noisy, "_PILOT_BLOCK", 32)
+    noise, occupation = Noise(threshold=True, at_least=8), [1] * 8 + [0] * 12
+    samplers = [NoisySampler(device, occupation, noise, device=d) for d in ("cpu", "cuda")]
+    assert samplers[1].path == "clifford-clifford"
+    launches.clear()  # of the pilot
+    np.testing.assert_array_equal(*[sampler.sample(40, STREAM) for sampler in samplers])
+    assert launches == sorted(launches, reverse=True)
+    assert launches[0] == 40 > launches[1] > 0
+
+
 @pytest.mark.parametrize(
     "noise",
     [

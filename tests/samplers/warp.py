@@ -3,6 +3,7 @@
 The source that NVRTC would compile is compiled by g++ instead, in front of it `warp.hpp`.
 """
 
+import contextlib
 import ctypes
 import hashlib
 import shutil
@@ -51,6 +52,12 @@ extern "C" void launch(int reversed, const double *columns, const int *photons,
 class Array(np.ndarray):
     def get(self):
         return np.array(self)
+
+
+class Device(contextlib.nullcontext):
+    def __init__(self, attributes):
+        super().__init__()
+        self.attributes = attributes
 
 
 class Module:
@@ -112,7 +119,7 @@ def cupy_on_a_warp(folder):
         "SingleToDoublePrecisionPerfRatio": 2,
     }
     cupy.cuda = SimpleNamespace(
-        Device=lambda: SimpleNamespace(attributes=attributes),
+        Device=lambda: Device(attributes),
         runtime=SimpleNamespace(
             CUDARuntimeError=RuntimeError,
             getDevice=lambda: 0,

@@ -48,6 +48,7 @@ def measure(
     most_compared: int = 100_000,
     goal_shots: int = GOAL_SHOTS,
     note: Callable[[str], None] = lambda _: None,
+    keep: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Return all rows, with the machine that they were measured on.
 
@@ -59,26 +60,41 @@ def measure(
         goal_shots: shots of the last row, of the largest system, in float64; left out where they
             would take more than twice the goal's minute.
         note: is told what is going on, a line at a time.
+        keep: is given what there is after every system.
 
     Raises:
+        ValueError: a length of time that is not positive, or no round.
         ImportError, RuntimeError: no CuPy, or no GPU.
     """
+    if not seconds > 0 or rounds < 1:
+        raise ValueError(f"{rounds} rounds of {seconds} s: both are positive")
     check_device("cuda", _PATH)
-    load, rows = load_before(), []
+    rows: list[dict[str, Any]] = []
+    peaks = {precision: peak_operations(precision) for precision in ("float64", "float32")}
+    found = {
+        "schema": _SCHEMA,
+        "bench": "gpu",
+        "machine": facts(("numba", "numpy", "cupy-cuda13x", "cupy-cuda12x"), load_before()),
+        "gpu": gpu_name(),
+        "peak_gflops": {precision: peak / 1e9 for precision, peak in peaks.items()},
+        "rows": rows,
+    }
     for photons, modes in sizes:
         note(f"{photons} photons in {modes} modes: {num_cores()} cores")
         cores = _sampler(photons, modes)
         cores.sample(num_cores(), _STREAM)  # compiled, or loaded
         ours, host_seconds = _timed(cores, seconds)
         cores_rate, ours = len(ours) / host_seconds, ours[:most_compared]
-        for precision in ("float64", "float32"):
+        for precision, peak in peaks.items():
             note(f"{photons} photons in {modes} modes: {precision} on the GPU")
             started = time.perf_counter()
             gpu = _sampler(photons, modes, precision=precision, device="cuda")
             theirs = gpu.sample(len(ours), _STREAM)
             first = time.perf_counter() - started
-            timings = [_timed(gpu, seconds) for _ in range(rounds)]
-            rate = max(len(drawn) / taken for drawn, taken in timings)
+            rate = 0.0
+            for _ in range(rounds):
+                drawn, taken = _timed(gpu, seconds)
+                rate = max(rate, len(drawn) / taken)
             flops = flops_per_shot(modes, photons)
             rows.append(
                 {
@@ -87,7 +103,7 @@ def measure(
                     "modes": modes,
                     "precision": precision,
                     "per_second": rate,
-                    "share_of_peak": rate * flops / peak_operations(precision),
+                    "share_of_peak": rate * flops / peak,
                     "flops_per_shot": flops,
                     "cores_per_second": cores_rate,
                     "first_seconds": first,
@@ -95,15 +111,9 @@ def measure(
                     "differing_shots": int((ours != theirs).any(axis=1).sum()),
                 }
             )
+        keep(found)
     rows += _goal(max(sizes), rows, goal_shots, note)
-    return {
-        "schema": _SCHEMA,
-        "bench": "gpu",
-        "machine": facts(("numba", "numpy", "cupy-cuda13x", "cupy-cuda12x"), load),
-        "gpu": gpu_name(),
-        "peak_gflops": {p: peak_operations(p) / 1e9 for p in ("float64", "float32")},
-        "rows": rows,
-    }
+    return found
 
 
 def _goal(
@@ -184,13 +194,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def note(text: str) -> None:
         print(text, file=sys.stderr)
 
+    def keep(found: dict[str, Any]) -> None:
+        if given.json is not None:
+            given.json.write_text(json.dumps(found, indent=1) + "\n")
+
     try:
-        measurement = measure(seconds=given.seconds, rounds=given.rounds, note=note)
+        check_device("cuda", _PATH)
     except (ImportError, RuntimeError) as error:
         note(f"{parser.prog}: {error}")
         return 2
-    if given.json is not None:
-        given.json.write_text(json.dumps(measurement, indent=1) + "\n")
+    measurement = measure(seconds=given.seconds, rounds=given.rounds, note=note, keep=keep)
+    keep(measurement)
     print(markdown(measurement), end="")
     exact = [row for row in measurement["rows"] if row.get("precision") == "float64"]
     return int(any(row["differing_shots"] for row in exact))

@@ -211,6 +211,13 @@ class BosonSampler:
         kernel = kernels.get(self.path, clifford_clifford)
         return draw_shots(kernel, num_samples, self.num_modes, start=start, num_threads=num_threads)
 
+    def on_gpu(self, shots: np.ndarray, stream: Stream) -> np.ndarray:
+        """Return shots of any indices, (N,), in one launch; for samplers of device `cuda`."""
+        assert self.gpu is not None
+        counts = np.empty((len(shots), self.num_modes), dtype=np.uint8)
+        self.gpu.fill(self._photons, kernel_key(stream.child("boson")), shots, counts)
+        return counts
+
 
 def compile_path(path: str, precision: Literal["float64", "float32"] = "float64") -> None:
     """Compile the kernel of a path, or load it from disk, by drawing a shot of two photons.

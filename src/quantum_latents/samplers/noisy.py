@@ -347,6 +347,8 @@ def _gram_law(
 
 def _drawn_at(sampler: BosonSampler, shots: np.ndarray, source: Stream) -> np.ndarray:
     """The sampler's shots at sorted indices; near ones are drawn together with those between."""
+    if sampler.gpu is not None:
+        return sampler.on_gpu(shots, source)
     gap = {"clifford-clifford": 1, "progressive": 8}.get(sampler.path, 64)
     pieces = []
     for first, stop in _runs(shots, gap):

@@ -27,6 +27,7 @@ constexpr int PARTS = COLUMN_BYTES <= 96 ? 1 : COLUMN_BYTES <= 192 ? 2 : 4;
 constexpr int SLOTS = LANES / PARTS;
 constexpr int MOST_OF_LANE = (MOST + PARTS - 1) / PARTS;
 constexpr int WIDTH = MOST_OF_LANE * PARTS;
+constexpr int WARPS = 12;  // of a multiprocessor: three hide each other's waiting, of four queues
 constexpr u64 REFRESH = 256;  // patterns after which float32 works v out anew: updates drift
 
 // What a warp shares.
@@ -335,7 +336,7 @@ extern "C" __constant__ u64 shared_bytes[2] = {sizeof(Shared), 2 * sizeof(double
 // binomials: (MOST + 1, MOST + 1).
 // next: 0 at the start; the queue of shots.
 // counts: (num_shots, num_modes), all written.
-extern "C" __global__ void __launch_bounds__(LANES)
+extern "C" __global__ void __launch_bounds__(LANES, WARPS)
     clifford_clifford_shots(const double *columns, const int *photons, const double *binomials,
                             const u64 *shots, u64 *next, unsigned char *counts, u64 key,
                             u64 num_shots, int num_columns, int num_modes, int one_input) {

@@ -45,10 +45,12 @@ _WARPS_PER_MULTIPROCESSOR = 32
 _UNASKED_SHARED_BYTES = 48 * 1024
 """What a block may share without asking the driver for more."""
 
-_CHUNK_OPERATIONS = 1e14
-"""About what one launch does, seconds on a large GPU: Ctrl-C waits for it."""
+_CHUNK_OPERATIONS = 5e14
+"""About what one launch does at most: half a minute on a large GPU, which Ctrl-C waits for."""
 
-_LEAST_CHUNK, _MOST_CHUNK = 2048, 2**18
+_LEAST_CHUNK, _MOST_CHUNK = 4096, 2**18
+"""Fewer shots would leave a large GPU idle in the end: beyond some 32 photons a launch takes
+longer than half a minute, and at 40 about an hour."""
 
 
 def source() -> str:
@@ -147,7 +149,8 @@ class CudaShots:
         self.chunk = min(_MOST_CHUNK, max(_LEAST_CHUNK, shots))
 
         cupy = self._cupy = _cupy()
-        attributes = cupy.cuda.Device().attributes
+        self._device = cupy.cuda.Device()
+        attributes = self._device.attributes
         self._num_warps = _WARPS_PER_MULTIPROCESSOR * attributes["MultiProcessorCount"]
         module = cupy.RawModule(code=source(), options=options(most, precision))
         self._kernel = module.get_function("clifford_clifford_shots")
@@ -190,6 +193,12 @@ class CudaShots:
         """
         if not len(shots):
             return
+        with self._device:
+            self._launch(photons, key, shots, counts)
+
+    def _launch(
+        self, photons: np.ndarray, key: np.uint64, shots: np.ndarray, counts: np.ndarray
+    ) -> None:
         cupy = self._cupy
         num_columns, _, num_modes = self._columns.shape
         drawn = cupy.empty(counts.shape, cupy.uint8)
