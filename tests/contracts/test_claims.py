@@ -191,6 +191,29 @@ def test_no_classical_rival_is_told_apart_from_the_quantum_latent_in_small():
     assert all(abs(value - 0.36) < 0.02 for value in fits)
 
 
+def test_two_classical_latents_are_ahead_at_5000_steps_so_far():
+    folder = ROOT / "results" / "challengers-5000"
+    (section,) = table(read_rows(folder), read_study(folder)).sections
+    comparisons = section.comparisons
+    two_sample = ("l1_to_integer", "energy_distance", "sliced_wasserstein")
+    assert set(comparisons) >= {*two_sample, "mmd", "total_photon_error"}
+    means = {
+        metric: {one.other: one.mean_difference for one in found}
+        for metric, found in comparisons.items()
+    }
+    assert all(len(found) == 12 for found in means.values())
+    assert {one.num_seeds for found in comparisons.values() for one in found} <= {5, 6}
+    ahead = [{name for name, mean in found.items() if mean < 0} for found in means.values()]
+    assert set.intersection(*ahead) == {"mean_field", "dirichlet_multinomial"}
+    l1 = means["l1_to_integer"]
+    assert all(abs(l1[name]) < 0.006 for name in ("pairwise", "learned", "copula"))
+    behind = [{name for name, mean in means[metric].items() if mean > 0} for metric in two_sample]
+    others = set(l1) - {"mean_field", "dirichlet_multinomial", "pairwise", "learned", "copula"}
+    assert len(others) == 7
+    assert set.intersection(*behind) >= others
+    assert all(max(means[metric], key=means[metric].get) == "gaussian" for metric in two_sample)
+
+
 def test_the_dial_moves_l1_and_no_two_sample_metric_in_small():
     folder = ROOT / "results" / "interference-quick"
     (section,) = table(read_rows(folder), read_study(folder)).sections
