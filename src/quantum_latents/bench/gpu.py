@@ -2,9 +2,9 @@
 
     python -m quantum_latents.bench.gpu --json gpu.json
 
-Notation: m modes, n photons, a *system* (n, m), Haar, input 1, 0, 1, 0, ...; rates are shots a
-second of wall time, the copy back to the host included, compiling not. A share is of the peak of
-multiply-adds of the GPU in the same precision (`peak_operations`).
+Notation: m modes, n photons, a *system* (n, m) is the other benches' (`System`), Haar; rates are
+shots a second of wall time, the copy back to the host included, compiling not. A share is of the
+peak of multiply-adds of the GPU in the same precision (`peak_operations`).
 
 It needs numpy, scipy, numba and CuPy alone.
 """
@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from quantum_latents.bench.contenders import System
 from quantum_latents.bench.machine import facts, load_before, num_cores
 from quantum_latents.bench.samplers import SIZES
-from quantum_latents.circuits import haar
 from quantum_latents.random import stream
 from quantum_latents.samplers import BosonSampler
 from quantum_latents.samplers.arithmetic import flops_per_shot
@@ -53,7 +53,7 @@ def measure(
     """Return all rows, with the machine that they were measured on.
 
     Args:
-        sizes: (n, m), n <= m / 2.
+        sizes: (n, m).
         seconds: about what a round takes; the best of the rounds counts.
         rounds: of the GPU; the cores have one.
         most_compared: shots that are held against those of the cores, at most.
@@ -136,9 +136,8 @@ def _goal(
 
 
 def _sampler(photons: int, modes: int, **options: Any) -> BosonSampler:
-    device = haar(modes, stream(0, "bench", "interferometer"))
-    occupation = [1, 0] * photons + [0] * (modes - 2 * photons)
-    return BosonSampler(device, occupation, path=_PATH, **options)
+    system = System("haar", modes, photons)
+    return BosonSampler(system.build(), system.occupation, path=_PATH, **options)
 
 
 def _timed(sampler: BosonSampler, seconds: float) -> tuple[np.ndarray, float]:

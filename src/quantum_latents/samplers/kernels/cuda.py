@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 import math
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -33,7 +33,7 @@ __all__ = [
 
 Device = Literal["cpu", "cuda"]
 
-DEVICES = ("cpu", "cuda")
+DEVICES: tuple[str, ...] = get_args(Device)
 
 _REAL = {"float64": "double", "float32": "float"}
 
@@ -46,11 +46,11 @@ _UNASKED_SHARED_BYTES = 48 * 1024
 """What a block may share without asking the driver for more."""
 
 _CHUNK_OPERATIONS = 5e14
-"""About what one launch does at most: half a minute on a large GPU, which Ctrl-C waits for."""
+"""About what one launch does at most: half a minute of an H200 by peaks; Ctrl-C waits for it."""
 
 _LEAST_CHUNK, _MOST_CHUNK = 4096, 2**18
-"""Fewer shots would leave a large GPU idle in the end: beyond some 32 photons a launch takes
-longer than half a minute, and at 40 about an hour."""
+"""Fewer shots than some twice the warps that run at once would leave many of them idle in the end,
+so that a launch of more than about 32 photons does more than that."""
 
 
 def source() -> str:
