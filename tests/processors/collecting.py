@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 
 from quantum_latents.banks import collect_bank
 from quantum_latents.circuits import time_bin
@@ -29,9 +30,19 @@ def order():
     )
 
 
+def press_again(unraisable):
+    """Send Ctrl-C again where Python lost it: in a callback (of an import, say) none can raise."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        # A moment later: within this hook it would be lost as well.
+        threading.Timer(0.002, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
 def main(url, folder):
     # As in a terminal: what a shell starts in the background does not hear Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.unraisablehook = press_again
     print("ready", flush=True)
     for line in sys.stdin:
         pid = os.fork()
