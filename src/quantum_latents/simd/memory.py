@@ -1,8 +1,8 @@
 """Memory whose vectors lie on the boundaries of cache lines.
 
-Numba's arrays start at multiples of 32 bytes. A vector register of 64 bytes that is loaded from
-anywhere but a multiple of 64 touches two cache lines, so that a kernel in such registers is
-fast or slow as its memory happens to lie.
+Numba's arrays start at multiples of 32 bytes, numpy's of 16. A vector register of 64 bytes that
+is loaded from anywhere but a multiple of 64 touches two cache lines, so that a kernel in such
+registers is fast or slow as its memory happens to lie.
 """
 
 from __future__ import annotations
@@ -10,9 +10,20 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-__all__ = ["CACHE_LINE_BYTES", "aligned_empty"]
+__all__ = ["CACHE_LINE_BYTES", "aligned_empty", "aligned_zeros"]
 
 CACHE_LINE_BYTES = 64
+
+
+def aligned_zeros(num_items: int, dtype: np.typing.DTypeLike) -> np.ndarray:
+    """Return `num_items` zeros that start on a cache line, for kernels that Python hands them to.
+
+    >>> aligned_zeros(5, np.float32).ctypes.data % CACHE_LINE_BYTES
+    0
+    """
+    memory = np.zeros(num_items + CACHE_LINE_BYTES, dtype)
+    first = -memory.ctypes.data % CACHE_LINE_BYTES // memory.itemsize
+    return memory[first : first + num_items]
 
 
 @numba.njit

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quantum_latents.models.kernels.product import add_product, panel_size
+from quantum_latents.models.kernels.product import add_product, panel_size, set_product
 from quantum_latents.models.nn import StackedMLP
-from quantum_latents.simd import multiply_add, subroutine
+from quantum_latents.simd import aligned_zeros, multiply_add, subroutine
 
 __all__ = [
     "Perceptron",
@@ -46,7 +46,7 @@ class Perceptron(NamedTuple):
         capacity: rows of the buffers.
         forward, back: buffers of a_l and v_l for one run, layer after layer.
         scratch: room for the rows of the widest layer.
-        product: workspace of `add_product`.
+        product: workspace of products.
     """
 
     flat: np.ndarray
@@ -82,10 +82,10 @@ def perceptron(mlp: StackedMLP, capacity: int) -> Perceptron:
         widths=np.array(mlp.widths, dtype=np.int64),
         slopes=np.array([mlp.negative_slope, 1], dtype=flat.dtype),
         capacity=capacity,
-        forward=np.zeros(buffer, dtype=flat.dtype),
-        back=np.zeros(buffer, dtype=flat.dtype),
-        scratch=np.zeros(capacity * max(mlp.widths), dtype=flat.dtype),
-        product=np.zeros(panel_size(flat.itemsize), dtype=flat.dtype),
+        forward=aligned_zeros(buffer, flat.dtype),
+        back=aligned_zeros(buffer, flat.dtype),
+        scratch=aligned_zeros(capacity * max(mlp.widths), flat.dtype),
+        product=aligned_zeros(panel_size(flat.itemsize), flat.dtype),
     )
 
 
@@ -134,10 +134,7 @@ def activations(net, run, start, stop, num_layers):
         before = layer_rows(net, net.forward, layer, start, stop)
         a = layer_rows(net, net.forward, layer + 1, start, stop)
         bias = parameters_of(net, net.flat, run, layer, 1)
-        for row in range(a.shape[0]):
-            for i in range(a.shape[1]):
-                a[row, i] = bias[i]
-        add_product(a, before, _weight(net, net.flat, run, layer, 0).T, net.product)
+        set_product(a, bias, before, _weight(net, net.flat, run, layer, 0).T, net.product)
         injection = _weight(net, net.flat, run, layer, 2)
         if injection.size:
             add_product(a, x, injection.T, net.product)
@@ -168,8 +165,7 @@ def cotangents(net, run, start, stop, input_start):
                 for i in range(by.shape[1]):
                     by[row, i] = v[row, 0] * weight[0, i]
         else:
-            by[:] = 0
-            add_product(by, v, weight, net.product)
+            set_product(by, net.product[:0], v, weight, net.product)
         if layer:
             a = layer_rows(net, net.forward, layer, first, stop)
             for row in range(by.shape[0]):
@@ -192,8 +188,8 @@ def tangents(net, run, start, stop):
         before = layer_rows(net, net.forward, layer, start, stop)
         a = layer_rows(net, net.forward, layer + 1, start, stop)
         t = net.scratch[: a.size].reshape(a.shape)
-        t[:] = 0
-        add_product(t, before, _weight(net, net.flat, run, layer, 0).T, net.product)
+        weight = _weight(net, net.flat, run, layer, 0)
+        set_product(t, net.product[:0], before, weight.T, net.product)
         for row in range(a.shape[0]):
             for i in range(a.shape[1]):
                 a[row, i] = t[row, i] * (above if a[row, i] > 0 else below)
@@ -203,14 +199,13 @@ def tangents(net, run, start, stop):
 def layer_gradients(net, run, layer, start, stop, bias_stop):
     """Write what `weight_gradients` does, of the map from a_layer to the next alone."""
     v = layer_rows(net, net.back, layer + 1, start, stop)
+    before = layer_rows(net, net.forward, layer, start, stop)
     by_weight = _weight(net, net.gradient, run, layer, 0)
-    by_weight[:] = 0
-    add_product(by_weight, v.T, layer_rows(net, net.forward, layer, start, stop), net.product)
+    set_product(by_weight, net.product[:0], v.T, before, net.product)
     by_injection = _weight(net, net.gradient, run, layer, 2)
     if by_injection.size:
-        by_injection[:] = 0
         x = layer_rows(net, net.forward, 0, start, stop)
-        add_product(by_injection, v.T, x, net.product)
+        set_product(by_injection, net.product[:0], v.T, x, net.product)
     by_bias = parameters_of(net, net.gradient, run, layer, 1)
     by_bias[:] = 0
     for row in range(bias_stop - start):

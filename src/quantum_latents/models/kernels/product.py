@@ -1,10 +1,14 @@
-"""Matrix products for one core: C += A B, with a tile of C held in vector registers.
+"""Matrix products for one core: C += A B and C = s + A B, with a tile of C held in registers.
 
 Notation: C (M, N) with contiguous rows, A (M, K) and B (K, N) of any strides, so that a
-transpose costs nothing. A *tile* is R rows by two vectors of C; its 2 R accumulators, the two
-vectors of B and one broadcast number of A fill the registers of the processor (R = 6 with 16
-registers, 12 with the 32 of AVX-512). A *panel* is K by two vectors of B, packed so that a
-tile reads it in order; it stays in the first cache while the rows of A pass by.
+transpose costs nothing; s (N,) is added to every row. A *tile* is R rows by two vectors of C; its
+2 R accumulators, the two vectors of B and one broadcast number of A fill the registers of the
+processor (R = 6 with 16 registers, 12 with the 32 of AVX-512). A *panel* is K by two vectors of
+B, packed so that a tile reads it in order; it stays in the first cache while the rows of A pass
+by. Where B is small, or one tile reads all that is read of it, tiles read B as it lies.
+
+A number of C is the same however tiles, panels and copies are chosen: it is summed in the order
+of k, in blocks of `_DEPTH` where C is narrower than a tile or its last columns are.
 
 Why not the BLAS that torch brings: at the sizes of small networks (96 x 256 x 256) a call of
 it, with what torch does around the call, costs a third of the arithmetic, and numba can call
@@ -23,7 +27,7 @@ from numba.extending import overload
 
 from quantum_latents.simd import VECTOR_BYTES, Vectors, by_address, intrinsic, subroutine
 
-__all__ = ["add_product", "panel_size"]
+__all__ = ["add_product", "panel_size", "set_product"]
 
 _TILE_BYTES = 2 * VECTOR_BYTES
 _TILE_ROWS = 12 if VECTOR_BYTES == 64 else 6
@@ -35,39 +39,52 @@ _BLOCK_ROWS = 192
 _GATHER_COLUMNS = 4
 """Panels of B for which it pays to copy a transposed block of A first."""
 
+_NEAR_BYTES = 1 << 18
+"""Size of a B that stays in the second cache, from where tiles read it as fast as a panel."""
+_HELD = -1
+"""Stands for the place in s where a tile goes on from what C holds."""
+
 
 def panel_size(itemsize: int) -> int:
-    """Return the length of the workspace of `add_product`, for numbers of so many bytes."""
-    return (_DEPTH + _BLOCK_ROWS) * _TILE_BYTES // itemsize + _BLOCK_ROWS * _DEPTH
+    """Return the length of the workspace of a product, for numbers of so many bytes."""
+    return (1 + _DEPTH + _BLOCK_ROWS) * _TILE_BYTES // itemsize + _BLOCK_ROWS * _DEPTH
 
 
-def _emit_tile(vectors, num_rows, c, c_row, a, a_row, a_column, panel, depth):
+def _emit_tile(vectors, num_rows, c, c_row, is_held, start, a, a_row, a_column, b, b_row, depth):
     """Emit the sum over k for one tile; the builder is left behind its loop."""
     builder = vectors.builder
     rows, halves = range(num_rows), range(2)
     c_rows = [vectors.step(c, builder.mul(vectors.number(r), c_row)) for r in rows]
+    names = "held", "started", "depth", "after"
+    held, started, loop, after = (builder.append_basic_block(name) for name in names)
+    builder.cbranch(is_held, held, started)
+
+    builder.position_at_end(held)
     before = [[vectors.load(c_rows[r], v * VECTOR_BYTES) for v in halves] for r in rows]
-    entry = builder.block
-    loop, after = (builder.append_basic_block(name) for name in ("depth", "after"))
     builder.branch(loop)  # depth is at least 1
+
+    builder.position_at_end(started)
+    in_all_rows = [vectors.load(start, v * VECTOR_BYTES) for v in halves]
+    builder.branch(loop)
 
     builder.position_at_end(loop)
     count = builder.phi(vectors.intp)
     at_a, at_b = builder.phi(vectors.byte), builder.phi(vectors.byte)
     sums = [[builder.phi(vectors.type) for _ in halves] for _ in rows]
-    b = [vectors.load(at_b, v * VECTOR_BYTES) for v in halves]
+    of_b = [vectors.load(at_b, v * VECTOR_BYTES) for v in halves]
     added = []
     for r in rows:
         x = vectors.broadcast(vectors.step(at_a, builder.mul(vectors.number(r), a_row)))
-        added.append([vectors.multiply_add(x, b[v], sums[r][v]) for v in halves])
+        added.append([vectors.multiply_add(x, of_b[v], sums[r][v]) for v in halves])
     counted = builder.add(count, vectors.number(1))
-    for phi, start, following in (
-        (count, vectors.number(0), counted),
-        (at_a, a, vectors.step(at_a, a_column)),
-        (at_b, panel, vectors.step(at_b, vectors.number(_TILE_BYTES))),
-        *((sums[r][v], before[r][v], added[r][v]) for r in rows for v in halves),
+    for phi, from_held, from_start, following in (
+        (count, vectors.number(0), vectors.number(0), counted),
+        (at_a, a, a, vectors.step(at_a, a_column)),
+        (at_b, b, b, vectors.step(at_b, b_row)),
+        *((sums[r][v], before[r][v], in_all_rows[v], added[r][v]) for r in rows for v in halves),
     ):
-        phi.add_incoming(start, entry)
+        phi.add_incoming(from_held, held)
+        phi.add_incoming(from_start, started)
         phi.add_incoming(following, loop)
     builder.cbranch(builder.icmp_signed("<", counted, depth), loop, after)
 
@@ -78,27 +95,39 @@ def _emit_tile(vectors, num_rows, c, c_row, a, a_row, a_column, panel, depth):
 
 
 @intrinsic
-def _add_tile(typing_context, num_rows, c, i, j, a, h, k, panel, depth):
-    """Add A[h : h + num_rows, k : k + depth] panel to C[i : i + num_rows, j : j + tile]."""
+def _write_tile(typing_context, num_rows, c, i, j, start, at_start, a, h, k, b, d, e, depth):
+    """Write C[i : i + num_rows, j : j + tile].
+
+    It becomes what it was, or with at_start >= 0 in every row start[at_start : at_start + tile],
+    plus A[h : h + num_rows, k : k + depth] B[d : d + depth, e : e + tile].
+    """
     at = types.intp
-    signature = types.void(at, c, at, at, a, at, at, panel, at)
+    signature = types.void(at, c, at, at, start, at, a, at, at, b, at, at, at)
 
     def generate(context, builder, signature, arguments):
-        num_rows, c, i, j, a, h, k, panel, depth = arguments
-        _, c_type, _, _, a_type, _, _, panel_type, _ = signature.args
+        num_rows, c, i, j, start, at_start, a, h, k, b, d, e, depth = arguments
+        _, c_type, _, _, start_type, _, a_type, _, _, b_type, _, _, _ = signature.args
         vectors = Vectors(context, builder, c_type.dtype)
-        a_row, a_column = vectors.strides(a_type, a)
         c_row, _ = vectors.strides(c_type, c)
-        c_at = vectors.address(c_type, c, i, j)
-        a_at = vectors.address(a_type, a, h, k)
-        panel_at = vectors.address(panel_type, panel, vectors.number(0))
+        is_held = builder.icmp_signed("<", at_start, vectors.number(0))
+        tile = (
+            vectors.address(c_type, c, i, j),
+            c_row,
+            is_held,
+            vectors.address(start_type, start, at_start),
+            vectors.address(a_type, a, h, k),
+            *vectors.strides(a_type, a),
+            vectors.address(b_type, b, d, e),
+            vectors.strides(b_type, b)[0],
+            depth,
+        )
         done = builder.append_basic_block("done")
         choice = builder.switch(num_rows, done)
         for rows in range(1, _TILE_ROWS + 1):
             block = builder.append_basic_block(f"rows{rows}")
             choice.add_case(vectors.number(rows), block)
             builder.position_at_end(block)
-            _emit_tile(vectors, rows, c_at, c_row, a_at, a_row, a_column, panel_at, depth)
+            _emit_tile(vectors, rows, *tile)
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
@@ -196,35 +225,57 @@ def _gather(block, a, i, k, height, depth, tile):
 
 
 @subroutine
-def _add_rows(c, i, j, a, h, k, num_rows, panel, depth):
-    """Add to `num_rows` rows of C from (i, j) on, in tiles as equally high as can be."""
+def _write_rows(c, i, j, start, at_start, a, h, k, num_rows, b, d, e, depth):
+    """Write `num_rows` rows of C from (i, j) on, in tiles as equally high as can be."""
     num_tiles = -(-num_rows // _TILE_ROWS)
-    start = 0
+    top = 0
     for t in range(num_tiles):
         stop = (t + 1) * num_rows // num_tiles
-        _add_tile(stop - start, c, i + start, j, a, h + start, k, panel, depth)
-        start = stop
+        _write_tile(
+            stop - top, c, i + top, j, start, at_start, a, h + top, k, b, d, e, depth
+        )  # fmt: skip
+        top = stop
 
 
 @subroutine
-def _add_narrow(c, a, b, panel, edge, tile):
-    """Add A B to C with fewer columns than a vector, as C^T += B^T A^T."""
+def _is_read_as_it_lies(b, num_rows, width, tile):
+    """Return whether tiles need no panel of B: they are whole, and it is near or read once."""
+    if width < tile or b.strides[1] != b.itemsize:
+        return False
+    return num_rows <= _TILE_ROWS or b.size * b.itemsize <= _NEAR_BYTES
+
+
+@subroutine
+def _before(c, i, j, s, adds):
+    """Return what a number of C is before a sum is added: itself, or s_j, or 0."""
+    if adds:
+        return c[i, j]
+    return s[j] if len(s) else c.dtype.type(0)
+
+
+@subroutine
+def _write_narrow(c, s, adds, a, b, zeros, panel, edge, tile):
+    """Write C with fewer columns than a vector, as C^T = ... + B^T A^T."""
     num_rows, num_columns = c.shape
     zero = np.intp(0)  # a literal 0 would be compiled for by itself
     for k in range(0, a.shape[1], _DEPTH):
         depth = min(_DEPTH, a.shape[1] - k)
         for i in range(0, num_rows, tile):
             width = min(tile, num_rows - i)
-            _pack(panel, a.T, k, i, depth, width, tile)
-            edge[:num_columns] = 0
-            _add_rows(edge, zero, zero, b.T, zero, k, num_columns, panel, depth)
+            of_a, d, e = a.T, k, i
+            if not _is_read_as_it_lies(a.T, num_columns, width, tile):
+                _pack(panel, a.T, k, i, depth, width, tile)
+                of_a, d, e = panel.reshape(_DEPTH, tile), 0, 0
+            _write_rows(
+                edge, zero, zero, zeros, zero, b.T, zero, k, num_columns, of_a, d, e, depth
+            )  # fmt: skip
             for w in range(width):
                 for r in range(num_columns):
-                    c[i + w, r] += edge[r, w]
+                    c[i + w, r] = _before(c, i + w, r, s, adds or k > 0) + edge[r, w]
 
 
 _SIGNATURES = [
-    numba.void(matrix, matrix, matrix, vector)
+    numba.void(matrix, vector, numba.boolean, matrix, matrix, vector)
     for matrix, vector in (
         (types.Array(number, 2, "A"), types.Array(number, 1, "C"))
         for number in (numba.float32, numba.float64)
@@ -233,16 +284,22 @@ _SIGNATURES = [
 
 
 @numba.njit(_SIGNATURES, nogil=True, cache=True, error_model="numpy")
-def _add_product(c, a, b, workspace):
+def _product(c, s, adds, a, b, workspace):
     num_rows, num_columns = c.shape
     zero = np.intp(0)  # a literal 0 would be compiled for by itself
     tile = _TILE_BYTES // c.itemsize
-    panel = workspace[: _DEPTH * tile]
-    edge_stop = (_DEPTH + _BLOCK_ROWS) * tile
-    edge = workspace[_DEPTH * tile : edge_stop].reshape(_BLOCK_ROWS, tile)
-    block = workspace[edge_stop : edge_stop + _DEPTH * _BLOCK_ROWS]
-    if 2 * num_columns <= tile < num_rows:
-        _add_narrow(c, a, b, panel, edge, tile)
+    in_panel, in_edge = (1 + _DEPTH) * tile, (1 + _DEPTH + _BLOCK_ROWS) * tile
+    zeros = workspace[:tile]
+    zeros[:] = 0
+    panel = workspace[tile:in_panel]
+    edge = workspace[in_panel:in_edge].reshape(_BLOCK_ROWS, tile)
+    block = workspace[in_edge : in_edge + _DEPTH * _BLOCK_ROWS]
+    if a.shape[1] == 0:
+        for i in range(num_rows):
+            for j in range(num_columns):
+                c[i, j] = _before(c, i, j, s, adds)
+    if 2 * num_columns <= tile and num_columns < num_rows:
+        _write_narrow(c, s, adds, a, b, zeros, panel, edge, tile)
         return
     # Columns of A that lie a power of two apart would share few lines of the first cache.
     scattered = a.strides[0] == c.itemsize and num_columns >= _GATHER_COLUMNS * tile
@@ -250,24 +307,32 @@ def _add_product(c, a, b, workspace):
         depth = min(_DEPTH, a.shape[1] - k)
         for i in range(0, num_rows, _BLOCK_ROWS):
             height = min(_BLOCK_ROWS, num_rows - i)
-            rows, first, start = a, i, k
+            rows, top, left = a, i, k
             if scattered:
                 _gather(block, a, i, k, height, depth, tile)
-                rows, first, start = block.reshape(_DEPTH, _BLOCK_ROWS).T, 0, 0
+                rows, top, left = block.reshape(_DEPTH, _BLOCK_ROWS).T, 0, 0
             for j in range(0, num_columns, tile):
                 width = min(tile, num_columns - j)
-                _pack(panel, b, k, j, depth, width, tile)
+                of_b, d, e = b, k, j
+                if not _is_read_as_it_lies(b, height, width, tile):
+                    _pack(panel, b, k, j, depth, width, tile)
+                    of_b, d, e = panel.reshape(_DEPTH, tile), 0, 0
                 if width == tile:
-                    _add_rows(c, i, j, rows, first, start, height, panel, depth)
+                    start, at = (zeros, _HELD) if adds or k else (zeros, 0)
+                    if len(s) and at == 0:
+                        start, at = s, j
+                    _write_rows(c, i, j, start, at, rows, top, left, height, of_b, d, e, depth)
                     continue
-                edge[:height] = 0
-                _add_rows(edge, zero, zero, rows, first, start, height, panel, depth)
+                _write_rows(
+                    edge, zero, zero, zeros, zero, rows, top, left, height, of_b, d, e, depth
+                )  # fmt: skip
                 for r in range(height):
                     for w in range(width):
-                        c[i + r, j + w] += edge[r, w]
+                        before = _before(c, i + r, j + w, s, adds or k > 0)
+                        c[i + r, j + w] = before + edge[r, w]
 
 
-_compiled_once = by_address(_add_product, "add_product")
+_compiled_once = by_address(_product, "product")
 
 
 def add_product(c, a, b, workspace):
@@ -277,7 +342,8 @@ def add_product(c, a, b, workspace):
         c: (M, N), changed in place; rows are contiguous.
         a: (M, K).
         b: (K, N); fastest if its rows or its columns are contiguous.
-        workspace: (panel_size(itemsize),), overwritten.
+        workspace: (panel_size(itemsize),), overwritten; fastest if it starts on a cache line, as
+            the rows of C and B are (`simd.aligned_zeros`).
 
     >>> import numpy as np
     >>> c, a, b = np.ones((2, 3)), np.ones((2, 4)), np.full((4, 3), 2.0)
@@ -286,9 +352,34 @@ def add_product(c, a, b, workspace):
     array([[9., 9., 9.],
            [9., 9., 9.]])
     """
-    _add_product(c, a, b, workspace)
+    _product(c, workspace[:0], True, a, b, workspace)
+
+
+def set_product(c, s, a, b, workspace):
+    """Write s + A B to C, which is not read.
+
+    Args:
+        c: (M, N), written; rows are contiguous.
+        s: (N,), contiguous, added to every row; (0,) for nothing.
+        a: (M, K).
+        b: (K, N).
+        workspace: as of `add_product`.
+
+    >>> import numpy as np
+    >>> c, a, b = np.full((2, 3), np.nan), np.ones((2, 4)), np.full((4, 3), 2.0)
+    >>> set_product(c, np.array([0.0, 1.0, 2.0]), a, b, np.empty(panel_size(8)))
+    >>> c
+    array([[ 8.,  9., 10.],
+           [ 8.,  9., 10.]])
+    """
+    _product(c, s, False, a, b, workspace)
 
 
 @overload(add_product)
 def _overload_add_product(c, a, b, workspace):
-    return lambda c, a, b, workspace: _compiled_once(c, a, b, workspace)
+    return lambda c, a, b, workspace: _compiled_once(c, workspace[:0], True, a, b, workspace)
+
+
+@overload(set_product)
+def _overload_set_product(c, s, a, b, workspace):
+    return lambda c, s, a, b, workspace: _compiled_once(c, s, False, a, b, workspace)

@@ -29,10 +29,10 @@ import numpy as np
 
 from quantum_latents.models.kernels.elementwise import tanh
 from quantum_latents.models.kernels.mlp import parameters_of
-from quantum_latents.models.kernels.product import add_product, panel_size
+from quantum_latents.models.kernels.product import add_product, panel_size, set_product
 from quantum_latents.models.molgan import StackedRelationalCritic, pairs_of
 from quantum_latents.molecules import BOND_CLASSES
-from quantum_latents.simd import subroutine
+from quantum_latents.simd import aligned_zeros, subroutine
 
 __all__ = [
     "SLOT_MOLECULES",
@@ -69,7 +69,7 @@ class RelationalCritic(NamedTuple):
         values, adjoints: the buffers.
         adjacency: (4 m, R, n, n), A and in slot 3 its tangent.
         slopes: (m, R, n, n), the gradient of f by A; node_slopes: (m, n, F), by X.
-        product: workspace of `add_product`.
+        product: workspace of products.
     """
 
     flat: np.ndarray
@@ -137,12 +137,12 @@ def relational_critic(critic: StackedRelationalCritic) -> RelationalCritic:
         pairs=pairs_of(n),
         num_nodes=critic.num_node_classes,
         capacity=m,
-        values=np.zeros(size, dtype=flat.dtype),
-        adjoints=np.zeros(size, dtype=flat.dtype),
+        values=aligned_zeros(size, flat.dtype),
+        adjoints=aligned_zeros(size, flat.dtype),
         adjacency=np.zeros((4 * m, _RELATIONS, n, n), dtype=flat.dtype),
         slopes=np.zeros((m, _RELATIONS, n, n), dtype=flat.dtype),
         node_slopes=np.zeros((m, n, critic.num_node_classes), dtype=flat.dtype),
-        product=np.zeros(panel_size(flat.itemsize), dtype=flat.dtype),
+        product=aligned_zeros(panel_size(flat.itemsize), flat.dtype),
     )
 
 
@@ -165,14 +165,6 @@ def _zero(rows):
     for row in range(rows.shape[0]):
         for i in range(rows.shape[1]):
             rows[row, i] = 0
-
-
-@subroutine
-def _fill(rows, bias):
-    """Write the bias to the first columns of every row."""
-    for row in range(rows.shape[0]):
-        for i in range(len(bias)):
-            rows[row, i] = bias[i]
 
 
 @subroutine
@@ -260,7 +252,7 @@ def _nodes_into(net, layer, start, stop):
 @subroutine
 def values(net, run, count, first, last):
     """Sweep 1: values of the molecules [first, last), counted over all slots of `count`."""
-    n, num_layers = net.adjacency.shape[2], len(net.kinds)
+    n, num_layers, nothing = net.adjacency.shape[2], len(net.kinds), net.product[:0]
     for layer in range(num_layers):
         kind, width = net.kinds[layer], net.outputs[layer]
         per = np.intp(1) if kind == _PLAIN else n
@@ -272,14 +264,12 @@ def values(net, run, count, first, last):
         )
         if layer == num_layers - 1:
             scores = _rows(net.values, net.output_at[layer], width, start, stop)
-            _fill(scores, bias)
-            add_product(scores, u, weight, net.product)
+            set_product(scores, bias, u, weight, net.product)
             return
         following = net.inputs[layer + 1]
         if kind == _GATE:
             middle = _rows(net.values, net.middle_at[layer], 2 * width, start, stop)
-            _fill(middle, bias)
-            add_product(middle, u, weight, net.product)
+            set_product(middle, bias, u, weight, net.product)
             result = _rows(net.values, net.input_at[layer + 1], following, first, last)
             half = middle.dtype.type(0.5)
             _zero(result)
@@ -294,9 +284,8 @@ def values(net, run, count, first, last):
             _apply_tanh(result, width)
             continue
         h = _rows(net.values, net.input_at[layer + 1], following, start, stop)
-        _fill(h, bias)
         if kind == _PLAIN:
-            add_product(h[:, :width], u, weight, net.product)
+            set_product(h[:, :width], bias, u, weight, net.product)
         elif kind == _AGGREGATES_FIRST:
             middle = _rows(net.values, net.middle_at[layer], 4 * u.shape[1], start, stop)
             _zero(middle)
@@ -305,16 +294,15 @@ def values(net, run, count, first, last):
             for b in range(last - first):
                 rows = slice(b * n, (b + 1) * n)
                 _scatter(middle[rows], mixed, net.adjacency[first + b], u[rows], False, net.product)
-            add_product(h[:, :width], middle, weight, net.product)
+            set_product(h[:, :width], bias, middle, weight, net.product)
         else:
             middle = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
-            _zero(middle)
-            add_product(middle, u, weight, net.product)
+            set_product(middle, nothing, u, weight, net.product)
             for b in range(last - first):
                 rows = slice(b * n, (b + 1) * n)
                 for row in range(b * n, (b + 1) * n):
                     for i in range(width):
-                        h[row, i] += middle[row, i]
+                        h[row, i] = bias[i] + middle[row, i]
                 _gather(h[rows], width, net.adjacency[first + b], middle[rows], False, net.product)
         _apply_tanh(h, width)
         if kind != _PLAIN:
@@ -328,7 +316,7 @@ def adjoints(net, run, count, first, seeds):
     Slot 3 takes its values from slot 0, and writes the gradient by A and X to the slopes.
     """
     n, num_layers, last = net.adjacency.shape[2], len(net.kinds), 4 * count
-    one = net.values.dtype.type(1)
+    one, nothing = net.values.dtype.type(1), net.product[:0]
     _zero(net.slopes.reshape(len(net.slopes), net.slopes[0].size)[:count])
     _zero(net.node_slopes.reshape(len(net.slopes), net.node_slopes[0].size)[:count])
     for layer in range(num_layers - 1, -1, -1):
@@ -364,8 +352,7 @@ def adjoints(net, run, count, first, seeds):
                         p_product = (one - s[i] * s[i]) * p_sum[i]
                         p_gate[i] = p_product * value[i] * gate[i] * (one - gate[i])
                         p_value[i] = p_product * gate[i] * (one - value[i] * value[i])
-            _zero(p_u)
-            add_product(p_u, p_middle[start:], weight.T, net.product)
+            set_product(p_u, nothing, p_middle[start:], weight.T, net.product)
         else:
             p_z = _rows(net.adjoints, net.output_at[layer], width, 0, last * per)
             for row in range(begin, stop):
@@ -373,8 +360,7 @@ def adjoints(net, run, count, first, seeds):
                 for i in range(width):
                     p_z[row, i] = (one - h[v, i] * h[v, i]) * p_h[row, i]
             if kind == _PLAIN:
-                _zero(p_u)
-                add_product(p_u, p_z[start:], weight.T, net.product)
+                set_product(p_u, nothing, p_z[start:], weight.T, net.product)
             else:
                 _convolution_adjoints(net, layer, count, first, p_z[start:], p_u, weight)
         if kind != _PLAIN:
@@ -395,11 +381,11 @@ def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
     by_product = net.kinds[layer] == _CONVOLUTION
     mixed = width if by_product else net.inputs[layer]
     p_middle = _rows(net.adjoints, net.middle_at[layer], 4 * mixed, start, stop)
-    _zero(p_middle)
     if by_product:
+        _zero(p_middle)
         _copy(p_middle, 0, p_z, width)
     else:
-        add_product(p_middle, p_z, weight.T, net.product)
+        set_product(p_middle, net.product[:0], p_z, weight.T, net.product)
         _copy(p_u, 0, p_middle, mixed)
     if by_product:
         source = _rows(net.values, net.middle_at[layer], 4 * mixed, 0, count * n)
@@ -425,15 +411,14 @@ def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
             for i in range(n):  # a place is not bound to itself
                 slopes[i, i] = 0
     if by_product:
-        _zero(p_u)
-        add_product(p_u, p_middle, weight.T, net.product)
+        set_product(p_u, net.product[:0], p_middle, weight.T, net.product)
 
 
 @subroutine
 def tangents(net, run, count):
     """Sweep 3: tangents of slot 3, from A's and X's directions there; values are slot 0's."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
-    one = net.values.dtype.type(1)
+    one, nothing = net.values.dtype.type(1), net.product[:0]
     for layer in range(num_layers - 1):
         kind, width = net.kinds[layer], net.outputs[layer]
         per = np.intp(1) if kind == _PLAIN else n
@@ -444,8 +429,7 @@ def tangents(net, run, count):
         if kind == _GATE:
             middle = _rows(net.values, net.middle_at[layer], 2 * width, 0, count * n)
             dots = _rows(net.values, net.middle_at[layer], 2 * width, start, stop)
-            _zero(dots)
-            add_product(dots, u_dot, weight, net.product)
+            set_product(dots, nothing, u_dot, weight, net.product)
             s = _rows(net.values, net.input_at[layer + 1], following, 0, count)
             s_dot = _rows(net.values, net.input_at[layer + 1], following, 3 * count, 4 * count)
             _zero(s_dot)
@@ -463,9 +447,8 @@ def tangents(net, run, count):
             continue
         h = _rows(net.values, net.input_at[layer + 1], following, 0, count * per)
         h_dot = _rows(net.values, net.input_at[layer + 1], following, start, stop)
-        _zero(h_dot)
         if kind == _PLAIN:
-            add_product(h_dot[:, :width], u_dot, weight, net.product)
+            set_product(h_dot[:, :width], nothing, u_dot, weight, net.product)
         elif kind == _AGGREGATES_FIRST:
             dots = _rows(net.values, net.middle_at[layer], 4 * u.shape[1], start, stop)
             _zero(dots)
@@ -477,12 +460,11 @@ def tangents(net, run, count):
                     dots[rows], mixed, net.adjacency[3 * count + b], u[rows], False, net.product
                 )
                 _scatter(dots[rows], mixed, net.adjacency[b], u_dot[rows], False, net.product)
-            add_product(h_dot[:, :width], dots, weight, net.product)
+            set_product(h_dot[:, :width], nothing, dots, weight, net.product)
         else:
             middle = _rows(net.values, net.middle_at[layer], 4 * width, 0, count * n)
             dots = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
-            _zero(dots)
-            add_product(dots, u_dot, weight, net.product)
+            set_product(dots, nothing, u_dot, weight, net.product)
             for b in range(count):
                 rows = slice(b * n, (b + 1) * n)
                 _copy(h_dot[rows], 0, dots[rows], width)
@@ -518,6 +500,7 @@ def second_adjoints(net, run, count):
     """Sweep 4: adjoints q of slot 0, after the other three."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
     one, two = net.values.dtype.type(1), net.values.dtype.type(2)
+    nothing = net.product[:0]
     score = num_layers - 1
     _zero(_rows(net.adjoints, net.input_at[score], net.inputs[score], 0, count))
     for layer in range(num_layers - 2, -1, -1):
@@ -548,8 +531,7 @@ def second_adjoints(net, run, count):
                         by_gate[i] = gate[i] * (one - gate[i]) * q_gate + bent
                         bent = two * value[i] * value_dot[i] * p_s * gate[i]
                         by_value[i] = (one - value[i] * value[i]) * q_value - bent
-            _zero(q_u)
-            add_product(q_u, q_middle, weight.T, net.product)
+            set_product(q_u, nothing, q_middle, weight.T, net.product)
             continue
         q_h = _rows(net.adjoints, net.input_at[layer + 1], following, 0, 4 * rows)
         h = _rows(net.values, net.input_at[layer + 1], following, 0, 4 * rows)
@@ -557,8 +539,7 @@ def second_adjoints(net, run, count):
         q_z, p_z = z[:rows], z[3 * rows :]
         _bend(q_z, q_h[:rows], q_h[3 * rows :], h[:rows], h[3 * rows :])
         if kind == _PLAIN:
-            _zero(q_u)
-            add_product(q_u, q_z, weight.T, net.product)
+            set_product(q_u, nothing, q_z, weight.T, net.product)
         elif kind == _CONVOLUTION:
             q_middle = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, rows)
             _zero(q_middle)
@@ -570,13 +551,11 @@ def second_adjoints(net, run, count):
                     q_middle[of], width, net.adjacency[3 * count + b], p_z[of], True, net.product
                 )
             if layer:
-                _zero(q_u)
-                add_product(q_u, q_middle, weight.T, net.product)
+                set_product(q_u, nothing, q_middle, weight.T, net.product)
         elif layer:
             width = net.inputs[layer]
             q_middle = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, 4 * rows)
-            _zero(q_middle[:rows])
-            add_product(q_middle[:rows], q_z, weight.T, net.product)
+            set_product(q_middle[:rows], nothing, q_z, weight.T, net.product)
             _copy(q_u, 0, q_middle[:rows], width)
             for b in range(count):
                 of = slice(b * n, (b + 1) * n)
