@@ -43,6 +43,8 @@ _NEAR_BYTES = 1 << 18
 """Size of a B that stays in the second cache, from where tiles read it as fast as a panel."""
 _HELD = -1
 """Stands for the place in s where a tile goes on from what C holds."""
+_PACKED = -1
+"""Stands for the row of B where a tile reads the panel."""
 
 
 def panel_size(itemsize: int) -> int:
@@ -95,30 +97,33 @@ def _emit_tile(vectors, num_rows, c, c_row, is_held, start, a, a_row, a_column, 
 
 
 @intrinsic
-def _write_tile(typing_context, num_rows, c, i, j, start, at_start, a, h, k, b, d, e, depth):
+def _write_tile(typing_context, num_rows, c, i, j, start, at_start, a, h, k, panel, b, d, e, depth):
     """Write C[i : i + num_rows, j : j + tile].
 
     It becomes what it was, or with at_start >= 0 in every row start[at_start : at_start + tile],
-    plus A[h : h + num_rows, k : k + depth] B[d : d + depth, e : e + tile].
+    plus A[h : h + num_rows, k : k + depth] times the panel, or with d >= 0 times
+    B[d : d + depth, e : e + tile].
     """
     at = types.intp
-    signature = types.void(at, c, at, at, start, at, a, at, at, b, at, at, at)
+    signature = types.void(at, c, at, at, start, at, a, at, at, panel, b, at, at, at)
 
     def generate(context, builder, signature, arguments):
-        num_rows, c, i, j, start, at_start, a, h, k, b, d, e, depth = arguments
-        _, c_type, _, _, start_type, _, a_type, _, _, b_type, _, _, _ = signature.args
+        num_rows, c, i, j, start, at_start, a, h, k, panel, b, d, e, depth = arguments
+        _, c_type, _, _, start_type, _, a_type, _, _, panel_type, b_type, _, _, _ = signature.args
         vectors = Vectors(context, builder, c_type.dtype)
-        c_row, _ = vectors.strides(c_type, c)
-        is_held = builder.icmp_signed("<", at_start, vectors.number(0))
+        zero = vectors.number(0)
+        is_packed = builder.icmp_signed("<", d, zero)
+        packed, lying = vectors.address(panel_type, panel, zero), vectors.address(b_type, b, d, e)
+        row, _ = vectors.strides(b_type, b)
         tile = (
             vectors.address(c_type, c, i, j),
-            c_row,
-            is_held,
+            vectors.strides(c_type, c)[0],
+            builder.icmp_signed("<", at_start, zero),
             vectors.address(start_type, start, at_start),
             vectors.address(a_type, a, h, k),
             *vectors.strides(a_type, a),
-            vectors.address(b_type, b, d, e),
-            vectors.strides(b_type, b)[0],
+            builder.select(is_packed, packed, lying),
+            builder.select(is_packed, vectors.number(_TILE_BYTES), row),
             depth,
         )
         done = builder.append_basic_block("done")
@@ -225,14 +230,14 @@ def _gather(block, a, i, k, height, depth, tile):
 
 
 @subroutine
-def _write_rows(c, i, j, start, at_start, a, h, k, num_rows, b, d, e, depth):
+def _write_rows(c, i, j, start, at_start, a, h, k, num_rows, panel, b, d, e, depth):
     """Write `num_rows` rows of C from (i, j) on, in tiles as equally high as can be."""
     num_tiles = -(-num_rows // _TILE_ROWS)
     top = 0
     for t in range(num_tiles):
         stop = (t + 1) * num_rows // num_tiles
         _write_tile(
-            stop - top, c, i + top, j, start, at_start, a, h + top, k, b, d, e, depth
+            stop - top, c, i + top, j, start, at_start, a, h + top, k, panel, b, d, e, depth
         )  # fmt: skip
         top = stop
 
@@ -246,11 +251,15 @@ def _is_read_as_it_lies(b, num_rows, width, tile):
 
 
 @subroutine
-def _before(c, i, j, s, adds):
-    """Return what a number of C is before a sum is added: itself, or s_j, or 0."""
+def _start(c, s, adds):
+    """Write to C what a sum is added to: what it holds, or s in every row, or 0."""
     if adds:
-        return c[i, j]
-    return s[j] if len(s) else c.dtype.type(0)
+        return
+    for i in range(c.shape[0]):
+        for j in range(c.shape[1]):
+            c[i, j] = 0
+        for j in range(len(s)):
+            c[i, j] = s[j]
 
 
 @subroutine
@@ -258,20 +267,21 @@ def _write_narrow(c, s, adds, a, b, zeros, panel, edge, tile):
     """Write C with fewer columns than a vector, as C^T = ... + B^T A^T."""
     num_rows, num_columns = c.shape
     zero = np.intp(0)  # a literal 0 would be compiled for by itself
+    _start(c, s, adds)
     for k in range(0, a.shape[1], _DEPTH):
         depth = min(_DEPTH, a.shape[1] - k)
         for i in range(0, num_rows, tile):
             width = min(tile, num_rows - i)
-            of_a, d, e = a.T, k, i
+            d = k
             if not _is_read_as_it_lies(a.T, num_columns, width, tile):
                 _pack(panel, a.T, k, i, depth, width, tile)
-                of_a, d, e = panel.reshape(_DEPTH, tile), 0, 0
+                d = _PACKED
             _write_rows(
-                edge, zero, zero, zeros, zero, b.T, zero, k, num_columns, of_a, d, e, depth
+                edge, zero, zero, zeros, zero, b.T, zero, k, num_columns, panel, a.T, d, i, depth
             )  # fmt: skip
             for w in range(width):
                 for r in range(num_columns):
-                    c[i + w, r] = _before(c, i + w, r, s, adds or k > 0) + edge[r, w]
+                    c[i + w, r] += edge[r, w]
 
 
 _SIGNATURES = [
@@ -295,9 +305,7 @@ def _product(c, s, adds, a, b, workspace):
     edge = workspace[in_panel:in_edge].reshape(_BLOCK_ROWS, tile)
     block = workspace[in_edge : in_edge + _DEPTH * _BLOCK_ROWS]
     if a.shape[1] == 0:
-        for i in range(num_rows):
-            for j in range(num_columns):
-                c[i, j] = _before(c, i, j, s, adds)
+        _start(c, s, adds)
     if 2 * num_columns <= tile and num_columns < num_rows:
         _write_narrow(c, s, adds, a, b, zeros, panel, edge, tile)
         return
@@ -313,23 +321,23 @@ def _product(c, s, adds, a, b, workspace):
                 rows, top, left = block.reshape(_DEPTH, _BLOCK_ROWS).T, 0, 0
             for j in range(0, num_columns, tile):
                 width = min(tile, num_columns - j)
-                of_b, d, e = b, k, j
+                d = k
                 if not _is_read_as_it_lies(b, height, width, tile):
                     _pack(panel, b, k, j, depth, width, tile)
-                    of_b, d, e = panel.reshape(_DEPTH, tile), 0, 0
+                    d = _PACKED
                 if width == tile:
                     start, at = (zeros, _HELD) if adds or k else (zeros, 0)
                     if len(s) and at == 0:
                         start, at = s, j
-                    _write_rows(c, i, j, start, at, rows, top, left, height, of_b, d, e, depth)
+                    _write_rows(c, i, j, start, at, rows, top, left, height, panel, b, d, j, depth)
                     continue
                 _write_rows(
-                    edge, zero, zero, zeros, zero, rows, top, left, height, of_b, d, e, depth
+                    edge, zero, zero, zeros, zero, rows, top, left, height, panel, b, d, j, depth
                 )  # fmt: skip
+                _start(c[i : i + height, j:], s[j:], adds or k > 0)
                 for r in range(height):
                     for w in range(width):
-                        before = _before(c, i + r, j + w, s, adds or k > 0)
-                        c[i + r, j + w] = before + edge[r, w]
+                        c[i + r, j + w] += edge[r, w]
 
 
 _compiled_once = by_address(_product, "product")
