@@ -1,11 +1,11 @@
-"""The compiled matrix product against numpy."""
+"""The compiled matrix products against numpy."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantum_latents.models.kernels.product import add_product, panel_size
+from quantum_latents.models.kernels.product import add_product, panel_size, set_product
 from quantum_latents.random import stream
 
 TOLERANCE = {np.float32: 2e-6, np.float64: 4e-15}
@@ -52,6 +52,30 @@ def test_products_are_those_of_numpy(rows, columns, depth, layouts, dtype):
     assert (np.abs(c - expected) <= TOLERANCE[dtype] * scale).all()
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=BLOCKS,
+    columns=BLOCKS,
+    depth=st.one_of(st.just(0), BLOCKS),
+    layouts=st.tuples(*[st.sampled_from(["rows", "columns", "neither"])] * 2),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    has_start=st.booleans(),
+)
+def test_a_product_that_starts_anew_is_one_added_to_its_start(
+    rows, columns, depth, layouts, dtype, has_start
+):
+    _, a, b = matrices(rows, columns, depth, dtype)
+    start = stream(columns, "start").generator().normal(size=columns * has_start).astype(dtype)
+    added = np.zeros((rows, columns), dtype)
+    if has_start:
+        added[:] = start
+    a, b = laid_out(a, layouts[0]), laid_out(b, layouts[1])
+    add_product(added, a, b, workspace(dtype))
+    c = np.full_like(added, np.nan)  # never read
+    set_product(c, start, a, b, workspace(dtype))
+    assert c.tobytes() == added.tobytes()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("rows", "columns"), [(7, 5), (13, 40), (200, 3), (6, 16)])
 def test_nothing_beside_the_result_is_touched(rows, columns, dtype):
@@ -61,6 +85,10 @@ def test_nothing_beside_the_result_is_touched(rows, columns, dtype):
     c[:] = 0
     add_product(c, a, b, workspace(dtype))
     assert np.allclose(c, a @ b, rtol=1e-4, atol=1e-4)
+    c[:] = 7
+    assert (surrounding == 7).all()
+    set_product(c, np.ones(columns, dtype), a, b, workspace(dtype))
+    assert np.allclose(c, 1 + a @ b, rtol=1e-4, atol=1e-4)
     c[:] = 7
     assert (surrounding == 7).all()
 

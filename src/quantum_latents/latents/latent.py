@@ -14,6 +14,7 @@ from torch import Tensor
 from quantum_latents.latents.sources import Card, Source
 from quantum_latents.latents.spec import Scaling
 from quantum_latents.random import Stream
+from quantum_latents.random.torch import take_rows
 
 __all__ = ["Latent", "Moments"]
 
@@ -94,7 +95,7 @@ class Latent:
             return self._to_z(torch.from_numpy(self.source.draw(num_samples, stream)))
         assert self._bank_size is not None
         rows = stream.generator().integers(self._bank_size, size=num_samples)
-        return self._to_z(self._bank[torch.from_numpy(rows).to(self.device)])
+        return self._to_z(take_rows(self._bank, rows))
 
     def held_out(self, num_samples: int) -> Tensor:
         """Return z float32 (num_samples, d_z) that `sample` never returned from the bank.

@@ -31,7 +31,7 @@ from torch.nn.functional import softplus
 
 from quantum_latents.models import DDGANSpec, Diffusion, TimeCritic, UNet, initialise
 from quantum_latents.models.threads import one_thread
-from quantum_latents.random.torch import torch_generator
+from quantum_latents.random.torch import take_rows, torch_generator
 from quantum_latents.training.convolutions import exact_convolutions
 from quantum_latents.training.denoising_settings import DenoisingSpec
 from quantum_latents.training.resume import Flat
@@ -222,7 +222,7 @@ class DenoisingStack:
             self.losses[at_step:, run] = torch.nan
 
     def _batch(self, run: int, rows: np.ndarray, z: Tensor, chance: np.random.Generator) -> _Batch:
-        x = 2 * self._data[run][torch.from_numpy(rows).to(self.device)] - 1
+        x = 2 * take_rows(self._data[run], rows) - 1
         t = chance.integers(1, self.model.diffusion.num_timesteps + 1, size=len(rows))
         noise = chance.standard_normal((3, *x.shape), dtype=np.float32)
         return _Batch(x, torch.from_numpy(t), z, torch.from_numpy(noise).to(x))

@@ -39,7 +39,7 @@ from quantum_latents.models import (
 )
 from quantum_latents.models.threads import one_thread
 from quantum_latents.random import Stream
-from quantum_latents.random.torch import torch_generator
+from quantum_latents.random.torch import take_rows, torch_generator
 from quantum_latents.training.coupling import check_transport_installed, transported
 from quantum_latents.training.flow_settings import FlowMatchingSpec
 from quantum_latents.training.paths import GAUSSIAN_PATHS, end_of, point_on
@@ -177,7 +177,7 @@ class FlowStack:
         )  # fmt: skip
         size = BLOCK_STEPS * spec.batch_size
         rows = member.stream.child("batch").generator(block).integers(len(data), size=size)
-        x1 = space.data(data[torch.from_numpy(rows).to(self.device)])
+        x1 = space.data(take_rows(data, rows))
         z = member.latent.sample(size, member.stream.child("latent", block))
         jitter = member.stream.child("dequantisation").generator(block)
         z = dequantised(z.to(self.device, spec.dtype), self.model, jitter)

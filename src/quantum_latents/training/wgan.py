@@ -44,7 +44,7 @@ from quantum_latents.models import (
 )
 from quantum_latents.random import Stream
 from quantum_latents.random import stream as root_stream
-from quantum_latents.random.torch import torch_generator
+from quantum_latents.random.torch import take_rows, torch_generator
 from quantum_latents.training.resume import Flat
 from quantum_latents.training.settings import Precision, WGANSpec
 from quantum_latents.training.state import (
@@ -219,9 +219,9 @@ class GANStack:
         num_latent = num_real + spec.batch_size
         reals, latents, mixes, noises = [], [], [], []
         for member, data in zip(self.members, self.data, strict=True):
-            rows = member.stream.child("batch").generator(block)
-            rows = torch.from_numpy(rows.integers(len(data), size=BLOCK_STEPS * num_real))
-            reals.append(data[rows.to(self.device)].view(BLOCK_STEPS, num_real, -1))
+            chance = member.stream.child("batch").generator(block)
+            rows = chance.integers(len(data), size=BLOCK_STEPS * num_real)
+            reals.append(take_rows(data, rows).view(BLOCK_STEPS, num_real, -1))
             z = member.latent.sample(BLOCK_STEPS * num_latent, member.stream.child("latent", block))
             latents.append(z.to(self.device, spec.dtype).view(BLOCK_STEPS, num_latent, -1))
             mix = member.stream.child("penalty").generator(block)
