@@ -251,10 +251,8 @@ def _is_read_as_it_lies(b, num_rows, width, tile):
 
 
 @subroutine
-def _start(c, s, adds):
-    """Write to C what a sum is added to: what it holds, or s in every row, or 0."""
-    if adds:
-        return
+def _start(c, s):
+    """Write s to every row of C, or 0."""
     for i in range(c.shape[0]):
         for j in range(c.shape[1]):
             c[i, j] = 0
@@ -267,7 +265,8 @@ def _write_narrow(c, s, adds, a, b, zeros, panel, edge, tile):
     """Write C with fewer columns than a vector, as C^T = ... + B^T A^T."""
     num_rows, num_columns = c.shape
     zero = np.intp(0)  # a literal 0 would be compiled for by itself
-    _start(c, s, adds)
+    if not adds:
+        _start(c, s)
     for k in range(0, a.shape[1], _DEPTH):
         depth = min(_DEPTH, a.shape[1] - k)
         for i in range(0, num_rows, tile):
@@ -304,8 +303,8 @@ def _product(c, s, adds, a, b, workspace):
     panel = workspace[tile:in_panel]
     edge = workspace[in_panel:in_edge].reshape(_BLOCK_ROWS, tile)
     block = workspace[in_edge : in_edge + _DEPTH * _BLOCK_ROWS]
-    if a.shape[1] == 0:
-        _start(c, s, adds)
+    if not adds and a.shape[1] == 0:
+        _start(c, s)
     if 2 * num_columns <= tile and num_columns < num_rows:
         _write_narrow(c, s, adds, a, b, zeros, panel, edge, tile)
         return
@@ -334,7 +333,8 @@ def _product(c, s, adds, a, b, workspace):
                 _write_rows(
                     edge, zero, zero, zeros, zero, rows, top, left, height, panel, b, d, j, depth
                 )  # fmt: skip
-                _start(c[i : i + height, j:], s[j:], adds or k > 0)
+                if not adds and k == 0:
+                    _start(c[i : i + height, j:], s[j:])
                 for r in range(height):
                     for w in range(width):
                         c[i + r, j + w] += edge[r, w]
