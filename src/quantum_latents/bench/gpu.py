@@ -1,12 +1,13 @@
 """Clifford-Clifford on an NVIDIA GPU beside the same shots on this machine's cores, in one run.
 
+    qlat bench gpu --json > gpu.json
     python -m quantum_latents.bench.gpu --json gpu.json
 
 Notation: m modes, n photons, a *system* (n, m) is the other benches' (`System`), Haar; rates are
 shots a second of wall time, the copy back to the host included, compiling not. A share is of the
 peak of multiply-adds of the GPU in the same precision (`peak_operations`).
 
-It needs numpy, scipy, numba and CuPy alone.
+The second needs numpy, scipy, numba and CuPy alone, and keeps rows as they come.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ from typing import Any
 import numpy as np
 
 from quantum_latents.bench.contenders import System
+from quantum_latents.bench.gpu_summary import (
+    GOAL_SECONDS,
+    GOAL_SHOTS,
+    differing_shots,
+    gpu_markdown,
+)
 from quantum_latents.bench.machine import facts, load_before, num_cores
 from quantum_latents.bench.samplers import SIZES
 from quantum_latents.random import stream
@@ -29,7 +36,7 @@ from quantum_latents.samplers import BosonSampler
 from quantum_latents.samplers.arithmetic import flops_per_shot
 from quantum_latents.samplers.kernels.cuda import check_device, gpu_name, peak_operations
 
-__all__ = ["main", "markdown", "measure"]
+__all__ = ["main", "measure_gpu"]
 
 _SCHEMA = 1
 
@@ -37,10 +44,8 @@ _PATH = "clifford-clifford"
 
 _STREAM = stream(0, "bench", "shots")
 
-GOAL_SHOTS, GOAL_SECONDS = 1_000_000, 60.0
 
-
-def measure(
+def measure_gpu(
     sizes: Sequence[tuple[int, int]] = SIZES,
     *,
     seconds: float = 2.0,
@@ -152,34 +157,6 @@ def _timed(sampler: BosonSampler, seconds: float) -> tuple[np.ndarray, float]:
         number = int(number * min(8.0, max(1.5, seconds / max(taken, 1e-9))))
 
 
-def markdown(measurement: dict[str, Any]) -> str:
-    """Return the rows as a table, and what they say of the goal."""
-    machine = measurement["machine"]
-    lines = [
-        f"{measurement['gpu']} beside {machine['cores']} cores of {machine['processor']}.",
-        "",
-        "| photons, modes | precision | shots/s | share of the peak | cores, float64 | ratio | "
-        "differing shots |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in measurement["rows"]:
-        if row["what"] == "rate":
-            lines.append(
-                f"| ({row['photons']}, {row['modes']}) | {row['precision']} "
-                f"| {row['per_second']:,.3g} | {row['share_of_peak']:.0%} "
-                f"| {row['cores_per_second']:,.3g} "
-                f"| {row['per_second'] / row['cores_per_second']:.3g} "
-                f"| {row['differing_shots']:,} of {row['compared_shots']:,} |"
-            )
-        else:
-            lines += [
-                "",
-                f"{row['shots']:,} shots of {row['photons']} photons in {row['modes']} modes: "
-                f"{row['wall_seconds']:.1f} s.",
-            ]
-    return "\n".join(lines) + "\n"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the rows; 1 if a shot in float64 differs, 2 without a GPU."""
     parser = argparse.ArgumentParser(
@@ -202,11 +179,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ImportError, RuntimeError) as error:
         note(f"{parser.prog}: {error}")
         return 2
-    measurement = measure(seconds=given.seconds, rounds=given.rounds, note=note, keep=keep)
+    measurement = measure_gpu(seconds=given.seconds, rounds=given.rounds, note=note, keep=keep)
     keep(measurement)
-    print(markdown(measurement), end="")
-    exact = [row for row in measurement["rows"] if row.get("precision") == "float64"]
-    return int(any(row["differing_shots"] for row in exact))
+    print(gpu_markdown(measurement), end="")
+    return int(differing_shots(measurement) > 0)
 
 
 if __name__ == "__main__":

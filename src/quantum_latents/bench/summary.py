@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from quantum_latents.bench.gpu_summary import gpu_markdown, gpu_summary
 from quantum_latents.bench.training_summary import training_markdown, training_summary
 from quantum_latents.samplers.arithmetic import GROWTH, flops_per_shot
 
@@ -46,7 +47,7 @@ def read_measurement(path: Path, bench: str | None = None) -> dict[str, Any]:
 
     Args:
         path: the file.
-        bench: `samplers` or `training`; None takes either.
+        bench: `samplers`, `training` or `gpu`; None takes any.
 
     Raises:
         ValueError: the file is something else.
@@ -82,7 +83,9 @@ def fitted_base(photons: Sequence[int], costs: Sequence[float]) -> float | None:
 
 
 def summary(measurement: dict[str, Any]) -> dict[str, Any]:
-    """Return what follows from the rows, as JSON values; of training, see `training_summary`.
+    """Return what follows from the rows, as JSON values.
+
+    Of training, see `training_summary`; of a GPU, `gpu_summary`.
 
     Keys: `ratios` to the faster peer, `threads`, `time_bin`, `growth`, `starts`; each a list
     of objects that name their goal or theory. `disturbed` is set where any figure that went
@@ -91,6 +94,8 @@ def summary(measurement: dict[str, Any]) -> dict[str, Any]:
     """
     if measurement.get("bench") == "training":
         return training_summary(measurement)
+    if measurement.get("bench") == "gpu":
+        return gpu_summary(measurement)
     rows = measurement["rows"]
     return {
         "ratios": _ratios(rows, measurement["peak_gflops"] * 1e9),
@@ -216,6 +221,8 @@ def markdown(measurement: dict[str, Any]) -> str:
     """Return the tables of a measurement in markdown."""
     if measurement.get("bench") == "training":
         return training_markdown(measurement)
+    if measurement.get("bench") == "gpu":
+        return gpu_markdown(measurement)
     told, machine = summary(measurement), measurement["machine"]
     parts = [
         f"{machine['processor']}, {machine['cores']} cores, vectors of "

@@ -21,15 +21,17 @@ __all__ = ["COMMANDS", "Bench"]
 class Bench:
     """Measure speed side by side with peers, as ratios within one run."""
 
-    what: Annotated[Literal["samplers", "training"], tyro.conf.Positional]
-    """samplers: exact boson samplers; training: a GAN's iterations beside plain PyTorch."""
+    what: Annotated[Literal["samplers", "training", "gpu"], tyro.conf.Positional]
+    """samplers: exact boson samplers; training: a GAN's iterations beside plain PyTorch; gpu:
+    Clifford-Clifford on an NVIDIA GPU beside the cores."""
     network: Literal["table1", "mixture", "molgan"] | None = None
     """training: which networks (molgan by default, batch 256)."""
     seconds: float | None = None
     """Length of a round. samplers: 2 CPU seconds by default, a quarter of it for a cost curve;
-    training: 5 seconds by default, and a step begun is ended."""
+    training: 5 seconds by default, and a step begun is ended; gpu: 2 seconds by default."""
     rounds: int = 3
-    """Undisturbed rounds wanted of each contender; at most twice as many are tried."""
+    """Undisturbed rounds wanted of each contender; at most twice as many are tried. gpu: rounds,
+    of which the best counts."""
     budget: float | None = None
     """samplers: CPU seconds that one shot may take, 20 by default; a slower one is stopped."""
     scaling: bool = False
@@ -55,12 +57,16 @@ def _bench(command: Bench, arguments: Sequence[str]) -> int:
         measurement = _measured(command)
     if command.figure is not None:
         _draw(measurement, command.figure)
+    told = summary(measurement)
     if command.json:
-        print(json.dumps({**measurement, "summary": summary(measurement)}, indent=1))
-        return 0
-    print(markdown(measurement), end="")
-    if command.figure is not None:
-        print(f"\nfigure: {command.figure}")
+        print(json.dumps({**measurement, "summary": told}, indent=1))
+    else:
+        print(markdown(measurement), end="")
+        if command.figure is not None:
+            print(f"\nfigure: {command.figure}")
+    if wrong := told.get("differing_shots"):
+        print(f"error: {wrong:,} shots of the GPU in float64 are not the CPU's", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -82,6 +88,8 @@ def _check_bench(command: Bench) -> None:
         if getattr(command, name) not in (None, False) and command.what != what:
             raise ValueError(f"--{name} belongs to qlat bench {what}: leave it out")
     is_drawn = command.what == "samplers" or command.scaling or command.rows is not None
+    if command.figure is not None and command.what == "gpu":
+        raise ValueError("there is no figure of a GPU's rows: leave --figure out")
     if command.figure is not None and not is_drawn:
         raise ValueError("--figure of training draws its scaling: add --scaling, or leave it out")
     if command.rows is not None and command.scaling:
@@ -105,6 +113,10 @@ def _measured(command: Bench) -> dict[str, Any]:
     if command.what == "training":
         made = TrainingSettings(rounds=command.rounds, scaling=command.scaling, **settings)
         return measure_training(made, note, bf16_units=bf16_units())
+    if command.what == "gpu":
+        from quantum_latents.bench.gpu import measure_gpu
+
+        return measure_gpu(rounds=command.rounds, note=note, **settings)
     return measure(Settings(rounds=command.rounds, **settings), note)
 
 
