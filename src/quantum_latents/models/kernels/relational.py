@@ -47,7 +47,6 @@ __all__ = [
     "weight_gradients",
 ]
 
-_RELATIONS = BOND_CLASSES - 1
 _PLAIN, _AGGREGATES_FIRST, _CONVOLUTION, _GATE = 0, 1, 2, 3
 SLOT_MOLECULES = 16
 """Molecules of a slot: their activations fit the second cache, their products fill tiles."""
@@ -67,8 +66,12 @@ class RelationalCritic(NamedTuple):
         num_nodes: F.
         capacity: m.
         values, adjoints: the buffers.
-        adjacency: (4 m, R, n, n), A and in slot 3 its tangent.
-        slopes: (m, R, n, n), the gradient of f by A; node_slopes: (m, n, F), by X.
+        adjacency: (4 m, (R + 1) n, n), A and in slot 3 its tangent: row i (R + 1) + r of a
+            molecule is row i of A_r, where A_0 is one, a place's own, and its tangent zero.
+        turned: (m, (R + 1) n, n), of slot 3, where A_r is not symmetric: row j (R + 1) + r is
+            column j of A_r.
+        slopes, turned_slopes: (m, (R + 1) n, n), the gradient of f by A; node_slopes: (m, n, F),
+            by X.
         product: workspace of products.
     """
 
@@ -87,7 +90,9 @@ class RelationalCritic(NamedTuple):
     values: np.ndarray
     adjoints: np.ndarray
     adjacency: np.ndarray
+    turned: np.ndarray
     slopes: np.ndarray
+    turned_slopes: np.ndarray
     node_slopes: np.ndarray
     product: np.ndarray
 
@@ -124,6 +129,7 @@ def relational_critic(critic: StackedRelationalCritic) -> RelationalCritic:
         for part, width in enumerate((layer.num_inputs, middle, layer.num_outputs)):
             places[part, place] = size
             size += rows * width
+    mixing = BOND_CLASSES * n, n
     return RelationalCritic(
         flat=flat,
         gradient=gradient,
@@ -139,8 +145,10 @@ def relational_critic(critic: StackedRelationalCritic) -> RelationalCritic:
         capacity=m,
         values=aligned_zeros(size, flat.dtype),
         adjoints=aligned_zeros(size, flat.dtype),
-        adjacency=np.zeros((4 * m, _RELATIONS, n, n), dtype=flat.dtype),
-        slopes=np.zeros((m, _RELATIONS, n, n), dtype=flat.dtype),
+        adjacency=np.zeros((4 * m, *mixing), dtype=flat.dtype),
+        turned=np.zeros((m, *mixing), dtype=flat.dtype),
+        slopes=np.zeros((m, *mixing), dtype=flat.dtype),
+        turned_slopes=np.zeros((m, *mixing), dtype=flat.dtype),
         node_slopes=np.zeros((m, n, critic.num_node_classes), dtype=flat.dtype),
         product=aligned_zeros(panel_size(flat.itemsize), flat.dtype),
     )
@@ -183,39 +191,15 @@ def _apply_tanh(rows, width):
 
 
 @subroutine
-def _gather(target, width, adjacency, source, transposed, workspace):
-    """Add to target_i the sum over r, j of A_r[i, j] source_j[block r], for one molecule.
+def _blocks(rows):
+    """Return rows (N, (R + 1) w) as (N (R + 1), w): what a molecule's matrix A mixes.
 
-    Args:
-        target: (n, w or wider).
-        width: w.
-        adjacency: (R, n, n).
-        source: (n, (R + 1) w); block 0 is a place's own and left out.
-        transposed: whether A_r[j, i] is meant.
-        workspace: of `add_product`.
+    With it, a molecule's places i and blocks r in the order of A's rows, the sum over r and j of
+    A_r[j, i] block_r of row j is A^T times it, and A times rows (n, w) has in block r of row i the
+    sum over j of A_r[i, j] row_j; what stands in A for its turned form does both for A_r[i, j]
+    and A_r[j, i]. One product each: small ones cost more in calls than in arithmetic.
     """
-    for r in range(adjacency.shape[0]):
-        mixing = adjacency[r].T if transposed else adjacency[r, :, :]
-        block = source[:, (r + 1) * width : (r + 2) * width]
-        add_product(target[:, :width], mixing, block, workspace)
-
-
-@subroutine
-def _scatter(target, width, adjacency, source, transposed, workspace):
-    """Add to target_i[block r] the sum over j of A_r[i, j] source_j, for one molecule.
-
-    Args:
-        target: (n, (R + 1) w); block 0 is left alone.
-        width: w.
-        adjacency: (R, n, n).
-        source: (n, w).
-        transposed: whether A_r[j, i] is meant.
-        workspace: of `add_product`.
-    """
-    for r in range(adjacency.shape[0]):
-        mixing = adjacency[r].T if transposed else adjacency[r, :, :]
-        block = target[:, (r + 1) * width : (r + 2) * width]
-        add_product(block, mixing, source, workspace)
+    return rows.reshape(rows.shape[0] * BOND_CLASSES, rows.shape[1] // BOND_CLASSES)
 
 
 @subroutine
@@ -226,15 +210,15 @@ def place_molecules(net, x, start, count, slot):
     nodes = _rows(net.values, net.input_at[0], num_nodes, slot * count * n, (slot + 1) * count * n)
     for b in range(count):
         adjacency, row = net.adjacency[slot * count + b], x[start + b]
+        adjacency[:] = 0
         for pair in range(len(net.pairs)):
             i, j = net.pairs[pair]
-            for r in range(_RELATIONS):
-                a = row[BOND_CLASSES * pair + r + 1]
-                adjacency[r, i, j] = a
-                adjacency[r, j, i] = a
+            for r in range(1, BOND_CLASSES):
+                a = row[BOND_CLASSES * pair + r]
+                adjacency[BOND_CLASSES * i + r, j] = a
+                adjacency[BOND_CLASSES * j + r, i] = a
         for i in range(n):
-            for r in range(_RELATIONS):
-                adjacency[r, i, i] = 0
+            adjacency[BOND_CLASSES * i, i] = 1
             for k in range(num_nodes):
                 nodes[b * n + i, k] = row[cut + num_nodes * i + k]
 
@@ -253,6 +237,7 @@ def _nodes_into(net, layer, start, stop):
 def values(net, run, count, first, last):
     """Sweep 1: values of the molecules [first, last), counted over all slots of `count`."""
     n, num_layers, nothing = net.adjacency.shape[2], len(net.kinds), net.product[:0]
+    per_mixed = BOND_CLASSES * n
     for layer in range(num_layers):
         kind, width = net.kinds[layer], net.outputs[layer]
         per = np.intp(1) if kind == _PLAIN else n
@@ -287,23 +272,20 @@ def values(net, run, count, first, last):
         if kind == _PLAIN:
             set_product(h[:, :width], bias, u, weight, net.product)
         elif kind == _AGGREGATES_FIRST:
-            middle = _rows(net.values, net.middle_at[layer], 4 * u.shape[1], start, stop)
-            _zero(middle)
-            mixed = u.shape[1]
-            _copy(middle, 0, u, mixed)
+            middle = _rows(net.values, net.middle_at[layer], BOND_CLASSES * u.shape[1], start, stop)
+            blocks = _blocks(middle)
             for b in range(last - first):
-                rows = slice(b * n, (b + 1) * n)
-                _scatter(middle[rows], mixed, net.adjacency[first + b], u[rows], False, net.product)
+                rows, of = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
+                set_product(blocks[of], nothing, net.adjacency[first + b], u[rows], net.product)
             set_product(h[:, :width], bias, middle, weight, net.product)
         else:
-            middle = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
+            middle = _rows(net.values, net.middle_at[layer], BOND_CLASSES * width, start, stop)
             set_product(middle, nothing, u, weight, net.product)
+            blocks = _blocks(middle)
             for b in range(last - first):
-                rows = slice(b * n, (b + 1) * n)
-                for row in range(b * n, (b + 1) * n):
-                    for i in range(width):
-                        h[row, i] = bias[i] + middle[row, i]
-                _gather(h[rows], width, net.adjacency[first + b], middle[rows], False, net.product)
+                rows, of = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
+                mixing = net.adjacency[first + b].T
+                set_product(h[rows, :width], bias, mixing, blocks[of], net.product)
         _apply_tanh(h, width)
         if kind != _PLAIN:
             _nodes_into(net, layer + 1, start, stop)
@@ -317,7 +299,8 @@ def adjoints(net, run, count, first, seeds):
     """
     n, num_layers, last = net.adjacency.shape[2], len(net.kinds), 4 * count
     one, nothing = net.values.dtype.type(1), net.product[:0]
-    _zero(net.slopes.reshape(len(net.slopes), net.slopes[0].size)[:count])
+    net.slopes[:count] = 0
+    net.turned_slopes[:count] = 0
     _zero(net.node_slopes.reshape(len(net.slopes), net.node_slopes[0].size)[:count])
     for layer in range(num_layers - 1, -1, -1):
         kind, width = net.kinds[layer], net.outputs[layer]
@@ -371,6 +354,15 @@ def adjoints(net, run, count, first, seeds):
                     row = p_u[(3 * count + b - first) * n + i]
                     for k in range(net.num_nodes):
                         net.node_slopes[b, i, k] += row[hidden + k]
+    for b in range(count):
+        slopes, turned = net.slopes[b], net.turned_slopes[b]
+        for i in range(n):
+            for j in range(n):
+                slopes[BOND_CLASSES * i, j] = 0  # A_0 is given
+                for r in range(1, BOND_CLASSES):
+                    slopes[BOND_CLASSES * i + r, j] += turned[BOND_CLASSES * j + r, i]
+            for r in range(1, BOND_CLASSES):
+                slopes[BOND_CLASSES * i + r, i] = 0  # a place is not bound to itself
 
 
 @subroutine
@@ -378,47 +370,40 @@ def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
     """Write p_u of a convolution from p_z, both of the molecules from `first` on."""
     n, last, width = net.adjacency.shape[2], 4 * count, net.outputs[layer]
     start, stop = first * n, last * n
-    by_product = net.kinds[layer] == _CONVOLUTION
+    by_product, nothing = net.kinds[layer] == _CONVOLUTION, net.product[:0]
     mixed = width if by_product else net.inputs[layer]
-    p_middle = _rows(net.adjoints, net.middle_at[layer], 4 * mixed, start, stop)
+    p_middle = _rows(net.adjoints, net.middle_at[layer], BOND_CLASSES * mixed, start, stop)
+    p_blocks = _blocks(p_middle)
     if by_product:
-        _zero(p_middle)
-        _copy(p_middle, 0, p_z, width)
-    else:
-        set_product(p_middle, net.product[:0], p_z, weight.T, net.product)
-        _copy(p_u, 0, p_middle, mixed)
-    if by_product:
-        source = _rows(net.values, net.middle_at[layer], 4 * mixed, 0, count * n)
+        source = _rows(net.values, net.middle_at[layer], BOND_CLASSES * mixed, 0, count * n)
+        blocks = _blocks(source)
     else:
         source = _rows(net.values, net.input_at[layer], mixed, 0, count * n)
+        blocks = source
+        set_product(p_middle, nothing, p_z, weight.T, net.product)
     for b in range(first, last):
         v = b - 3 * count if b >= 3 * count else b
         rows = slice((b - first) * n, (b - first + 1) * n)
-        adjacency = net.adjacency[v]
+        of_p = slice((b - first) * BOND_CLASSES * n, (b - first + 1) * BOND_CLASSES * n)
+        of_v = slice(v * n, (v + 1) * n)
         if by_product:
-            _scatter(p_middle[rows], width, adjacency, p_z[rows], True, net.product)
+            of_v = slice(v * BOND_CLASSES * n, (v + 1) * BOND_CLASSES * n)
+            set_product(p_blocks[of_p], nothing, net.adjacency[v], p_z[rows], net.product)
+            if b >= 3 * count:
+                add_product(net.turned_slopes[v], blocks[of_v], p_z[rows].T, net.product)
         else:
-            _gather(p_u[rows], mixed, adjacency, p_middle[rows], True, net.product)
-        if b < 3 * count:
-            continue
-        for r in range(_RELATIONS):
-            slopes, block = net.slopes[v, r], slice((r + 1) * mixed, (r + 2) * mixed)
-            of_v = source[v * n : (v + 1) * n]
-            if by_product:
-                add_product(slopes, p_z[rows], of_v[:, block].T, net.product)
-            else:
-                add_product(slopes, p_middle[rows, block], of_v.T, net.product)
-            for i in range(n):  # a place is not bound to itself
-                slopes[i, i] = 0
+            set_product(p_u[rows], nothing, net.adjacency[v].T, p_blocks[of_p], net.product)
+            if b >= 3 * count:
+                add_product(net.slopes[v], p_blocks[of_p], blocks[of_v].T, net.product)
     if by_product:
-        set_product(p_u, net.product[:0], p_middle, weight.T, net.product)
+        set_product(p_u, nothing, p_middle, weight.T, net.product)
 
 
 @subroutine
 def tangents(net, run, count):
     """Sweep 3: tangents of slot 3, from A's and X's directions there; values are slot 0's."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
-    one, nothing = net.values.dtype.type(1), net.product[:0]
+    one, nothing, per_mixed = net.values.dtype.type(1), net.product[:0], BOND_CLASSES * n
     for layer in range(num_layers - 1):
         kind, width = net.kinds[layer], net.outputs[layer]
         per = np.intp(1) if kind == _PLAIN else n
@@ -450,33 +435,24 @@ def tangents(net, run, count):
         if kind == _PLAIN:
             set_product(h_dot[:, :width], nothing, u_dot, weight, net.product)
         elif kind == _AGGREGATES_FIRST:
-            dots = _rows(net.values, net.middle_at[layer], 4 * u.shape[1], start, stop)
-            _zero(dots)
-            mixed = u.shape[1]
-            _copy(dots, 0, u_dot, mixed)
+            dots = _rows(net.values, net.middle_at[layer], BOND_CLASSES * u.shape[1], start, stop)
+            blocks = _blocks(dots)
             for b in range(count):
-                rows = slice(b * n, (b + 1) * n)
-                _scatter(
-                    dots[rows], mixed, net.adjacency[3 * count + b], u[rows], False, net.product
-                )
-                _scatter(dots[rows], mixed, net.adjacency[b], u_dot[rows], False, net.product)
+                rows, of = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
+                tangent = net.adjacency[3 * count + b]
+                set_product(blocks[of], nothing, tangent, u[rows], net.product)
+                add_product(blocks[of], net.adjacency[b], u_dot[rows], net.product)
             set_product(h_dot[:, :width], nothing, dots, weight, net.product)
         else:
-            middle = _rows(net.values, net.middle_at[layer], 4 * width, 0, count * n)
-            dots = _rows(net.values, net.middle_at[layer], 4 * width, start, stop)
+            middle = _rows(net.values, net.middle_at[layer], BOND_CLASSES * width, 0, count * n)
+            dots = _rows(net.values, net.middle_at[layer], BOND_CLASSES * width, start, stop)
             set_product(dots, nothing, u_dot, weight, net.product)
+            blocks, of_dots = _blocks(middle), _blocks(dots)
             for b in range(count):
-                rows = slice(b * n, (b + 1) * n)
-                _copy(h_dot[rows], 0, dots[rows], width)
-                _gather(h_dot[rows], width, net.adjacency[b], dots[rows], False, net.product)
-                _gather(
-                    h_dot[rows],
-                    width,
-                    net.adjacency[3 * count + b],
-                    middle[rows],
-                    False,
-                    net.product,
-                )
+                rows, of = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
+                target, mixing = h_dot[rows, :width], net.adjacency[b].T
+                set_product(target, nothing, mixing, of_dots[of], net.product)
+                add_product(target, net.turned[b].T, blocks[of], net.product)
         for row in range(stop - start):
             for i in range(width):
                 h_dot[row, i] *= one - h[row, i] * h[row, i]
@@ -500,7 +476,7 @@ def second_adjoints(net, run, count):
     """Sweep 4: adjoints q of slot 0, after the other three."""
     n, num_layers = net.adjacency.shape[2], len(net.kinds)
     one, two = net.values.dtype.type(1), net.values.dtype.type(2)
-    nothing = net.product[:0]
+    nothing, per_mixed = net.product[:0], BOND_CLASSES * n
     score = num_layers - 1
     _zero(_rows(net.adjoints, net.input_at[score], net.inputs[score], 0, count))
     for layer in range(num_layers - 2, -1, -1):
@@ -541,29 +517,24 @@ def second_adjoints(net, run, count):
         if kind == _PLAIN:
             set_product(q_u, nothing, q_z, weight.T, net.product)
         elif kind == _CONVOLUTION:
-            q_middle = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, rows)
-            _zero(q_middle)
-            _copy(q_middle, 0, q_z, width)
+            q_middle = _rows(net.adjoints, net.middle_at[layer], BOND_CLASSES * width, 0, rows)
+            blocks = _blocks(q_middle)
             for b in range(count):
-                of = slice(b * n, (b + 1) * n)
-                _scatter(q_middle[of], width, net.adjacency[b], q_z[of], True, net.product)
-                _scatter(
-                    q_middle[of], width, net.adjacency[3 * count + b], p_z[of], True, net.product
-                )
+                of, mixed = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
+                set_product(blocks[mixed], nothing, net.adjacency[b], q_z[of], net.product)
+                add_product(blocks[mixed], net.turned[b], p_z[of], net.product)
             if layer:
                 set_product(q_u, nothing, q_middle, weight.T, net.product)
         elif layer:
             width = net.inputs[layer]
-            q_middle = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, 4 * rows)
+            q_middle = _rows(net.adjoints, net.middle_at[layer], BOND_CLASSES * width, 0, 4 * rows)
             set_product(q_middle[:rows], nothing, q_z, weight.T, net.product)
-            _copy(q_u, 0, q_middle[:rows], width)
+            blocks, of_p = _blocks(q_middle[:rows]), _blocks(q_middle[3 * rows :])
             for b in range(count):
-                of = slice(b * n, (b + 1) * n)
-                of_p = slice(3 * rows + b * n, 3 * rows + (b + 1) * n)
-                _gather(q_u[of], width, net.adjacency[b], q_middle[of], True, net.product)
-                _gather(
-                    q_u[of], width, net.adjacency[3 * count + b], q_middle[of_p], True, net.product
-                )
+                of, mixed = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
+                mixing, tangent = net.adjacency[b].T, net.adjacency[3 * count + b].T
+                set_product(q_u[of], nothing, mixing, blocks[mixed], net.product)
+                add_product(q_u[of], tangent, of_p[mixed], net.product)
 
 
 @subroutine
@@ -587,12 +558,14 @@ def weight_gradients(net, run, count, seeds):
         if kind == _GATE:
             right = _rows(net.adjoints, net.middle_at[layer], 2 * width, 0, rows)
         elif kind == _AGGREGATES_FIRST:
-            left = _rows(net.values, net.middle_at[layer], 4 * net.inputs[layer], 0, rows)
+            left = _rows(
+                net.values, net.middle_at[layer], BOND_CLASSES * net.inputs[layer], 0, rows
+            )
         for row in range(rows // 4 * 3):
             for i in range(right.shape[1]):
                 by_bias[i] += right[row, i]
         if kind == _CONVOLUTION:
-            right = _rows(net.adjoints, net.middle_at[layer], 4 * width, 0, rows)
+            right = _rows(net.adjoints, net.middle_at[layer], BOND_CLASSES * width, 0, rows)
         add_product(by_weight, left.T, right, net.product)
 
 
@@ -606,8 +579,9 @@ def input_gradients(net, start, count, gradient):
         for pair in range(len(net.pairs)):
             i, j = net.pairs[pair]
             row[BOND_CLASSES * pair] = 0
-            for r in range(_RELATIONS):
-                row[BOND_CLASSES * pair + r + 1] = slopes[r, i, j] + slopes[r, j, i]
+            for r in range(1, BOND_CLASSES):
+                of_i, of_j = slopes[BOND_CLASSES * i + r, j], slopes[BOND_CLASSES * j + r, i]
+                row[BOND_CLASSES * pair + r] = of_i + of_j
         for i in range(n):
             for k in range(num_nodes):
                 row[cut + num_nodes * i + k] = net.node_slopes[b, i, k]

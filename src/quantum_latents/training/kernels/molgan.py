@@ -46,6 +46,7 @@ from quantum_latents.models.kernels.relational import (
 )
 from quantum_latents.models.molgan import StackedRelationalCritic
 from quantum_latents.models.nn import StackedMLP
+from quantum_latents.molecules import BOND_CLASSES
 from quantum_latents.simd import calls, subroutine, vectors
 from quantum_latents.simd.cache import fingerprint
 from quantum_latents.training.kernels import optimisers, relaxation
@@ -94,7 +95,12 @@ def _directions(critic, count, batch, weight):
         penalty += (norm - 1) ** 2 / batch
         # The norm has no derivative at 0; like torch, take 0 there. Not a number stays one.
         pull = 0.0 if norm == 0 else 2 * weight / batch * (1 - 1 / norm)
-        _scale(critic.adjacency[3 * count + b], pull, slopes)
+        tangent, turned = critic.adjacency[3 * count + b], critic.turned[b]
+        _scale(tangent, pull, slopes)
+        for i in range(n):
+            for r in range(BOND_CLASSES):
+                for j in range(n):
+                    turned[BOND_CLASSES * j + r, i] = tangent[BOND_CLASSES * i + r, j]
         nodes = critic.values[nodes_at + b * size : nodes_at + (b + 1) * size]
         _scale(nodes, pull, node_slopes)
     return penalty
