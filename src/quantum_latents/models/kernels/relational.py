@@ -192,12 +192,11 @@ def _apply_tanh(rows, width):
 
 @subroutine
 def _blocks(rows):
-    """Return rows (N, (R + 1) w) as (N (R + 1), w): what a molecule's matrix A mixes.
+    """Return rows (N, (R + 1) w) as (N (R + 1), w): a row for each place j and block r.
 
-    With it, a molecule's places i and blocks r in the order of A's rows, the sum over r and j of
-    A_r[j, i] block_r of row j is A^T times it, and A times rows (n, w) has in block r of row i the
-    sum over j of A_r[i, j] row_j; what stands in A for its turned form does both for A_r[i, j]
-    and A_r[j, i]. One product each: small ones cost more in calls than in arithmetic.
+    One product with a molecule's A, ((R + 1) n, n), mixes all its places: A^T times the blocks is
+    the sum over j and r of A_r[j, i] block_jr, and A times rows (n, w) has in block r of place i
+    the sum over j of A_r[i, j] row_j. With A turned, so do the sums of A_r[i, j] and A_r[j, i].
     """
     return rows.reshape(rows.shape[0] * BOND_CLASSES, rows.shape[1] // BOND_CLASSES)
 
