@@ -233,6 +233,25 @@ def test_the_dial_moves_l1_and_no_two_sample_metric_in_small():
         assert min(found.p_slope, found.p_better, found.p_worse) > 0.05
 
 
+def test_the_dial_moves_l1_and_nothing_else_at_5000_steps():
+    folder = ROOT / "results" / "interference-5000"
+    (section,) = table(read_rows(folder), read_study(folder)).sections
+    responses, comparisons = section.responses, section.comparisons
+    assert {one.num_seeds for found in comparisons.values() for one in found} == {6}
+    l1 = responses["l1_to_integer"]
+    assert -0.0135 < l1.slope < -0.0125 and l1.interval[1] < 0 and l1.p_better < 0.001
+    for metric in ("energy_distance", "mmd", "sliced_wasserstein", "total_photon_error"):
+        found = responses[metric]
+        assert min(found.p_slope, found.p_better, found.p_worse) > 0.05
+        assert found.interval[0] < 0 < found.interval[1]
+    gaps = {one.other: one for one in comparisons["l1_to_integer"]}
+    behind = {name for name, one in gaps.items() if one.interval[0] > 0}
+    assert behind == {"interference:0", "interference:0.25", "interference:0.5"}
+    assert abs(gaps["interference:0.75"].mean_difference) < 0.0005
+    energy = {one.other: one.mean_difference for one in comparisons["energy_distance"]}
+    assert all(abs(energy[f"interference:{dose}"]) < 0.0002 for dose in (0.25, 0.5))
+
+
 def test_how_large_a_bank_must_be_in_small():
     folder = ROOT / "results" / "bank-sizes-quick"
     (along,) = table(read_rows(folder), read_study(folder)).along
