@@ -115,13 +115,15 @@ def _write_tile(typing_context, num_rows, c, i, j, start, at_start, a, h, k, pan
         is_packed = builder.icmp_signed("<", d, zero)
         packed, lying = vectors.address(panel_type, panel, zero), vectors.address(b_type, b, d, e)
         row, _ = vectors.strides(b_type, b)
+        a_row, a_column = vectors.strides(a_type, a)
         tile = (
             vectors.address(c_type, c, i, j),
             vectors.strides(c_type, c)[0],
             builder.icmp_signed("<", at_start, zero),
             vectors.address(start_type, start, at_start),
             vectors.address(a_type, a, h, k),
-            *vectors.strides(a_type, a),
+            a_row,
+            a_column,
             builder.select(is_packed, packed, lying),
             builder.select(is_packed, vectors.number(_TILE_BYTES), row),
             depth,
