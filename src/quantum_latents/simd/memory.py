@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numba.extending import register_jitable
 
 __all__ = ["CACHE_LINE_BYTES", "aligned_empty", "aligned_zeros"]
 
 CACHE_LINE_BYTES = 64
+
+
+@register_jitable
+def _from_a_line(memory, num_items):
+    """Return the first `num_items` numbers of longer memory that start on a cache line."""
+    first = -memory.ctypes.data % CACHE_LINE_BYTES // memory.itemsize
+    return memory[first : first + num_items]
 
 
 def aligned_zeros(num_items: int, dtype: np.typing.DTypeLike) -> np.ndarray:
@@ -21,9 +29,7 @@ def aligned_zeros(num_items: int, dtype: np.typing.DTypeLike) -> np.ndarray:
     >>> aligned_zeros(5, np.float32).ctypes.data % CACHE_LINE_BYTES
     0
     """
-    memory = np.zeros(num_items + CACHE_LINE_BYTES, dtype)
-    first = -memory.ctypes.data % CACHE_LINE_BYTES // memory.itemsize
-    return memory[first : first + num_items]
+    return _from_a_line(np.zeros(num_items + CACHE_LINE_BYTES, dtype), num_items)
 
 
 @numba.njit
@@ -37,6 +43,4 @@ def aligned_empty(num_items, dtype):
     >>> aligned_empty(5, np.float64).ctypes.data % CACHE_LINE_BYTES
     0
     """
-    memory = np.empty(num_items + CACHE_LINE_BYTES, dtype)
-    first = -memory.ctypes.data % CACHE_LINE_BYTES // memory.itemsize
-    return memory[first : first + num_items]
+    return _from_a_line(np.empty(num_items + CACHE_LINE_BYTES, dtype), num_items)

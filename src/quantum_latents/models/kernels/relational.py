@@ -161,6 +161,12 @@ def _rows(buffer, at, width, start, stop):
 
 
 @subroutine
+def _part(rows, b, size):
+    """Return molecule b's part of rows that lie `size` to a molecule."""
+    return rows[b * size : (b + 1) * size]
+
+
+@subroutine
 def _weight(net, flat, run, layer):
     """Return a weight as (rows, columns), inputs by outputs."""
     block = parameters_of(net, flat, run, layer, 0)
@@ -274,17 +280,16 @@ def values(net, run, count, first, last):
             middle = _rows(net.values, net.middle_at[layer], BOND_CLASSES * u.shape[1], start, stop)
             blocks = _blocks(middle)
             for b in range(last - first):
-                rows, of = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
-                set_product(blocks[of], nothing, net.adjacency[first + b], u[rows], net.product)
+                target, of_b = _part(blocks, b, per_mixed), _part(u, b, n)
+                set_product(target, nothing, net.adjacency[first + b], of_b, net.product)
             set_product(h[:, :width], bias, middle, weight, net.product)
         else:
             middle = _rows(net.values, net.middle_at[layer], BOND_CLASSES * width, start, stop)
             set_product(middle, nothing, u, weight, net.product)
             blocks = _blocks(middle)
             for b in range(last - first):
-                rows, of = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
-                mixing = net.adjacency[first + b].T
-                set_product(h[rows, :width], bias, mixing, blocks[of], net.product)
+                target, of_b = _part(h, b, n)[:, :width], _part(blocks, b, per_mixed)
+                set_product(target, bias, net.adjacency[first + b].T, of_b, net.product)
         _apply_tanh(h, width)
         if kind != _PLAIN:
             _nodes_into(net, layer + 1, start, stop)
@@ -370,30 +375,28 @@ def _convolution_adjoints(net, layer, count, first, p_z, p_u, weight):
     n, last, width = net.adjacency.shape[2], 4 * count, net.outputs[layer]
     start, stop = first * n, last * n
     by_product, nothing = net.kinds[layer] == _CONVOLUTION, net.product[:0]
-    mixed = width if by_product else net.inputs[layer]
+    mixed, per_mixed = width if by_product else net.inputs[layer], BOND_CLASSES * n
     p_middle = _rows(net.adjoints, net.middle_at[layer], BOND_CLASSES * mixed, start, stop)
     p_blocks = _blocks(p_middle)
     if by_product:
-        source = _rows(net.values, net.middle_at[layer], BOND_CLASSES * mixed, 0, count * n)
-        blocks = _blocks(source)
+        middle = _rows(net.values, net.middle_at[layer], BOND_CLASSES * mixed, 0, count * n)
+        source, per_source = _blocks(middle), per_mixed
     else:
-        source = _rows(net.values, net.input_at[layer], mixed, 0, count * n)
-        blocks = source
+        source, per_source = _rows(net.values, net.input_at[layer], mixed, 0, count * n), n
         set_product(p_middle, nothing, p_z, weight.T, net.product)
     for b in range(first, last):
         v = b - 3 * count if b >= 3 * count else b
-        rows = slice((b - first) * n, (b - first + 1) * n)
-        of_p = slice((b - first) * BOND_CLASSES * n, (b - first + 1) * BOND_CLASSES * n)
-        of_v = slice(v * n, (v + 1) * n)
+        p, p_mixed = _part(p_z, b - first, n), _part(p_blocks, b - first, per_mixed)
+        of_v = _part(source, v, per_source)
         if by_product:
-            of_v = slice(v * BOND_CLASSES * n, (v + 1) * BOND_CLASSES * n)
-            set_product(p_blocks[of_p], nothing, net.adjacency[v], p_z[rows], net.product)
+            set_product(p_mixed, nothing, net.adjacency[v], p, net.product)
             if b >= 3 * count:
-                add_product(net.turned_slopes[v], blocks[of_v], p_z[rows].T, net.product)
+                add_product(net.turned_slopes[v], of_v, p.T, net.product)
         else:
-            set_product(p_u[rows], nothing, net.adjacency[v].T, p_blocks[of_p], net.product)
+            result = _part(p_u, b - first, n)
+            set_product(result, nothing, net.adjacency[v].T, p_mixed, net.product)
             if b >= 3 * count:
-                add_product(net.slopes[v], p_blocks[of_p], blocks[of_v].T, net.product)
+                add_product(net.slopes[v], p_mixed, of_v.T, net.product)
     if by_product:
         set_product(p_u, nothing, p_middle, weight.T, net.product)
 
@@ -437,10 +440,9 @@ def tangents(net, run, count):
             dots = _rows(net.values, net.middle_at[layer], BOND_CLASSES * u.shape[1], start, stop)
             blocks = _blocks(dots)
             for b in range(count):
-                rows, of = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
-                tangent = net.adjacency[3 * count + b]
-                set_product(blocks[of], nothing, tangent, u[rows], net.product)
-                add_product(blocks[of], net.adjacency[b], u_dot[rows], net.product)
+                target, tangent = _part(blocks, b, per_mixed), net.adjacency[3 * count + b]
+                set_product(target, nothing, tangent, _part(u, b, n), net.product)
+                add_product(target, net.adjacency[b], _part(u_dot, b, n), net.product)
             set_product(h_dot[:, :width], nothing, dots, weight, net.product)
         else:
             middle = _rows(net.values, net.middle_at[layer], BOND_CLASSES * width, 0, count * n)
@@ -448,10 +450,9 @@ def tangents(net, run, count):
             set_product(dots, nothing, u_dot, weight, net.product)
             blocks, of_dots = _blocks(middle), _blocks(dots)
             for b in range(count):
-                rows, of = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
-                target, mixing = h_dot[rows, :width], net.adjacency[b].T
-                set_product(target, nothing, mixing, of_dots[of], net.product)
-                add_product(target, net.turned[b].T, blocks[of], net.product)
+                target, mixing = _part(h_dot, b, n)[:, :width], net.adjacency[b].T
+                set_product(target, nothing, mixing, _part(of_dots, b, per_mixed), net.product)
+                add_product(target, net.turned[b].T, _part(blocks, b, per_mixed), net.product)
         for row in range(stop - start):
             for i in range(width):
                 h_dot[row, i] *= one - h[row, i] * h[row, i]
@@ -519,9 +520,9 @@ def second_adjoints(net, run, count):
             q_middle = _rows(net.adjoints, net.middle_at[layer], BOND_CLASSES * width, 0, rows)
             blocks = _blocks(q_middle)
             for b in range(count):
-                of, mixed = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
-                set_product(blocks[mixed], nothing, net.adjacency[b], q_z[of], net.product)
-                add_product(blocks[mixed], net.turned[b], p_z[of], net.product)
+                target, mixing = _part(blocks, b, per_mixed), net.adjacency[b]
+                set_product(target, nothing, mixing, _part(q_z, b, n), net.product)
+                add_product(target, net.turned[b], _part(p_z, b, n), net.product)
             if layer:
                 set_product(q_u, nothing, q_middle, weight.T, net.product)
         elif layer:
@@ -530,10 +531,10 @@ def second_adjoints(net, run, count):
             set_product(q_middle[:rows], nothing, q_z, weight.T, net.product)
             blocks, of_p = _blocks(q_middle[:rows]), _blocks(q_middle[3 * rows :])
             for b in range(count):
-                of, mixed = slice(b * n, (b + 1) * n), slice(b * per_mixed, (b + 1) * per_mixed)
-                mixing, tangent = net.adjacency[b].T, net.adjacency[3 * count + b].T
-                set_product(q_u[of], nothing, mixing, blocks[mixed], net.product)
-                add_product(q_u[of], tangent, of_p[mixed], net.product)
+                target, tangent = _part(q_u, b, n), net.adjacency[3 * count + b].T
+                mixing, of_b = net.adjacency[b].T, _part(blocks, b, per_mixed)
+                set_product(target, nothing, mixing, of_b, net.product)
+                add_product(target, tangent, _part(of_p, b, per_mixed), net.product)
 
 
 @subroutine
