@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -83,6 +84,19 @@ def is_running(pid):
 
 
 @contextlib.contextmanager
+def standing_still(pids):
+    """Processes that do nothing meanwhile, however fast they are."""
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
 def started(script, directory, cache):
     """The study in a session of its own, killed at the end whatever happens."""
     process = subprocess.Popen(
@@ -130,7 +144,7 @@ def test_a_finished_study_trains_nothing_again(undisturbed, tiny_study, cache, m
     assert run(tiny_study(), undisturbed, cache, num_workers=3, on_progress=reports.append)
     assert content_of(undisturbed) == before
     assert reports[-1].num_finished == reports[-1].num_runs == 4
-    assert reports[-1].num_steps_done == reports[-1].num_steps == 4 * 4_000
+    assert reports[-1].num_steps_done == reports[-1].num_steps == 4 * 12_000
 
 
 def test_another_study_is_refused_and_nothing_is_written_over(undisturbed, tiny_study, cache):
@@ -171,7 +185,10 @@ def test_disturbed_in_every_way_the_rows_are_the_same(
     # Ctrl-C reaches every process of the group; the first stack is done, the second in training.
     with started(script, directory, cache) as process:
         wait_until(lambda: num_lines(rows) == 2 and checkpoint.exists(), process)
-        with pytest.raises(ValueError, match="another process is running the study"):
+        with (
+            standing_still(children_of(process.pid)),
+            pytest.raises(ValueError, match="another process is running the study"),
+        ):
             run(tiny_study(), directory, cache)
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
@@ -184,9 +201,9 @@ def test_disturbed_in_every_way_the_rows_are_the_same(
     # kill -9 of the parent alone, in the middle of the second stack: its worker must follow.
     written = checkpoint.stat().st_mtime_ns
     with started(script, directory, cache) as process:
-        wait_until(lambda: checkpoint.stat().st_mtime_ns > written, process)
+        wait_until(lambda: children_of(process.pid), process)
         workers = children_of(process.pid)
-        assert workers
+        wait_until(lambda: checkpoint.stat().st_mtime_ns > written, process)
         os.kill(process.pid, signal.SIGKILL)
         wait_until(lambda: not any(map(is_running, workers)))
     assert rows.read_bytes() == kept
@@ -198,20 +215,16 @@ def test_disturbed_in_every_way_the_rows_are_the_same(
     # kill -9 of the worker alone, once it goes on: its parent says so.
     written = checkpoint.stat().st_mtime_ns
 
-    def kill_the_worker(progress):
-        if checkpoint.stat().st_mtime_ns > written:
-            for worker in multiprocessing.active_children():
-                assert worker.pid is not None
-                os.kill(worker.pid, signal.SIGKILL)
+    def kill_the_worker():  # progress is told too seldom: the stack could be done by then
+        wait_until(lambda: checkpoint.stat().st_mtime_ns > written)
+        for worker in children_of(os.getpid()):
+            os.kill(worker, signal.SIGKILL)
 
+    killer = threading.Thread(target=kill_the_worker)
+    killer.start()
     with pytest.raises(StudyError, match=r"ended with code -9 .*the same command goes on"):
-        run(
-            tiny_study(),
-            directory,
-            cache,
-            seconds_between_checkpoints=0.0,
-            on_progress=kill_the_worker,
-        )
+        run(tiny_study(), directory, cache, seconds_between_checkpoints=0.0)
+    killer.join()
     assert not multiprocessing.active_children()
     assert rows.read_bytes() == kept
 
@@ -274,7 +287,7 @@ def test_the_description_tells_the_settings_of_every_run(undisturbed):
         setting["name"]: setting["value"] for setting in read_study(undisturbed)["settings"]
     }
     assert settings["latent.dim"] == "16, 8"
-    assert settings["training.num_steps"] == "4000"
+    assert settings["training.num_steps"] == "12000"
 
 
 def test_rows_of_another_worker_are_kept_when_a_stack_fails(tmp_path, tiny_study, cache):

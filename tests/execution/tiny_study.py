@@ -13,7 +13,7 @@ from quantum_latents.training import EvaluationSpec
 NUM_SAMPLES = 60
 
 
-def tiny_study(num_steps: int = 4_000) -> Study:
+def tiny_study(num_steps: int = 12_000) -> Study:
     """Table I's smoke, shrunken: two latents of 16 coordinates, and two of 8 in a second stack."""
     study = table1("smoke", num_seeds=1, data_sets=("bernoulli",))
     network = replace(study.runs[0].model.generator, hidden=(8, 8))

@@ -12,6 +12,7 @@ from quantum_latents.models import GANSpec, MLPSpec
 from quantum_latents.random import stream
 from quantum_latents.training import (
     EvaluationSpec,
+    GANStack,
     OptimiserSpec,
     RunSpec,
     WGANSpec,
@@ -19,6 +20,7 @@ from quantum_latents.training import (
     milestone_steps,
     train_stack,
 )
+from quantum_latents.training import stack as training_stack
 
 LATENT = {"dim": 4, "scaling": "centred", "bank_size": 500, "num_held_out": 50}
 NETWORK = MLPSpec(hidden=(8, 8), activation="relu", negative_slope=0.0, initialisation="pytorch")
@@ -94,6 +96,20 @@ def test_checkpoints_are_written_while_training(tmp_path):
     whole = train(RUNS[:1], tmp_path, seconds_between_checkpoints=0.0, on_progress=on_progress)
     assert written == [False, True, True, True]
     # The last one holds the end: nothing is trained again.
+    steps = []
+    assert_same(train(RUNS[:1], tmp_path, on_progress=steps.append), whole)
+    assert steps == [40]
+
+
+def test_a_training_that_is_done_is_kept_from_what_fails_after_it(tmp_path, monkeypatch):
+    """Such as a want of memory for all samples: the last minute is not trained again."""
+    monkeypatch.setattr(training_stack, "_WORTH_KEEPING", 0.0)
+    (tmp_path / "whole").mkdir()
+    whole = train(RUNS[:1], tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(GANStack, "generate", lambda self, latents: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(RUNS[:1], tmp_path)
     steps = []
     assert_same(train(RUNS[:1], tmp_path, on_progress=steps.append), whole)
     assert steps == [40]

@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 _MAX_CURVE_POINTS = 100
+_WORTH_KEEPING = 5.0
+"""Seconds of training at its end that are kept, in case that what comes after it fails."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ def train_stack(
     if (found := find_state(earlier, stack, milestones=at)) is not None:
         stack.restore(found.state)
         kept = found.milestones
+    del found  # as large as the networks with their optimisers
 
     def keep_milestone() -> None:
         pairs = zip(stack.generate(held_out), specs, strict=True)
@@ -172,6 +175,8 @@ def train_stack(
             write_checkpoint(checkpoint, stack.state() | kept, facts)
             last_written = time.monotonic()
     on_progress(stack.step)
+    if time.monotonic() - last_written > min(_WORTH_KEEPING, seconds_between_checkpoints):
+        write_checkpoint(checkpoint, stack.state() | kept, facts)
     generated = stack.generate(held_out)
     outcomes = []
     for run, spec in enumerate(specs):
@@ -214,8 +219,8 @@ def rehearse_stack(
 ) -> None:
     """Do once all that takes memory in a stack's training: build it, one step, keep it, generate.
 
-    The step is the last one, so that the losses of all others are held, too. What is trained is
-    thrown away.
+    The step is the last one; where draws are made ahead, all from the one before the last block of
+    steps on, so that two blocks' draws are held at once. What is trained is thrown away.
 
     Args:
         specs: the runs.
@@ -227,8 +232,10 @@ def rehearse_stack(
         ValueError: as `train_stack`.
     """
     stack, _, held_out = _prepared(specs, cache, device)
-    stack.step = specs[0].training.num_steps - 1
-    stack.train_block()
+    last = specs[0].training.num_steps - 1
+    stack.step = last if device == "cpu" else max(0, last // BLOCK_STEPS * BLOCK_STEPS - 1)
+    while stack.step <= last:
+        stack.train_block()
     try:
         write_checkpoint(checkpoint, stack.state(), {"runs": [spec.digest for spec in specs]})
     finally:

@@ -48,12 +48,16 @@ def network_state(
 def restore_network(
     name: str, flat: nn.Parameter, optimiser: torch.optim.Optimizer, state: Mapping[str, Tensor]
 ) -> None:
-    """Set a network and its optimiser to what `network_state` returned."""
+    """Set a network and its optimiser to what `network_state` returned, and leave that as it is."""
     flat.copy_(state[name])
     prefix = f"{name}."
     # Adam's fused step counter lives with the parameter, RMSProp's on the CPU: both
     # are float32 scalars that torch places itself through load_state_dict.
-    loaded = {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
+    loaded = {
+        key.removeprefix(prefix): value.clone()  # torch would train in the state's own memory
+        for key, value in state.items()
+        if key.startswith(prefix)
+    }
     whole = optimiser.state_dict()
     whole["state"] = {0: loaded} if loaded else {}
     optimiser.load_state_dict(whole)
