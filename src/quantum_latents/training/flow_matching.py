@@ -215,7 +215,8 @@ class FlowStack:
                 )
                 noises = [d.noise for d in draws if d.noise is not None]
                 noise = torch.stack(noises, dim=1)[todo] if noises else None
-                self.losses[self.step : stop, part.runs, 0] = self._train(part, x0, x1, t, noise)
+                losses = self._train(part, x0, x1, t, noise)
+                self.losses[self.step : stop, part.runs, 0] = losses.double().cpu()
                 if part.averaged is not None:
                     kept = self.training.averaging ** (stop - self.step)
                     part.averaged.lerp_(part.velocity.flat.detach(), 1 - kept)
@@ -248,7 +249,7 @@ class FlowStack:
                 by.copy_(slope)
             part.optimiser.step()
             losses.append(loss.detach())
-        return torch.stack(losses).double().cpu()
+        return torch.stack(losses)
 
     @torch.no_grad()
     def _stop_diverged(self, start: int, stop: int) -> None:

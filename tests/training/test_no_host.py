@@ -1,0 +1,187 @@
+"""Steps on another device than the host: all that is computed lies there, and nothing waits.
+
+No GPU is needed. torch's device ``meta`` has no memory, so whatever would read a number there (an
+`.item()`, a branch, a boolean index, a copy back) raises; and every operation of a step is looked
+at, so that none meets a tensor of the host's, which CUDA would refuse or copy.
+"""
+
+import contextlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from quantum_latents.latents import GaussianSource, Latent
+from quantum_latents.models import (
+    FlowSpec,
+    GANSpec,
+    GraphGANSpec,
+    MLPSpec,
+    MolGANSpec,
+    RelationalCriticSpec,
+    SolverSpec,
+    VelocitySpec,
+)
+from quantum_latents.random import stream
+from quantum_latents.training import (
+    FlowMatchingSpec,
+    FlowStack,
+    GANStack,
+    OptimiserSpec,
+    StackMember,
+    WGANSpec,
+)
+
+ELSEWHERE = torch.device("meta")
+RMSPROP = OptimiserSpec(name="rmsprop", learning_rate=5e-4, alpha=0.99)
+NETWORK = MLPSpec(
+    hidden=(20, 12), activation="leaky_relu", negative_slope=0.2, initialisation="pytorch"
+)
+LEARNED = replace(NETWORK, reinject_latent=True, trainable_input_affine=True)
+GRAPHS = {"num_atoms": 4, "num_node_classes": 3}
+MODELS = {
+    "perceptrons": GANSpec(generator=NETWORK, critic=NETWORK),
+    "a learned prior": GANSpec(generator=LEARNED, critic=NETWORK),
+    "molecules": MolGANSpec(
+        generator=NETWORK,
+        critic=RelationalCriticSpec(convolutions=(9, 5), aggregation=6, dense=(7, 4)),
+        **GRAPHS,
+    ),
+    "molecules, relaxed with noise": MolGANSpec(
+        generator=NETWORK,
+        critic=RelationalCriticSpec(convolutions=(9, 5), aggregation=6, dense=(7, 4)),
+        relaxation="gumbel_softmax",
+        **GRAPHS,
+    ),
+    "graphs of places": GraphGANSpec(generator=NETWORK, critic=NETWORK, **GRAPHS),
+}
+CASES = [(name, "float32") for name in MODELS] + [
+    (name, "bf16") for name, model in MODELS.items() if isinstance(model, GANSpec)
+]
+TRAINING = WGANSpec(
+    num_steps=40, batch_size=8, critic_steps=2, gradient_penalty=10.0, optimiser=RMSPROP
+)
+FLOW = FlowSpec(
+    velocity=VelocitySpec(
+        hidden=(8, 8), activation="silu", num_frequencies=1, initialisation="pytorch"
+    ),
+    embedding="orthonormal",
+    dequantisation="uniform",
+    jitter=1.0,
+    solver=SolverSpec(name="midpoint", num_evaluations=6),
+)
+
+
+class AllElsewhere(TorchDispatchMode):
+    """Refuses every operation that meets a tensor of the host, but for single numbers and none.
+
+    A single number of the host's is an argument of a launch: nothing waits for it.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.num_operations = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves((args, kwargs, made)):
+            if isinstance(tensor, torch.Tensor) and tensor.device != ELSEWHERE:
+                is_small = tensor.dim() == 0 or tensor.numel() == 0
+                assert is_small, f"{func} meets {tuple(tensor.shape)} of the host"
+        self.num_operations += 1
+        return made
+
+
+@pytest.fixture(autouse=True)
+def adam_in_single_operations(monkeypatch):
+    """torch has no fused Adam without memory; an optimiser is torch's own affair."""
+    build = OptimiserSpec.build
+
+    def built(self, parameter):
+        return build(RMSPROP, parameter)
+
+    monkeypatch.setattr(OptimiserSpec, "build", built)
+
+
+def members(width: int, dtype=torch.float32) -> list[StackMember]:
+    """One run whose latent has a bank, and one that draws afresh."""
+    found = []
+    for seed, bank in enumerate((np.zeros((100, 6), np.uint8), None)):
+        kept = {} if bank is None else {"bank": bank, "bank_size": 90}
+        latent = Latent(GaussianSource(6), "centred", stream(seed, "held out"), **kept)
+        data = torch.zeros(50, width, dtype=dtype)
+        found.append(StackMember(data, latent.to(ELSEWHERE), stream(seed, "training")))
+    return found
+
+
+def gan(name: str, precision="float32") -> GANStack:
+    model = MODELS[name]
+    is_graph = isinstance(model, MolGANSpec | GraphGANSpec)
+    of = members(model.data_dim, torch.uint8) if is_graph else members(3)
+    training = replace(TRAINING, precision=precision)
+    return GANStack(of, model, training, device=ELSEWHERE, draws_ahead=False)
+
+
+@pytest.mark.parametrize(("name", "precision"), CASES)
+@torch.no_grad()
+def test_a_gans_steps_need_no_host(name, precision, monkeypatch):
+    stack = gan(name, precision)
+    if not isinstance(stack.model, GANSpec):  # autocast is off, but asks which device it is
+        monkeypatch.setattr(type(stack._kernel), "_rounding", lambda self: contextlib.nullcontext())
+    draws = stack._draw(0)
+    assert {part.device for part in draws} == {ELSEWHERE}
+    with AllElsewhere() as watch:
+        losses = stack._kernel.train(tuple(part[:3] for part in draws), 0, [0, 1])
+    assert losses.shape == (3, 2, 3) and losses.device == ELSEWHERE
+    assert watch.num_operations > 100
+
+
+@pytest.mark.parametrize("path", ["straight", "variance_preserving"])
+def test_a_flows_steps_need_no_host(path):
+    training = FlowMatchingSpec(
+        num_steps=40,
+        batch_size=8,
+        path=path,
+        coupling="independent",
+        sigma_min=0.1 if path == "straight" else 0.0,
+        optimiser=RMSPROP,
+    )
+    model = FLOW if path == "straight" else replace(FLOW, dequantisation="none", jitter=0.0)
+    stack = FlowStack(members(4), model, training, device=ELSEWHERE)
+    (part,) = stack._parts
+    draws = [stack._draw(run, 0) for run in part.runs]
+    assert {value.device for d in draws for value in d if value is not None} == {ELSEWHERE}
+    x0, x1, t = (
+        torch.stack(v, 1)[:3] for v in zip(*((d.x0, d.x1, d.t) for d in draws), strict=True)
+    )
+    noise = None if draws[0].noise is None else torch.stack([d.noise for d in draws], 1)[:3]
+    with AllElsewhere() as watch:
+        losses = stack._train(part, x0, x1, t, noise)
+    assert losses.shape == (3, 2) and losses.device == ELSEWHERE
+    assert watch.num_operations > 100
+
+
+@torch.no_grad()
+def test_what_waits_or_comes_from_the_host_is_found():
+    stack = gan("perceptrons")
+    draws = tuple(part[:1] for part in stack._draw(0))
+    step = stack._kernel._train_step
+
+    def waits(*of_step):
+        losses = step(*of_step)
+        assert bool(losses[0, 0] > 0)
+        return losses
+
+    stack._kernel._train_step = waits
+    with pytest.raises(RuntimeError, match="item"), AllElsewhere():
+        stack._kernel.train(draws, 0, [0, 1])
+
+    def brings(*of_step):
+        return step(*of_step) * torch.ones(2, 1).to(ELSEWHERE)
+
+    stack._kernel._train_step = brings
+    with pytest.raises(AssertionError, match="of the host"), AllElsewhere():
+        stack._kernel.train(draws, 0, [0, 1])
