@@ -177,6 +177,19 @@ def test_a_run_does_not_depend_on_its_stack_nor_on_the_threads(averaging, tmp_pa
     assert len({outcome.samples.tobytes() for outcome in together}) == 2
 
 
+def test_a_training_is_the_same_whoever_draws():
+    stacks = []
+    for draws_ahead in (False, True):
+        stack = DenoisingStack([member(0), member(1)], MODEL, TRAINING, draws_ahead=draws_ahead)
+        while stack.step < TRAINING.num_steps:
+            stack.train_block()
+        stacks.append(stack)
+    usual, ahead = (stack.state() for stack in stacks)
+    assert usual["losses"].isfinite().all()
+    assert usual.keys() == ahead.keys()
+    assert all(torch.equal(ahead[name], tensor) for name, tensor in usual.items())
+
+
 def test_outcomes(tmp_path):
     (outcome,) = train([RUN], tmp_path)
     assert outcome.samples.shape == (10, 64)

@@ -16,6 +16,8 @@ from torch.utils._pytree import tree_leaves
 
 from quantum_latents.latents import GaussianSource, Latent
 from quantum_latents.models import (
+    DDGANSpec,
+    Diffusion,
     FlowSpec,
     GANSpec,
     GraphGANSpec,
@@ -23,10 +25,14 @@ from quantum_latents.models import (
     MolGANSpec,
     RelationalCriticSpec,
     SolverSpec,
+    TimeCriticSpec,
+    UNetSpec,
     VelocitySpec,
 )
 from quantum_latents.random import stream
 from quantum_latents.training import (
+    DenoisingSpec,
+    DenoisingStack,
     FlowMatchingSpec,
     FlowStack,
     GANStack,
@@ -72,6 +78,22 @@ FLOW = FlowSpec(
     dequantisation="uniform",
     jitter=1.0,
     solver=SolverSpec(name="midpoint", num_evaluations=6),
+)
+
+
+IMAGES = DDGANSpec(
+    image_shape=(1, 8, 8),
+    diffusion=Diffusion(num_timesteps=3, beta_min=0.1, beta_max=20.0),
+    generator=UNetSpec(
+        channels=4,
+        multipliers=(1, 2),
+        num_blocks=1,
+        attention=(4,),
+        style_width=6,
+        mapping_layers=1,
+        normalise_latent=True,
+    ),
+    critic=TimeCriticSpec(channels=4, multipliers=(1, 2), time_width=8, group=4),
 )
 
 
@@ -162,6 +184,30 @@ def test_a_flows_steps_need_no_host(path):
         losses = stack._train(part, x0, x1, t, noise)
     assert losses.shape == (3, 2) and losses.device == ELSEWHERE
     assert watch.num_operations > 100
+
+
+def test_a_diffusion_gans_steps_need_no_host():
+    training = DenoisingSpec(
+        num_steps=40,
+        batch_size=4,
+        optimiser=RMSPROP,
+        critic_learning_rate=2e-3,
+        least_learning_rate=1e-5,
+        gradient_penalty=0.5,
+        penalty_every=2,
+        averaging=0.9,
+    )
+    of = members(IMAGES.data_dim)
+    stack = DenoisingStack(of, IMAGES, training, device=ELSEWHERE, draws_ahead=False)
+    rates = np.array([1e-3, 2e-3])
+    stack._train_step(0, stack._draw(0, 0), 0, rates)  # what a process moves once is there
+    for step, devices in ((1, [ELSEWHERE] * 2 + [None]), (2, [ELSEWHERE] * 3)):
+        draws = stack._draw(1, step)
+        assert {part.device for part in draws} == {ELSEWHERE}
+        with AllElsewhere() as watch:
+            losses = stack._train_step(1, draws, step, rates)
+        assert [None if loss is None else loss.device for loss in losses] == devices
+        assert watch.num_operations > 100
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ Nothing here draws a random number.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -67,11 +68,11 @@ class Diffusion:
 
         Args:
             x: x_0.
-            t: steps (B,), from 1 to T.
+            t: steps (B,), from 1 to T, where x is.
             first: standard normal, as x: the noise up to t - 1.
             second: as `first`, of step t.
         """
-        bars = self.alpha_bars
+        bars = _bars_on(self, t.device)
         left, beta = bars[t - 1], 1 - bars[t] / bars[t - 1]
         before = _times(left.sqrt(), x) + _times((1 - left).sqrt(), first)
         return before, _times((1 - beta).sqrt(), before) + _times(beta.sqrt(), second)
@@ -82,16 +83,22 @@ class Diffusion:
         Args:
             x: x_0, or what stands for it (B, C, H, W).
             at: x_t.
-            t: steps (B,), from 1 to T.
+            t: steps (B,), from 1 to T, where x is.
             noise: standard normal, as x.
         """
-        bars = self.alpha_bars
+        bars = _bars_on(self, t.device)
         now, left = bars[t], bars[t - 1]
         beta = 1 - now / left
         of_x = left.sqrt() * beta / (1 - now)
         of_at = (1 - beta).sqrt() * (1 - left) / (1 - now)
         variance = beta * (1 - left) / (1 - now)
         return _times(of_x, x) + _times(of_at, at) + _times(variance.sqrt(), noise)
+
+
+@functools.cache
+def _bars_on(process: Diffusion, device: torch.device) -> Tensor:
+    """Return a process's shares where they are looked up: moved there once, not in every step."""
+    return process.alpha_bars.to(device)
 
 
 def _times(factors: Tensor, images: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ checkpoint are one pass.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -32,6 +33,7 @@ from torch.nn.functional import softplus
 from quantum_latents.models import DDGANSpec, Diffusion, TimeCritic, UNet, initialise
 from quantum_latents.models.threads import one_thread
 from quantum_latents.random.torch import take_rows, torch_generator
+from quantum_latents.training.ahead import DrawsAhead
 from quantum_latents.training.convolutions import exact_convolutions
 from quantum_latents.training.denoising_settings import DenoisingSpec
 from quantum_latents.training.resume import Flat
@@ -131,6 +133,8 @@ class DenoisingStack:
         model: the diffusion and the networks.
         training: the budget and everything else that training needs.
         device: where to train.
+        draws_ahead: draw a step's random numbers on a thread while the step before is made, as
+            `GANStack` does for blocks.
 
     Attributes:
         step: steps done.
@@ -152,6 +156,7 @@ class DenoisingStack:
         model: DDGANSpec,
         training: DenoisingSpec,
         device: torch.device | str = "cpu",
+        draws_ahead: bool | None = None,
     ):
         if len({member.latent.dim for member in members}) != 1:
             raise ValueError("runs in a stack share their latent's width")
@@ -168,6 +173,11 @@ class DenoisingStack:
         moved = {id(m.data): m.data.to(device, training.dtype) for m in members}
         self._data = [moved[id(m.data)].view(-1, *model.shape) for m in members]
         self._runs = [self._run(member) for member in members]
+        self._blocks: list[tuple[int, Tensor, np.ndarray]]
+        self._blocks = [(-1, torch.empty(0), np.empty(0))] * len(members)
+        is_ahead = self.device.type == "cuda" if draws_ahead is None else draws_ahead
+        draws = [functools.partial(self._draw, run) for run in range(len(members))]
+        self._ahead = [DrawsAhead(draw, self.device) for draw in draws] if is_ahead else []
         self.step, self.kernel = 0, "torch"
         shape = training.num_steps, len(members), len(self.loss_names)
         self.losses = torch.full(shape, torch.nan, dtype=torch.float64)
@@ -194,38 +204,61 @@ class DenoisingStack:
 
     def _train(self, run: int, block: int, stop: int) -> None:
         """Train one run from `step` to `stop`, both of a block."""
-        spec, member, networks = self.training, self.members[run], self._runs[run]
-        size = 2 * BLOCK_STEPS * spec.batch_size
-        z = member.latent.sample(size, member.stream.child("latent", block))
-        z = z.to(self.device, spec.dtype).view(BLOCK_STEPS, 2, spec.batch_size, -1)
-        rows = (
-            member.stream.child("batch")
-            .generator(block)
-            .integers(len(self._data[run]), size=(BLOCK_STEPS, 2, spec.batch_size))
-        )
+        spec = self.training
         rates = spec.learning_rates(self.step, stop)
-        losses = torch.full((stop - self.step, 3), torch.nan, dtype=torch.float64)
+        shown = float(self.losses[self.step - 1, run, 2]) if self.step else 0.0
+        penalty = torch.full((), shown, dtype=spec.dtype, device=self.device)
+        found = []
         for place, step in enumerate(range(self.step, stop)):
-            chance = member.stream.child("diffusion").generator(step)
-            at = step % BLOCK_STEPS
-            halves = [self._batch(run, rows[at, half], z[at, half], chance) for half in (0, 1)]
-            critic, penalty = self._train_critic(networks, halves[0], step, rates[place, 1])
-            if penalty is None:
-                penalty = losses[place - 1, 2] if place else self.losses[step - 1, run, 2]
-            generator = self._train_generator(networks, halves[1], rates[place, 0])
-            losses[place] = torch.tensor([float(generator), float(critic), float(penalty)])
-            if not bool((losses[place].abs() <= spec.divergence_threshold).all()):
-                self._stop_diverged(run, step)
-                break
+            losses = self._train_step(run, self._drawn(run, step), step, rates[place])
+            penalty = penalty if losses[2] is None else losses[2]
+            found.append(torch.stack([*losses[:2], penalty]))
+        losses = torch.stack(found).double().cpu()
         self.losses[self.step : stop, run] = losses
-        if (at_step := self.diverged_at[run]) is not None:
-            self.losses[at_step:, run] = torch.nan
+        bad = ~(losses.abs() <= spec.divergence_threshold).all(dim=1)
+        if bool(bad.any()):
+            self._stop_diverged(run, self.step + int(bad.nonzero()[0]))
+
+    def _train_step(
+        self, run: int, draws: tuple[Tensor, ...], step: int, rates: np.ndarray
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return L_g, L_f without its penalty, and that penalty, None where none is taken now."""
+        networks = self._runs[run]
+        critic, penalty = self._train_critic(networks, _Batch(*draws[:4]), step, rates[1])
+        generator = self._train_generator(networks, _Batch(*draws[4:]), rates[0])
+        return generator, critic, penalty
+
+    def _drawn(self, run: int, step: int) -> tuple[Tensor, ...]:
+        """Return what a step sees: its batch for the critic, then that for the generator."""
+        if not self._ahead:
+            return self._draw(run, step)
+        is_last = step + 1 == self.training.num_steps
+        return self._ahead[run].take(step, following=None if is_last else step + 1)
+
+    def _draw(self, run: int, step: int) -> tuple[Tensor, ...]:
+        z, rows = self._draw_block(run, step // BLOCK_STEPS)
+        chance = self.members[run].stream.child("diffusion").generator(step)
+        at = step % BLOCK_STEPS
+        halves = (self._batch(run, rows[at, half], z[at, half], chance) for half in (0, 1))
+        return tuple(part for half in halves for part in half)
+
+    def _draw_block(self, run: int, block: int) -> tuple[Tensor, np.ndarray]:
+        """Return the latents and the rows of a block's steps; those of the last one are kept."""
+        if self._blocks[run][0] != block:
+            spec, member = self.training, self.members[run]
+            names = member.stream.child("latent", block)
+            z = member.latent.sample(2 * BLOCK_STEPS * spec.batch_size, names)
+            z = z.to(self.device, spec.dtype).view(BLOCK_STEPS, 2, spec.batch_size, -1)
+            chance = member.stream.child("batch").generator(block)
+            rows = chance.integers(len(self._data[run]), size=z.shape[:3])
+            self._blocks[run] = block, z, rows
+        return self._blocks[run][1:]
 
     def _batch(self, run: int, rows: np.ndarray, z: Tensor, chance: np.random.Generator) -> _Batch:
         x = 2 * take_rows(self._data[run], rows) - 1
         t = chance.integers(1, self.model.diffusion.num_timesteps + 1, size=len(rows))
         noise = chance.standard_normal((3, *x.shape), dtype=np.float32)
-        return _Batch(x, torch.from_numpy(t), z, torch.from_numpy(noise).to(x))
+        return _Batch(x, torch.from_numpy(t).to(x.device), z, torch.from_numpy(noise).to(x))
 
     def _train_critic(
         self, run: _Run, batch: _Batch, step: int, rate: float
@@ -233,16 +266,16 @@ class DenoisingStack:
         """Make a critic step; return its loss and its penalty, None where none is taken now."""
         spec, process = self.training, self.model.diffusion
         before, at = process.pair(batch.x, batch.t, batch.noise[0], batch.noise[1])
-        t = batch.t.to(self.device)
+        t = batch.t
         with torch.no_grad():
             made = run.generator.module(at, t, batch.z)
-            fake = process.back(made, at, batch.t, batch.noise[2])
+            fake = process.back(made, at, t, batch.noise[2])
         has_penalty = spec.gradient_penalty > 0 and step % spec.penalty_every == 0
         before.requires_grad_(has_penalty)
         with torch.enable_grad():
             real_score = run.critic.module(before, at, t)
             loss = softplus(-real_score).mean() + softplus(run.critic.module(fake, at, t)).mean()
-            total, penalty = loss, None if spec.gradient_penalty else torch.tensor(0.0)
+            total, penalty = loss, None if spec.gradient_penalty else loss.new_zeros(())
             if has_penalty:
                 (slope,) = torch.autograd.grad(real_score.sum(), before, create_graph=True)
                 penalty = spec.gradient_penalty / 2 * slope.square().sum((1, 2, 3)).mean()
@@ -255,10 +288,10 @@ class DenoisingStack:
         """Make a generator step; return its loss."""
         process = self.model.diffusion
         _, at = process.pair(batch.x, batch.t, batch.noise[0], batch.noise[1])
-        t = batch.t.to(self.device)
+        t = batch.t
         run.critic.module.requires_grad_(False)
         with torch.enable_grad():
-            fake = process.back(run.generator.module(at, t, batch.z), at, batch.t, batch.noise[2])
+            fake = process.back(run.generator.module(at, t, batch.z), at, t, batch.noise[2])
             loss = softplus(-run.critic.module(fake, at, t)).mean()
             loss.backward()
         run.critic.module.requires_grad_(True)
@@ -269,6 +302,7 @@ class DenoisingStack:
 
     def _stop_diverged(self, run: int, step: int) -> None:
         self.diverged_at[run] = step
+        self.losses[step:, run] = torch.nan
         networks = self._runs[run]
         for network in (networks.generator, networks.critic):
             network.silence()
@@ -366,8 +400,8 @@ def denoised(
         noise = torch.from_numpy(chance.standard_normal(shape, dtype=np.float32)).to(part)
         x = noise[:, 0]
         for step in range(num_timesteps):
-            t = torch.full((len(part),), num_timesteps - step)
-            guess = functional_call(module, dict(weights), (x, t.to(x.device), part[:, step]))
+            t = torch.full((len(part),), num_timesteps - step, device=x.device)
+            guess = functional_call(module, dict(weights), (x, t, part[:, step]))
             # The last step back has no noise: the one there is already taken is not seen.
             x = process.back(guess, x, t, noise[:, (step + 1) % num_timesteps])
         images.append(((x + 1) / 2).clamp(0, 1).flatten(1))
