@@ -1,4 +1,4 @@
-"""Render the tables in docs/ from the committed rows in results/.
+"""Render the tables and figures in docs/ from the committed rows in results/.
 
     .venv/bin/python scripts/render_tables.py [--check]
 
@@ -12,8 +12,10 @@ samplers or training between `<!-- bench: results/NAME.json -->` and `<!-- end o
 `<!-- growth: results/NAME.json -->` and `<!-- end of growth -->`, latents ranked over data sets
 between `<!-- leaderboard: results/NAME -->` and `<!-- end of leaderboard -->`, a latent's gap to
 the reference against the training budget between
-`<!-- budget: results/NAME DATA LATENT METRIC -->` and `<!-- end of budget -->`. With `--check`
-nothing is written, and a page that does not say what the rows say is an error.
+`<!-- budget: results/NAME DATA LATENT METRIC -->` and `<!-- end of budget -->`, a figure between
+`<!-- figure: images/FILE.svg results/NAME KIND DATA METRIC [LATENT,LATENT] -->` and
+`<!-- end of figure -->`, drawn into that file of docs/ (`report.FIGURES` has the kinds). With
+`--check` nothing is written, and a page or figure that does not say what the rows say is an error.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from quantum_latents.bench.summary import markdown, read_measurement
-from quantum_latents.report import Table, table
+from quantum_latents.report import StudyFigure, Table, study_figure, table
 from quantum_latents.report.certificates import certificates_markdown, growth_markdown
 from quantum_latents.report.leaderboard import OVERVIEW_FOOTNOTE, overviews
 from quantum_latents.results import budget_curve, read_certificates, read_rows, read_study
@@ -39,7 +41,7 @@ from quantum_latents.results.wording import (
     number_text,
 )
 
-__all__ = ["main", "rendered"]
+__all__ = ["drawn", "main", "rendered", "same_drawing"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -54,13 +56,17 @@ _LEADERBOARD = re.compile(
 _BUDGET = re.compile(
     r"(<!-- budget: (\S+) (\S+) (\S+) (\S+) -->\n).*?(<!-- end of budget -->)", re.DOTALL
 )
+_FIGURE = re.compile(
+    r"(<!-- figure: (\S+) (\S+) (\S+) (\S+) (\S+)(?: (\S+))? -->\n).*?(<!-- end of figure -->)",
+    re.DOTALL,
+)
 _ONE = r"(<!-- %s: (\S+) ([^>]+) ([^\s>]+) ([^\s>]+) -->).*?(<!-- end -->)"
 _CELL, _DIFFERENCE = re.compile(_ONE % "cell"), re.compile(_ONE % "difference")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def rendered(page: str, root: Path = _ROOT) -> str:
-    """Return the text of a page with all its tables made from rows anew."""
+    """Return the text of a page with all that is made from rows made anew."""
 
     def replace(match: re.Match[str]) -> str:
         folder = root / match[2]
@@ -122,10 +128,45 @@ def rendered(page: str, root: Path = _ROOT) -> str:
         )
         return f"{match[1]}\n{made}\n\nCommand: `{study['command']}`\n\n{match[6]}"
 
+    def replace_figure(match: re.Match[str]) -> str:
+        return f"{match[1]}\n![{_figure_of(match, root).title}]({match[2]})\n\n{match[8]}"
+
+    page = _FIGURE.sub(replace_figure, page)
     page = _LEADERBOARD.sub(replace_leaderboard, _BUDGET.sub(replace_budget, page))
     page = _GROWTH.sub(replace_growth, _CERTIFICATES.sub(replace_certificates, page))
     page = _DIFFERENCE.sub(replace_difference, _CELL.sub(replace_cell, page))
     return _BENCH.sub(replace_bench, _TABLE.sub(replace, page))
+
+
+def drawn(page: str, root: Path = _ROOT) -> dict[str, str]:
+    """Return the figures of a page by their files' names, each an SVG drawn from rows anew."""
+    return {match[2]: _figure_of(match, root).svg for match in _FIGURE.finditer(page)}
+
+
+def same_drawing(one: str, other: str) -> bool:
+    """Return whether two drawings are the same but for the last digits of places.
+
+    Processors round sums differently; texts, shapes and their order are compared to the letter.
+    """
+    number = re.compile(r"-?\d+\.\d+")
+    own = re.compile(r"f[0-9a-f]{10}-|\b[mp][0-9a-f]{10}\b")  # ids, which follow from the content
+    texts = [own.sub("", text) for text in (one, other)]
+    if number.sub("", texts[0]) != number.sub("", texts[1]):
+        return False
+    places = ([float(n) for n in number.findall(text)] for text in texts)
+    return all(abs(a - b) < 0.02 for a, b in zip(*places, strict=True))
+
+
+def _figure_of(match: re.Match[str], root: Path) -> StudyFigure:
+    names = tuple(match[7].split(",")) if match[7] else None
+    return _figure(root / match[3], match[4], match[6], match[5], names)
+
+
+@cache  # once for the page and once for its file
+def _figure(
+    folder: Path, kind: str, metric: str, data: str, names: tuple[str, ...] | None
+) -> StudyFigure:
+    return study_figure(folder, kind, metric, data=data, latents=names)
 
 
 def _gap_table(rows: list[dict[str, Any]], *, data: str, other: str, metric: str) -> str:
@@ -165,7 +206,14 @@ def main(arguments: list[str]) -> int:
             stale.append(path.name)
             if "--check" not in arguments:
                 path.write_text(after, encoding="utf-8")
-    print(f"tables changed in: {', '.join(stale) or 'no page'}")
+        for name, svg in drawn(after).items():
+            file = path.parent / name
+            there = file.read_text(encoding="utf-8") if file.exists() else ""
+            if not same_drawing(there, svg):
+                stale.append(name)
+                if "--check" not in arguments:
+                    file.write_text(svg, encoding="utf-8")
+    print(f"changed: {', '.join(stale) or 'nothing'}")
     return 1 if stale and "--check" in arguments else 0
 
 

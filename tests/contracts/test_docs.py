@@ -29,6 +29,23 @@ def test_tables_are_rendered_from_the_committed_rows(page):
     assert _renderer().rendered(text) == text, "run scripts/render_tables.py"
 
 
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "docs").glob("*.md")))
+def test_figures_are_drawn_from_the_committed_rows(name):
+    renderer = _renderer()
+    for file, svg in renderer.drawn((ROOT / "docs" / name).read_text(encoding="utf-8")).items():
+        there = (ROOT / "docs" / file).read_text(encoding="utf-8")
+        assert renderer.same_drawing(there, svg), f"{file}: run scripts/render_tables.py"
+
+
+def test_a_stale_figure_is_noticed():
+    same = _renderer().same_drawing
+    svg = '<svg id="f0123456789-a"><path d="M10.25 3.5"/><text>quantum</text></svg>'
+    assert same(svg, svg.replace("f0123456789", "fabcdef0123").replace("10.25", "10.26"))
+    assert not same(svg, svg.replace("10.25", "10.35"))
+    assert not same(svg, svg.replace("quantum", "gaussian"))
+    assert not same("", svg)
+
+
 def test_a_stale_table_is_noticed():
     whole = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     first = whole.index("| quantum |")

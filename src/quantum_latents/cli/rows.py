@@ -1,4 +1,4 @@
-"""`qlat table`, `report`, `evaluate` and `generate`: what is made of finished runs."""
+"""`qlat table`, `figure`, `report`, `evaluate` and `generate`: what is made of finished runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from quantum_latents.cli.words import check_folder
 if TYPE_CHECKING:
     from quantum_latents.report import Table as StudyTable
 
-__all__ = ["COMMANDS", "Evaluate", "Generate", "Report", "Table", "made_table"]
+__all__ = ["COMMANDS", "Evaluate", "Figure", "Generate", "Report", "Table", "made_table"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,32 @@ class Table:
     """Directory of a study, or a rows.jsonl."""
     format: Literal["text", "markdown", "latex", "json"] = "text"
     """How to print it."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Draw one figure of a study as an SVG file that stands alone, from rows alone.
+
+    The page of `qlat report` has all of them, and saves each as SVG, PNG or CSV.
+    """
+
+    directory: Annotated[Path, tyro.conf.Positional]
+    """Directory of a study."""
+    kind: Annotated[
+        Literal["differences", "seeds", "ladder", "response", "budget", "axis"],
+        tyro.conf.Positional,
+    ]
+    """differences paired by seed; every seed's value; the ladder of what each latent shares against
+    how well it does; the response to doses; gaps against the training budget; along the study's
+    axis."""
+    metric: Annotated[str, tyro.conf.Positional] = ""
+    """Its name in the rows (the study's first primary metric by default)."""
+    data: str = ""
+    """Which data set, where the study has several."""
+    latents: str = ""
+    """Comma-separated latents to be shown beside the reference (all by default)."""
+    out: Path | None = None
+    """File to write (KIND-METRIC.svg in the directory by default)."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +113,27 @@ def made_table(directory: Path) -> StudyTable:
         return table(rows)
     study, num_waiting = read_study(folder), len(unevaluated(folder))
     return table(rows, study, standing(folder, rows), num_waiting=num_waiting)
+
+
+def _figure(command: Figure, arguments: Sequence[str]) -> int:
+    from quantum_latents.disk import write_atomically
+    from quantum_latents.report import study_figure
+    from quantum_latents.results import read_study
+
+    primary = read_study(command.directory)["primary_metrics"]
+    if not (metric := command.metric or next(iter(primary), "")):
+        raise ValueError("the study names no primary metric: name one behind the kind of figure")
+    out = command.out or command.directory / f"{command.kind}-{metric}.svg"
+    if out.suffix != ".svg":
+        raise ValueError(f"a figure is an .svg file, not {out.name}: the page saves others")
+    check_folder(out)
+    latents = tuple(name for name in command.latents.split(",") if name) or None
+    made = study_figure(
+        command.directory, command.kind, metric, data=command.data or None, latents=latents
+    )
+    write_atomically(out, made.svg.encode())
+    print(f"{made.title}\n{made.words}\nfigure: {out}")
+    return 0
 
 
 def _report(command: Report, arguments: Sequence[str]) -> int:
@@ -156,6 +203,7 @@ def _generate(command: Generate, arguments: Sequence[str]) -> int:
 
 COMMANDS = {
     "table": (Table, _table),
+    "figure": (Figure, _figure),
     "report": (Report, _report),
     "evaluate": (Evaluate, _evaluate),
     "generate": (Generate, _generate),

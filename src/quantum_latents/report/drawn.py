@@ -44,6 +44,7 @@ from quantum_latents.results.wording import number_text
 __all__ = [
     "CURVES",
     "drawn_along",
+    "drawn_axis",
     "drawn_budgets",
     "drawn_curves",
     "drawn_ladders",
@@ -181,29 +182,7 @@ def drawn_along(
     placed = rows_along(rows, study)
     groups = []
     for along, grids in numbers.along_grids():
-        drawn = []
-        for facts in along.metrics:
-            figure = axis_figure(
-                along.curves[facts.name],
-                title=facts.label,
-                axis_label=along.label,
-                label=axis_label(facts),
-                looks=looks,
-                direction=facts.direction,
-                count=facts.is_count,
-                scale=along.scale,
-                has_band=not along.against,
-            )
-            drawn.append(
-                gallery.add(
-                    figure,
-                    axis_numbers(along.curves[facts.name], along.name),
-                    kind=along.name,
-                    data=along.data,
-                    metric=facts.name,
-                    words=" ".join(along.sentences),
-                )
-            )
+        drawn = [drawn_axis(along, facts, looks, gallery) for facts in along.metrics]
         groups.append(
             {
                 "along": along,
@@ -213,6 +192,32 @@ def drawn_along(
             }
         )
     return groups
+
+
+def drawn_axis(
+    along: Along, facts: MetricFacts, looks: Mapping[str, Style], gallery: Gallery
+) -> Drawing:
+    """Return the figure of one metric along a study's axis."""
+    curve = along.curves[facts.name]
+    figure = axis_figure(
+        curve,
+        title=facts.label,
+        axis_label=along.label,
+        label=axis_label(facts),
+        looks=looks,
+        direction=facts.direction,
+        count=facts.is_count,
+        scale=along.scale,
+        has_band=not along.against,
+    )
+    return gallery.add(
+        figure,
+        axis_numbers(curve, along.name),
+        kind=along.name,
+        data=along.data,
+        metric=facts.name,
+        words=" ".join(along.sentences),
+    )
 
 
 def _scatter_grid(
@@ -315,7 +320,9 @@ def drawn_budgets(
                 data=section.data,
                 metric=name,
                 words=f"After {curve.steps[-1]:,} steps. "
-                + differences_words([gaps[-1] for gaps in curve.gaps.values()]),
+                + differences_words(
+                    [gaps[-1] for gaps in curve.gaps.values()], facts[name].is_count
+                ),
             )
             for name, curve in section.budgets.items()
         ]
