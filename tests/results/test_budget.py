@@ -1,5 +1,7 @@
 """The gap against the budget: paired at every milestone, and refused where it means nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from quantum_latents.results import budget_curve, paired_comparison
@@ -37,7 +39,11 @@ def test_a_gap_is_the_paired_comparison_of_its_step():
         ({s: 0.25 + 0.01 * s for s in range(7)}, dict.fromkeys(range(7), 0.5)),
     ]
     for gap, (base, other) in zip(curve.gaps["gaussian"], wanted, strict=True):
-        assert gap == paired_comparison(base, other, "lower")
+        alone = paired_comparison(base, other, "lower")
+        assert (gap.data, gap.metric) == ("bits", "mmd")
+        assert (gap.reference, gap.other) == ("quantum", "gaussian")
+        names = {name: getattr(gap, name) for name in ("data", "metric", "other", "label", "unit")}
+        assert gap == replace(alone, reference="quantum", **names)
         assert gap.interval is not None
     assert curve.means["quantum"] == pytest.approx((1.3, 0.5, 0.28))
     assert set(curve.gaps) == {"gaussian"}
