@@ -217,6 +217,9 @@ def test_two_classical_latents_are_ahead_at_5000_steps():
         for metric, found in comparisons.items()
     }
     assert beyond["l1_to_integer"] == others | {"copula"}
+    sharing = read_study(folder)["ladder"]["of"]
+    kept = {name for name in l1 if sharing[name].keys() >= {"total", "variances"}}
+    assert kept == set(l1) - beyond["l1_to_integer"]  # the README's sentence
     assert beyond["energy_distance"] == {"gaussian"}
     assert all(not found & {"mean_field", "dirichlet_multinomial"} for found in beyond.values())
     assert all(max(means[metric], key=means[metric].get) == "gaussian" for metric in two_sample)
