@@ -28,6 +28,7 @@ from quantum_latents.latents.kinds.bank import bank_spec
 from quantum_latents.random import stream
 from quantum_latents.recipes import table1
 from quantum_latents.results import deterministic_part, read_rows, unevaluated
+from quantum_latents.training import GANStack
 
 # Not importorskip: what Ray reads of the environment, it reads when it is imported.
 pytestmark = pytest.mark.skipif(
@@ -419,6 +420,26 @@ def test_a_node_goes_on_from_the_checkpoint_it_is_given(tmp_path, tiny_study, ca
     found = [content for kind, _, content in heard(second) if kind == "rows"]
     ours, theirs = ([deterministic_part(row) for row in one[0]] for one in (found, expected))
     assert ours == theirs
+
+
+def test_a_checkpoint_comes_back_from_a_node_that_fails_behind_it(
+    tmp_path, tiny_study, cache, monkeypatch
+):
+    study = tiny_study(64)
+    study = replace(study, runs=study.runs[:1])
+    (cache / "mark").touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(GANStack, "generate", lambda self, latents: 1 / 0)
+        failed = StackTrainer(as_node(study, cache, {}))
+        failed.begin({})
+        messages = heard(failed)
+    assert [kind for kind, _, _ in messages[-2:]] == ["error", "ended"]
+    files = [content for kind, _, content in messages if kind == "files"]
+    again = StackTrainer(as_node(study, cache, {}))
+    again.begin(files[-1])
+    messages = heard(again)
+    assert {step for kind, _, step in messages if kind == "step"} == {64}
+    assert [kind for kind, _, _ in messages[-2:]] == ["rows", "ended"]
 
 
 def test_a_stack_that_fails_on_a_node_says_why(tmp_path, tiny_study, cache):

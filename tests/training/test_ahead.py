@@ -1,5 +1,6 @@
 """Draws made ahead: the same numbers, begun while the block before is trained, and their faults."""
 
+import contextlib
 import threading
 
 import pytest
@@ -66,7 +67,8 @@ def test_nothing_is_drawn_beyond_the_end_and_nothing_twice():
             drawn.append(threading.current_thread())
             return super().draw(num_samples, stream)
 
-    finish(stack_of(Noted(5), draws_ahead=True))
+    stack = finish(stack_of(Noted(5), draws_ahead=True))
+    stack._ahead._thread.shutdown(wait=True)
     assert len(drawn) == 3 * 2  # blocks of 16 in 40 steps, two runs
     assert threading.main_thread() not in drawn
 
@@ -81,19 +83,54 @@ def test_the_next_block_is_begun_before_it_is_asked_for():
     ahead = DrawsAhead(draw, CPU)
     assert ahead.take(0, following=1)[0] == 0
     assert begun[1].wait(PATIENCE)
-    assert not begun[2].is_set()
     assert ahead.take(1, following=None)[0] == 1
+    ahead._thread.shutdown(wait=True)
     assert not begun[2].is_set()
 
 
-def test_a_fault_is_raised_where_its_block_is_taken():
+def test_a_fault_is_raised_where_its_block_is_taken_and_is_not_kept():
+    faults = [ValueError("block 1 cannot be drawn")]
+
     def draw(block):
-        if block == 1:
-            raise ValueError("block 1 cannot be drawn")
+        if block == 1 and faults:
+            raise faults.pop()
         return (torch.full((1,), block),)
 
     ahead = DrawsAhead(draw, CPU)
     assert ahead.take(0, following=1)[0] == 0
     with pytest.raises(ValueError, match="block 1 cannot be drawn"):
         ahead.take(1, following=2)
-    assert ahead.take(2, following=None)[0] == 2  # and the thread goes on
+    assert ahead.take(1, following=2)[0] == 1
+    assert ahead.take(2, following=None)[0] == 2
+
+
+def test_on_a_gpu_steps_wait_for_their_draws_and_keep_their_memory(monkeypatch):
+    """The order of what CUDA is asked for, told by streams that only write it down."""
+    told = []
+
+    class Stream:
+        def __init__(self, name):
+            self.name = name
+
+        def wait_stream(self, other):
+            told.append(f"{self.name} waits for {other.name}")
+
+    class Part:
+        def record_stream(self, stream):
+            told.append(f"kept for {stream.name}")
+
+    @contextlib.contextmanager
+    def used(stream):
+        told.append(f"on {stream.name}")
+        yield
+
+    steps, draws = Stream("steps"), Stream("draws")
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: draws)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: steps)
+    monkeypatch.setattr(torch.cuda, "stream", used)
+    ahead = DrawsAhead(lambda block: (Part(),), torch.device("cuda"))
+    ahead.take(0, following=None)
+    assert told == ["draws waits for steps", "on draws", "steps waits for draws", "kept for steps"]
+    ahead.take(1, following=2)
+    ahead._thread.shutdown(wait=True)
+    assert told[4:] == ["on draws", "steps waits for draws", "kept for steps", "on draws"]

@@ -33,6 +33,7 @@ from quantum_latents.training import (
     bytes_of,
     flop_of,
     load_generator,
+    rehearse_stack,
     train_stack,
 )
 from quantum_latents.training import denoising as denoising_module
@@ -276,6 +277,41 @@ def test_divergence_is_an_outcome_and_the_neighbour_does_not_notice():
     for one in (stack, again):
         one.train_block()
     assert torch.equal(again.losses.nan_to_num(), stack.losses.nan_to_num())
+
+
+def test_a_run_that_diverges_within_a_block_ends_where_it_did(monkeypatch):
+    stack = DenoisingStack([member()], MODEL, TRAINING)
+    usual = stack._train_step
+
+    def breaks(run, draws, step, rates):
+        losses = usual(run, draws, step, rates)
+        return losses if step != 5 else (torch.tensor(torch.inf), *losses[1:])
+
+    monkeypatch.setattr(stack, "_train_step", breaks)
+    stack.train_block()
+    assert stack.diverged_at == [5]
+    assert stack.losses[:5, 0].isfinite().all()
+    assert stack.losses[5:, 0].isnan().all()
+    assert all(not weight.any() for weight in stack.weights_of(0).values())
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu:0"])  # the latter is treated as a GPU
+def test_a_rehearsal_makes_its_steps_and_their_penalty(device, tmp_path, monkeypatch):
+    made = []
+    usual = DenoisingStack._train_critic
+
+    def noted(self, run, batch, step, rate):
+        loss, penalty = usual(self, run, batch, step, rate)
+        made.append((step, penalty is not None))
+        return loss, penalty
+
+    monkeypatch.setattr(DenoisingStack, "_train_critic", noted)
+    monkeypatch.setattr(DenoisingStack, "_stop_diverged", lambda *_: pytest.fail("it diverged"))
+    training = replace(TRAINING, penalty_every=4)
+    run = replace(RUN, training=training)
+    rehearse_stack([run], cache=tmp_path, checkpoint=tmp_path / "stack.st", device=device)
+    first = 16 if device == "cpu" else 15
+    assert made == [(step, step % 4 == 0) for step in range(first, 20)]
 
 
 def test_it_learns_which_of_two_images_there_are():

@@ -148,19 +148,21 @@ class StackTrainer:
                 runs = [RunSpec.from_json(task.specs[digest]) for digest in task.stack.runs]
                 note_banks(runs, self._cache)
                 outbox = _Outbox(self._messages, task.stack, folder)
-                rows = train_planned(
-                    task.stack,
-                    outbox,
-                    self._stop,
-                    task.study,
-                    dict(task.specs),
-                    folder,
-                    self._cache,
-                    task.seconds_between_checkpoints,
-                    task.commit,
-                    task.evaluate_later,
-                )
-                outbox.send_files()
+                try:
+                    rows = train_planned(
+                        task.stack,
+                        outbox,
+                        self._stop,
+                        task.study,
+                        dict(task.specs),
+                        folder,
+                        self._cache,
+                        task.seconds_between_checkpoints,
+                        task.commit,
+                        task.evaluate_later,
+                    )
+                finally:  # a checkpoint outlives what failed after it
+                    outbox.send_files()
                 if rows is not None:
                     outbox.put(("rows", task.stack, rows))
         except Exception as error:

@@ -25,7 +25,8 @@ class DrawsAhead:
     the steps, and the stream of whoever takes the draws waits for it.
 
     Args:
-        draw: returns a block's draws, a function of the block's index alone.
+        draw: returns a block's draws, a function of the block's index alone, from what is on the
+            device already.
         device: where they lie.
 
     >>> ahead = DrawsAhead(lambda block: (torch.full((2,), block),), torch.device("cpu"))
@@ -40,6 +41,8 @@ class DrawsAhead:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="draws")
         self._begun: tuple[int, Future[_Draws]] | None = None
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        if self._stream is not None:  # what is drawn from may have been moved there just before
+            self._stream.wait_stream(torch.cuda.current_stream(device))
 
     def take(self, block: int, *, following: int | None) -> _Draws:
         """Return the draws of a block, and have those of the following one begun.
@@ -53,9 +56,9 @@ class DrawsAhead:
         """
         if self._begun is None or self._begun[0] != block:
             self._begin(block)
-        assert self._begun is not None
-        draws = self._begun[1].result()
-        self._begun = None
+        begun, self._begun = self._begun, None  # a fault is raised once and not kept
+        assert begun is not None
+        draws = begun[1].result()
         if self._stream is not None:
             here = torch.cuda.current_stream(self._device)
             here.wait_stream(self._stream)
@@ -66,8 +69,6 @@ class DrawsAhead:
         return draws
 
     def _begin(self, block: int) -> None:
-        if self._stream is not None:  # what is drawn from may have been made just before
-            self._stream.wait_stream(torch.cuda.current_stream(self._device))
         self._begun = block, self._thread.submit(self._drawn, block)
 
     def _drawn(self, block: int) -> _Draws:

@@ -133,8 +133,8 @@ class DenoisingStack:
         model: the diffusion and the networks.
         training: the budget and everything else that training needs.
         device: where to train.
-        draws_ahead: draw a step's random numbers on a thread while the step before is made, as
-            `GANStack` does for blocks.
+        draws_ahead: draw a step's random numbers on a thread while the step before is made; None
+            does so on a GPU, as `GANStack` does for blocks.
 
     Attributes:
         step: steps done.
@@ -199,10 +199,10 @@ class DenoisingStack:
         with one_thread(), exact_convolutions():
             for run in range(len(self.members)):
                 if self.diverged_at[run] is None:
-                    self._train(run, block, stop)
+                    self._train(run, stop)
         self.step = stop
 
-    def _train(self, run: int, block: int, stop: int) -> None:
+    def _train(self, run: int, stop: int) -> None:
         """Train one run from `step` to `stop`, both of a block."""
         spec = self.training
         rates = spec.learning_rates(self.step, stop)
@@ -266,15 +266,15 @@ class DenoisingStack:
         """Make a critic step; return its loss and its penalty, None where none is taken now."""
         spec, process = self.training, self.model.diffusion
         before, at = process.pair(batch.x, batch.t, batch.noise[0], batch.noise[1])
-        t = batch.t
         with torch.no_grad():
-            made = run.generator.module(at, t, batch.z)
-            fake = process.back(made, at, t, batch.noise[2])
+            made = run.generator.module(at, batch.t, batch.z)
+            fake = process.back(made, at, batch.t, batch.noise[2])
         has_penalty = spec.gradient_penalty > 0 and step % spec.penalty_every == 0
         before.requires_grad_(has_penalty)
         with torch.enable_grad():
-            real_score = run.critic.module(before, at, t)
-            loss = softplus(-real_score).mean() + softplus(run.critic.module(fake, at, t)).mean()
+            real_score = run.critic.module(before, at, batch.t)
+            fake_score = run.critic.module(fake, at, batch.t)
+            loss = softplus(-real_score).mean() + softplus(fake_score).mean()
             total, penalty = loss, None if spec.gradient_penalty else loss.new_zeros(())
             if has_penalty:
                 (slope,) = torch.autograd.grad(real_score.sum(), before, create_graph=True)
@@ -288,11 +288,11 @@ class DenoisingStack:
         """Make a generator step; return its loss."""
         process = self.model.diffusion
         _, at = process.pair(batch.x, batch.t, batch.noise[0], batch.noise[1])
-        t = batch.t
         run.critic.module.requires_grad_(False)
         with torch.enable_grad():
-            fake = process.back(run.generator.module(at, t, batch.z), at, t, batch.noise[2])
-            loss = softplus(-run.critic.module(fake, at, t)).mean()
+            made = run.generator.module(at, batch.t, batch.z)
+            fake = process.back(made, at, batch.t, batch.noise[2])
+            loss = softplus(-run.critic.module(fake, at, batch.t)).mean()
             loss.backward()
         run.critic.module.requires_grad_(True)
         run.generator.step(rate)

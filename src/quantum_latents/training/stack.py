@@ -174,9 +174,9 @@ def train_stack(
         if time.monotonic() - last_written > seconds_between_checkpoints:
             write_checkpoint(checkpoint, stack.state() | kept, facts)
             last_written = time.monotonic()
-    on_progress(stack.step)
     if time.monotonic() - last_written > min(_WORTH_KEEPING, seconds_between_checkpoints):
         write_checkpoint(checkpoint, stack.state() | kept, facts)
+    on_progress(stack.step)  # behind the checkpoint: a node sends what is there before it tells
     generated = stack.generate(held_out)
     outcomes = []
     for run, spec in enumerate(specs):
@@ -217,10 +217,11 @@ def train_stack(
 def rehearse_stack(
     specs: Sequence[RunSpec], *, cache: Path, checkpoint: Path, device: str = "cpu"
 ) -> None:
-    """Do once all that takes memory in a stack's training: build it, one step, keep it, generate.
+    """Do once all that takes memory in a stack's training: build, train, keep, generate.
 
-    The step is the last one; where draws are made ahead, all from the one before the last block of
-    steps on, so that two blocks' draws are held at once. What is trained is thrown away.
+    The steps are those from the last one with a penalty on; where draws are made ahead, from the
+    one before the last block on, so that two blocks' draws are held at once. What is trained is
+    thrown away.
 
     Args:
         specs: the runs.
@@ -233,7 +234,12 @@ def rehearse_stack(
     """
     stack, _, held_out = _prepared(specs, cache, device)
     last = specs[0].training.num_steps - 1
-    stack.step = last if device == "cpu" else max(0, last // BLOCK_STEPS * BLOCK_STEPS - 1)
+    every = getattr(specs[0].training, "penalty_every", 1)
+    first = last // every * every
+    if device != "cpu":
+        first = max(0, min(first, last // BLOCK_STEPS * BLOCK_STEPS - 1))
+    stack.step = first
+    stack.losses[:first] = 0  # no step before has failed
     while stack.step <= last:
         stack.train_block()
     try:
