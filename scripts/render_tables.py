@@ -146,12 +146,16 @@ def drawn(page: str, root: Path = _ROOT) -> dict[str, str]:
 def same_drawing(one: str, other: str) -> bool:
     """Return whether two drawings are the same but for the last digits of places.
 
-    Processors round sums differently; texts, shapes and their order are compared to the letter.
+    Processors round sums differently; what is written in a drawing, its shapes and their order are
+    compared to the letter.
     """
-    number = re.compile(r"-?\d+\.\d+")
+    number = re.compile(r"-?\d+(?:\.\d+)?")
     own = re.compile(r"f[0-9a-f]{10}-|\b[mp][0-9a-f]{10}\b")  # ids, which follow from the content
-    texts = [own.sub("", text) for text in (one, other)]
-    if number.sub("", texts[0]) != number.sub("", texts[1]):
+    written = re.compile(r">[^<>]+<")
+    if written.findall(one) != written.findall(other):
+        return False
+    texts = [own.sub("", written.sub("><", text)) for text in (one, other)]
+    if number.sub("#", texts[0]) != number.sub("#", texts[1]):
         return False
     places = ([float(n) for n in number.findall(text)] for text in texts)
     return all(abs(a - b) < 0.02 for a, b in zip(*places, strict=True))

@@ -39,10 +39,17 @@ def test_figures_are_drawn_from_the_committed_rows(name):
 
 def test_a_stale_figure_is_noticed():
     same = _renderer().same_drawing
-    svg = '<svg id="f0123456789-a"><path d="M10.25 3.5"/><text>quantum</text></svg>'
+    svg = '<svg id="f0123456789-a"><path d="M10.25 57 a"/><text x="1">quantum 0.02</text></svg>'
     assert same(svg, svg.replace("f0123456789", "fabcdef0123").replace("10.25", "10.26"))
-    assert not same(svg, svg.replace("10.25", "10.35"))
-    assert not same(svg, svg.replace("quantum", "gaussian"))
+    assert same(svg, svg.replace("57", "57.000001"))
+    for old, new in (
+        ("10.25", "10.35"),
+        ("quantum", "gaussian"),
+        ("0.02", "0.03"),
+        ("57 a", "a"),
+        ("path", "rect"),
+    ):
+        assert not same(svg, svg.replace(old, new)), new
     assert not same("", svg)
 
 

@@ -215,16 +215,22 @@ def test_disturbed_in_every_way_the_rows_are_the_same(
     # kill -9 of the worker alone, once it goes on: its parent says so.
     written = checkpoint.stat().st_mtime_ns
 
-    def kill_the_worker():  # progress is told too seldom: the stack could be done by then
-        wait_until(lambda: checkpoint.stat().st_mtime_ns > written)
-        for worker in children_of(os.getpid()):
-            os.kill(worker, signal.SIGKILL)
+    over = threading.Event()
 
-    killer = threading.Thread(target=kill_the_worker)
+    def kill_the_worker():  # progress is told too seldom: the stack could be done by then
+        wait_until(lambda: over.is_set() or checkpoint.stat().st_mtime_ns > written)
+        if not over.is_set():
+            for worker in children_of(os.getpid()):
+                os.kill(worker, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_the_worker, daemon=True)
     killer.start()
-    with pytest.raises(StudyError, match=r"ended with code -9 .*the same command goes on"):
-        run(tiny_study(), directory, cache, seconds_between_checkpoints=0.0)
-    killer.join()
+    try:
+        with pytest.raises(StudyError, match=r"ended with code -9 .*the same command goes on"):
+            run(tiny_study(), directory, cache, seconds_between_checkpoints=0.0)
+    finally:
+        over.set()
+        killer.join()
     assert not multiprocessing.active_children()
     assert rows.read_bytes() == kept
 

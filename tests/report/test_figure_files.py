@@ -1,6 +1,8 @@
 """One figure as a file: it stands alone, says what its rows say, and refuses what is not there."""
 
+import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -83,6 +85,7 @@ def test_leaving_latents_out_moves_no_number_and_changes_no_colour():
         (LADDER, "ladder", "mmd", {"data": "bits"}, "no data set 'bits': there are quantum"),
         (LADDER, "ladder", "mmd", {"latents": ["copul"]}, "no latent 'copul': there are quantum"),
         (LADDER, "response", "mmd", {}, "no response figure of 'mmd': it needs a study with doses"),
+        (DIAL, "response", "mmd", {"latents": ["quantum"]}, "over all of the study's doses"),
         (LADDER, "axis", "mmd", {}, "no axis figure: it needs a study whose groups lie along"),
         (DIAL, "ladder", "mmd", {}, "no ladder figure of 'mmd': it needs the quantum latent"),
         (RESULTS / "survey-quick", "ladder", "mmd", {}, "several data sets: name one of "),
@@ -103,6 +106,22 @@ def test_the_command_writes_it(tmp_path, capsys):
         "L1 distance to the nearest integer, quantum data, against overlap x of the photons"
     )
     assert said[-1] == f"figure: {file}"
+
+
+def test_it_says_how_the_study_stands(tmp_path, capsys):
+    study = tmp_path / "study"
+    shutil.copytree(DIAL, study)
+    rows = (study / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    (study / "rows.jsonl").write_text("\n".join(rows[:-1]) + "\n", encoding="utf-8")
+    edited = json.loads((study / "study.json").read_text(encoding="utf-8"))
+    edited["primary_metrics"] = ["energy_distance"]
+    (study / "study.json").write_text(json.dumps(edited), encoding="utf-8")
+    assert main(["table", str(study)]) == 0
+    table = capsys.readouterr().out
+    assert main(["figure", str(study), "seeds"]) == 0
+    warnings = capsys.readouterr().err.splitlines()
+    assert warnings
+    assert all(line.removeprefix("qlat: ").strip() in table for line in warnings)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,8 @@ class Figure:
     data: str = ""
     """Which data set, where the study has several."""
     latents: str = ""
-    """Comma-separated latents to be shown beside the reference (all by default)."""
+    """Comma-separated latents to be shown beside the reference (all by default; a response is of
+    all doses)."""
     out: Path | None = None
     """File to write (KIND-METRIC.svg in the directory by default)."""
 
@@ -132,6 +133,8 @@ def _figure(command: Figure, arguments: Sequence[str]) -> int:
         command.directory, command.kind, metric, data=command.data or None, latents=latents
     )
     write_atomically(out, made.svg.encode())
+    for warning in made_table(command.directory).warnings:  # as the study's table says
+        print(f"qlat: {warning}", file=sys.stderr)
     print(f"{made.title}\n{made.words}\nfigure: {out}")
     return 0
 

@@ -5,9 +5,9 @@ A worker with a stack of S runs takes `fixed + S per_run` bytes. Two ways to kno
     counted     on a CPU, where the arrays that a run is counted to hold, three times over, fit
                 beside each other many times: nothing is started
     measured    otherwise, and always on a GPU: a process of its own builds a stack of one and a
-                stack of two at the real sizes, makes their last steps (`rehearse_stack`), writes their
-                checkpoint and generates; its peaks p_1 and p_2 give per_run = p_2 - p_1 (at least a quarter of
-                what is counted) and fixed = p_1 - per_run
+                stack of two at the real sizes, makes their last steps (`rehearse_stack`), writes
+                their checkpoint and generates; its peaks p_1 and p_2 give per_run = p_2 - p_1 (at
+                least a quarter of what is counted) and fixed = p_1 - per_run
 
 Of what is free, workers together may take `SHARE`. All of it stands in plan.json: a plan is made
 once, and what was measured then decides for good.

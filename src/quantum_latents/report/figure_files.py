@@ -80,6 +80,8 @@ def study_figure(
     """
     if kind not in FIGURES:
         raise ValueError(f"no figure is called {kind!r}: choose among {', '.join(FIGURES)}")
+    if kind == "response" and latents is not None:
+        raise ValueError("a response is drawn over all of the study's doses: leave latents out")
     directory = Path(directory)
     study, rows = read_study(directory), read_rows(directory)
     numbers = table(rows, study)
@@ -236,7 +238,8 @@ FIGURES = {
     "differences": "it needs a seed with values of two latents",
     "seeds": "it needs a value",
     "ladder": "it needs the quantum latent as reference and two others that say what they share",
-    "response": "it needs a study with doses, and seeds with a value at all of them",
+    "response": "it needs a study with doses, seeds with a value at all of them, and a metric that "
+    "leads the study's tables",
     "budget": "it needs runs with milestones (--curve), and a metric that leads the study's tables",
     "axis": "it needs a study whose groups lie along a number, such as depth or bank-sizes",
 }
