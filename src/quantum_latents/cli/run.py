@@ -151,45 +151,41 @@ class Run:
 
 def _recipes(command: Recipes, arguments: Sequence[str]) -> int:
     from quantum_latents.recipes import PRESETS
-    from quantum_latents.training import flop_of
 
-    entries = []
-    for name, what in RECIPES.items():
-        for preset in PRESETS:
-            if name == "compare":
-                entries.append({"recipe": name, "preset": preset, "what": what})
-                continue
-            try:
-                runs = _example(name, preset)
-            except ImportError as error:  # its cost depends on data of an extra that is missing
-                entries.append(
-                    {"recipe": name, "preset": preset, "what": what, "needs": str(error)}
-                )
-                continue
-            entries.append(
-                {
-                    "recipe": name,
-                    "preset": preset,
-                    "what": what,
-                    "runs": len(runs),
-                    "generator_steps": runs[0].training.num_steps,
-                    "teraflop": round(sum(flop_of(run) for run in runs) / 1e12, 1),
-                }
-            )
     if command.json:
+        entries = [_entry(name, preset) for name in RECIPES for preset in PRESETS]
         print(json.dumps(entries, indent=1))
         return 0
-    for name, what in RECIPES.items():
-        print(f"{name:10} {what}")
-        for entry in (e for e in entries if e["recipe"] == name):
+    for name, what in RECIPES.items():  # each as soon as it is counted
+        print(f"{name:10} {what}", flush=True)
+        for preset in PRESETS:
+            entry = _entry(name, preset)
             cost = (
                 f"{entry['runs']} runs of {entry['generator_steps']} steps, "
                 f"{entry['teraflop']:,g} TFLOP of matrix products"
                 if "runs" in entry
                 else entry.get("needs", "depends on your data")
             )
-            print(f"  --preset {entry['preset']:6} {cost}")
+            print(f"  --preset {preset:6} {cost}", flush=True)
     return 0
+
+
+def _entry(name: str, preset: str) -> dict[str, Any]:
+    """Return what a recipe costs at a preset, or what it needs to be counted."""
+    from quantum_latents.training import flop_of
+
+    entry = {"recipe": name, "preset": preset, "what": RECIPES[name]}
+    if name == "compare":
+        return entry
+    try:
+        runs = _example(name, preset)
+    except ImportError as error:  # its cost depends on data of an extra that is missing
+        return entry | {"needs": str(error)}
+    return entry | {
+        "runs": len(runs),
+        "generator_steps": runs[0].training.num_steps,
+        "teraflop": round(sum(flop_of(run) for run in runs) / 1e12, 1),
+    }
 
 
 def _example(name: str, preset: str) -> tuple[RunSpec, ...]:
