@@ -169,11 +169,18 @@ def test_max_jobs_ends_a_call_and_the_next_goes_on(orca_server, capsys):
         assert len(server.chunks) == len(set(server.chunks))
 
 
+def hear_ctrl_c():
+    """As in a terminal: what a shell starts in the background does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_is_130_and_the_same_call_goes_on(orca_server, tmp_path):
     with orca_server.OrcaServer(pending_polls=12) as server:
         call = [*CALL, *ENOUGH, "--url", server.url, "--out", "bank", "--yes"]
         code = "import sys; from quantum_latents.cli import main; sys.exit(main(sys.argv[1:]))"
-        process = subprocess.Popen([sys.executable, "-c", code, *call], stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *call], stderr=subprocess.PIPE, preexec_fn=hear_ctrl_c
+        )
         for _ in range(6000):
             if server.jobs:
                 break
