@@ -127,6 +127,7 @@ def test_it_says_how_the_study_stands(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
+        (["pie", "--out", "x.svg"], "no figure is called 'pie'"),
         (["ladder", "--out", "x.png"], "a figure is an .svg file, not x.png"),
         (["ladder", "--out", "nowhere/x.svg"], "no folder"),
         (["ladder", "fid", "--out", "x.svg"], "no metric 'fid'"),

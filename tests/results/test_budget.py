@@ -1,10 +1,9 @@
 """The gap against the budget: paired at every milestone, and refused where it means nothing."""
 
-from dataclasses import replace
-
 import pytest
 
 from quantum_latents.results import budget_curve, paired_comparison
+from quantum_latents.results.selection import metric_facts
 
 STEPS = [160, 800]
 
@@ -42,8 +41,9 @@ def test_a_gap_is_the_paired_comparison_of_its_step():
         alone = paired_comparison(base, other, "lower")
         assert (gap.data, gap.metric) == ("bits", "mmd")
         assert (gap.reference, gap.other) == ("quantum", "gaussian")
-        names = {name: getattr(gap, name) for name in ("data", "metric", "other", "label", "unit")}
-        assert gap == replace(alone, reference="quantum", **names)
+        facts = metric_facts(study(), "mmd")
+        assert (gap.label, gap.unit) == (facts.label, facts.unit)
+        assert gap == alone.named(facts, "bits", "quantum", "gaussian")
         assert gap.interval is not None
     assert curve.means["quantum"] == pytest.approx((1.3, 0.5, 0.28))
     assert set(curve.gaps) == {"gaussian"}

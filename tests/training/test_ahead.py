@@ -68,7 +68,7 @@ def test_nothing_is_drawn_beyond_the_end_and_nothing_twice():
             return super().draw(num_samples, stream)
 
     stack = finish(stack_of(Noted(5), draws_ahead=True))
-    stack._ahead._thread.shutdown(wait=True)
+    stack._draws._thread.shutdown(wait=True)
     assert len(drawn) == 3 * 2  # blocks of 16 in 40 steps, two runs
     assert threading.main_thread() not in drawn
 
@@ -80,7 +80,7 @@ def test_the_next_block_is_begun_before_it_is_asked_for():
         begun[block].set()
         return (torch.full((1,), block),)
 
-    ahead = DrawsAhead(draw, CPU)
+    ahead = DrawsAhead(draw, CPU, True)
     assert ahead.take(0, following=1)[0] == 0
     assert begun[1].wait(PATIENCE)
     assert ahead.take(1, following=None)[0] == 1
@@ -96,7 +96,7 @@ def test_a_fault_is_raised_where_its_block_is_taken_and_is_not_kept():
             raise faults.pop()
         return (torch.full((1,), block),)
 
-    ahead = DrawsAhead(draw, CPU)
+    ahead = DrawsAhead(draw, CPU, True)
     assert ahead.take(0, following=1)[0] == 0
     with pytest.raises(ValueError, match="block 1 cannot be drawn"):
         ahead.take(1, following=2)

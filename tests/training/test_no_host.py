@@ -42,6 +42,7 @@ from quantum_latents.training import (
 )
 
 ELSEWHERE = torch.device("meta")
+# torch's fused Adam knows no device without memory; an optimiser is torch's own affair.
 RMSPROP = OptimiserSpec(name="rmsprop", learning_rate=5e-4, alpha=0.99)
 NETWORK = MLPSpec(
     hidden=(20, 12), activation="leaky_relu", negative_slope=0.2, initialisation="pytorch"
@@ -120,17 +121,6 @@ class AllElsewhere(TorchDispatchMode):
                 assert is_small and not is_copy, f"{func} meets {tuple(tensor.shape)} of the host"
         self.num_operations += 1
         return made
-
-
-@pytest.fixture(autouse=True)
-def adam_in_single_operations(monkeypatch):
-    """torch has no fused Adam without memory; an optimiser is torch's own affair."""
-    build = OptimiserSpec.build
-
-    def built(self, parameter):
-        return build(RMSPROP, parameter)
-
-    monkeypatch.setattr(OptimiserSpec, "build", built)
 
 
 def members(width: int, dtype=torch.float32) -> list[StackMember]:

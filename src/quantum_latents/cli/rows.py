@@ -39,10 +39,7 @@ class Figure:
 
     directory: Annotated[Path, tyro.conf.Positional]
     """Directory of a study."""
-    kind: Annotated[
-        Literal["differences", "seeds", "ladder", "response", "budget", "axis"],
-        tyro.conf.Positional,
-    ]
+    kind: Annotated[str, tyro.conf.Positional]
     """differences paired by seed; every seed's value; the ladder of what each latent shares against
     how well it does; the response to doses; gaps against the training budget; along the study's
     axis."""

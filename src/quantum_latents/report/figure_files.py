@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from quantum_latents.report.axis import Along
 from quantum_latents.report.gallery import Drawing, Gallery, Numbers
 from quantum_latents.report.sections import Section
-from quantum_latents.report.styles import Style, styles
-from quantum_latents.report.tables import Table, table
+from quantum_latents.report.styles import styles
+from quantum_latents.report.tables import table
 from quantum_latents.results import MetricFacts, as_compared, read_rows, read_study, select
 from quantum_latents.results import latents as latents_of
 
@@ -44,16 +44,6 @@ class StudyFigure:
     numbers: Numbers
 
 
-class _Asked(NamedTuple):
-    study: Mapping[str, Any]
-    rows: Sequence[Mapping[str, Any]]
-    numbers: Table  # of one section alone
-    section: Section
-    facts: MetricFacts
-    looks: Mapping[str, Style]
-    gallery: Gallery
-
-
 def study_figure(
     directory: str | os.PathLike[str],
     kind: str,
@@ -78,6 +68,16 @@ def study_figure(
         ValueError: a kind, metric, data set or latent that is not there, or a study that has no
             such figure, such as a response without doses.
     """
+    # matplotlib: not needed to import the package
+    from quantum_latents.report.drawn import (
+        drawn_axis,
+        drawn_budgets,
+        drawn_ladders,
+        drawn_responses,
+        drawn_seeds,
+        drawn_verdict,
+    )
+
     if kind not in FIGURES:
         raise ValueError(f"no figure is called {kind!r}: choose among {', '.join(FIGURES)}")
     if kind == "response" and latents is not None:
@@ -94,14 +94,26 @@ def study_figure(
     if kind == "axis":
         along = _of_data(numbers.along, data, f"{directory} has no axis figure: {FIGURES[kind]}")
         facts = _metric_of(along, metric)
-        drawing = _axis(_part_of_axis(along, shown), facts, looks, gallery)
+        drawing: Drawing | None = drawn_axis(_part_of_axis(along, shown), facts, looks, gallery)
         words = {"label": facts.label, "data": along.data, "axis": along.label}
     else:
         section = _of_data(numbers.sections, data)
         facts = _metric_of(section, metric)
         section = _part_of_section(section, metric, shown)
-        numbers = replace(numbers, sections=(section,))
-        drawing = _DRAWN[kind](_Asked(study, rows, numbers, section, facts, looks, gallery))
+        alone = replace(numbers, sections=(section,))
+        if kind == "differences":
+            drawing = drawn_verdict(section, metric, looks, gallery)["figure"]
+        elif kind == "seeds":
+            of_data = select(rows, data=section.data)
+            drawing = next(iter(drawn_seeds(of_data, section, [facts], looks, gallery)), None)
+        else:
+            if kind == "ladder":
+                groups = drawn_ladders(alone, study, {section.data: [metric]}, looks, gallery)
+            elif kind == "response":
+                groups = drawn_responses(alone, gallery)
+            else:
+                groups = drawn_budgets(alone, looks, gallery)
+            drawing = next((figure for group in groups for figure in group["figures"]), None)
         words = {"label": facts.label, "data": section.data, "axis": section.dose_label}
     if drawing is None:
         raise ValueError(f"{directory} has no {kind} figure of {metric!r}: {FIGURES[kind]}")
@@ -166,64 +178,6 @@ def _metric_of(place: Section | Along, metric: str) -> MetricFacts:
         raise ValueError(f"no metric {metric!r} of {place.data!r}: there are {', '.join(known)}")
     return known[metric]
 
-
-# matplotlib is loaded where a figure is drawn: it is not needed to import the package.
-
-
-def _differences(asked: _Asked) -> Drawing | None:
-    from quantum_latents.report.drawn import drawn_verdict
-
-    return drawn_verdict(asked.section, asked.facts.name, asked.looks, asked.gallery)["figure"]
-
-
-def _seeds(asked: _Asked) -> Drawing | None:
-    from quantum_latents.report.drawn import drawn_seeds
-
-    rows = select(asked.rows, data=asked.section.data)
-    return _only(drawn_seeds(rows, asked.section, [asked.facts], asked.looks, asked.gallery))
-
-
-def _ladder(asked: _Asked) -> Drawing | None:
-    from quantum_latents.report.drawn import drawn_ladders
-
-    wanted = {asked.section.data: [asked.facts.name]}
-    found = drawn_ladders(asked.numbers, asked.study, wanted, asked.looks, asked.gallery)
-    return _only(figure for group in found for figure in group["figures"])
-
-
-def _response(asked: _Asked) -> Drawing | None:
-    from quantum_latents.report.drawn import drawn_responses
-
-    found = drawn_responses(asked.numbers, asked.gallery)
-    return _only(figure for group in found for figure in group["figures"])
-
-
-def _budget(asked: _Asked) -> Drawing | None:
-    from quantum_latents.report.drawn import drawn_budgets
-
-    found = drawn_budgets(asked.numbers, asked.looks, asked.gallery)
-    return _only(figure for group in found for figure in group["figures"])
-
-
-def _axis(
-    along: Along, facts: MetricFacts, looks: Mapping[str, Style], gallery: Gallery
-) -> Drawing:
-    from quantum_latents.report.drawn import drawn_axis
-
-    return drawn_axis(along, facts, looks, gallery)
-
-
-def _only(found: Any) -> Drawing | None:
-    return next(iter(found), None)
-
-
-_DRAWN: dict[str, Callable[[_Asked], Drawing | None]] = {
-    "differences": _differences,
-    "seeds": _seeds,
-    "ladder": _ladder,
-    "response": _response,
-    "budget": _budget,
-}
 
 _TITLES = {
     "differences": "{label}, {data} data: every latent's paired differences to {reference}",

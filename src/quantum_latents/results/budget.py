@@ -12,7 +12,7 @@ ends there: a curve says how this training went, not what a shorter one would ha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from quantum_latents.results.comparison import Comparison, paired_comparison
@@ -91,15 +91,7 @@ def budget_curve(
     }
     gaps = {
         name: tuple(
-            replace(
-                paired_comparison(base, other, facts.direction),
-                data=data,
-                metric=metric,
-                reference=reference,
-                other=name,
-                label=facts.label,
-                unit=facts.unit,
-            )
+            paired_comparison(base, other, facts.direction).named(facts, data, reference, name)
             for base, other in zip(values[reference], of_latent, strict=True)
         )
         for name, of_latent in values.items()

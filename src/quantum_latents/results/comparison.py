@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from quantum_latents.results.sign_flip import equivalence_p, typical_values
 from quantum_latents.results.statistics import bca_interval, effect_size
 
 if TYPE_CHECKING:
+    from quantum_latents.results.selection import MetricFacts
     from quantum_latents.results.verdicts import Verdict
 
 __all__ = ["Comparison", "paired_comparison"]
@@ -91,6 +92,20 @@ class Comparison:
         """Other - reference, one a seed."""
         pairs = zip(self.other_values, self.reference_values, strict=True)
         return tuple(other - reference for other, reference in pairs)
+
+    def named(self, facts: MetricFacts, data: str, reference: str, other: str) -> Comparison:
+        """Return it with the names of what was compared, and what is known of the metric."""
+        return replace(
+            self,
+            data=data,
+            metric=facts.name,
+            reference=reference,
+            other=other,
+            label=facts.label,
+            unit=facts.unit,
+            constant_wins=facts.constant_wins,
+            corroborated_by=facts.corroborated_by,
+        )
 
 
 def paired_comparison(

@@ -166,23 +166,13 @@ def _adjusted(
     sizes = {name: sizes_by_seed(rows, data, name, metric) for name in latents(rows)}
     comparisons = [
         _with_sizes(
-            replace(
-                paired_comparison(
-                    reference_values,
-                    values_by_seed(rows, data, other, metric),
-                    facts.direction,
-                    margin=margins.get(metric),
-                    confidence=confidence,
-                ),
-                data=data,
-                metric=metric,
-                reference=reference,
-                other=other,
-                label=facts.label,
-                unit=facts.unit,
-                constant_wins=facts.constant_wins,
-                corroborated_by=facts.corroborated_by,
-            ),
+            paired_comparison(
+                reference_values,
+                values_by_seed(rows, data, other, metric),
+                facts.direction,
+                margin=margins.get(metric),
+                confidence=confidence,
+            ).named(facts, data, reference, other),
             sizes.get(reference, {}),
             sizes[other],
         )

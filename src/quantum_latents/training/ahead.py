@@ -28,16 +28,21 @@ class DrawsAhead:
         draw: returns a block's draws, a function of the block's index alone, from what is on the
             device already.
         device: where they lie.
+        is_ahead: False draws each block when it is taken; None draws ahead on a GPU alone, as on a
+            CPU the thread would take somebody's core. The numbers are the same.
 
-    >>> ahead = DrawsAhead(lambda block: (torch.full((2,), block),), torch.device("cpu"))
+    >>> ahead = DrawsAhead(lambda block: (torch.full((2,), block),), torch.device("cpu"), True)
     >>> ahead.take(3, following=4)
     (tensor([3, 3]),)
     >>> ahead.take(4, following=None)  # drawn already
     (tensor([4, 4]),)
     """
 
-    def __init__(self, draw: Callable[[int], _Draws], device: torch.device) -> None:
+    def __init__(
+        self, draw: Callable[[int], _Draws], device: torch.device, is_ahead: bool | None = None
+    ) -> None:
         self._draw, self._device = draw, device
+        self._is_ahead = device.type == "cuda" if is_ahead is None else is_ahead
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="draws")
         self._begun: tuple[int, Future[_Draws]] | None = None
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
@@ -54,6 +59,8 @@ class DrawsAhead:
         Raises:
             Exception: whatever the drawing of `block` raised, in the thread or not.
         """
+        if not self._is_ahead:
+            return self._draw(block)
         if self._begun is None or self._begun[0] != block:
             self._begin(block)
         begun, self._begun = self._begun, None  # a fault is raised once and not kept

@@ -133,8 +133,8 @@ class DenoisingStack:
         model: the diffusion and the networks.
         training: the budget and everything else that training needs.
         device: where to train.
-        draws_ahead: draw a step's random numbers on a thread while the step before is made; None
-            does so on a GPU, as `GANStack` does for blocks.
+        draws_ahead: draw a step's random numbers on a thread while the step before is made, see
+            `DrawsAhead`.
 
     Attributes:
         step: steps done.
@@ -175,9 +175,8 @@ class DenoisingStack:
         self._runs = [self._run(member) for member in members]
         self._blocks: list[tuple[int, Tensor, np.ndarray]]
         self._blocks = [(-1, torch.empty(0), np.empty(0))] * len(members)
-        is_ahead = self.device.type == "cuda" if draws_ahead is None else draws_ahead
         draws = [functools.partial(self._draw, run) for run in range(len(members))]
-        self._ahead = [DrawsAhead(draw, self.device) for draw in draws] if is_ahead else []
+        self._draws = [DrawsAhead(draw, self.device, draws_ahead) for draw in draws]
         self.step, self.kernel = 0, "torch"
         shape = training.num_steps, len(members), len(self.loss_names)
         self.losses = torch.full(shape, torch.nan, dtype=torch.float64)
@@ -210,7 +209,9 @@ class DenoisingStack:
         penalty = torch.full((), shown, dtype=spec.dtype, device=self.device)
         found = []
         for place, step in enumerate(range(self.step, stop)):
-            losses = self._train_step(run, self._drawn(run, step), step, rates[place])
+            is_last = step + 1 == spec.num_steps
+            draws = self._draws[run].take(step, following=None if is_last else step + 1)
+            losses = self._train_step(run, draws, step, rates[place])
             penalty = penalty if losses[2] is None else losses[2]
             found.append(torch.stack([*losses[:2], penalty]))
         losses = torch.stack(found).double().cpu()
@@ -228,14 +229,8 @@ class DenoisingStack:
         generator = self._train_generator(networks, _Batch(*draws[4:]), rates[0])
         return generator, critic, penalty
 
-    def _drawn(self, run: int, step: int) -> tuple[Tensor, ...]:
-        """Return what a step sees: its batch for the critic, then that for the generator."""
-        if not self._ahead:
-            return self._draw(run, step)
-        is_last = step + 1 == self.training.num_steps
-        return self._ahead[run].take(step, following=None if is_last else step + 1)
-
     def _draw(self, run: int, step: int) -> tuple[Tensor, ...]:
+        """Return what a step sees: its batch for the critic, then that for the generator."""
         z, rows = self._draw_block(run, step // BLOCK_STEPS)
         chance = self.members[run].stream.child("diffusion").generator(step)
         at = step % BLOCK_STEPS

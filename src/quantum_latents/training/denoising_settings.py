@@ -84,6 +84,11 @@ class DenoisingSpec:
         """The torch type of weights, activations and gradients."""
         return torch.float32 if self.precision == "float32" else torch.float64
 
+    @property
+    def period(self) -> int:
+        """After how many steps they repeat what they do: the first of each takes the penalty."""
+        return self.penalty_every
+
     def learning_rates(self, start: int, stop: int) -> np.ndarray:
         """Return the learning rates of generator and critic in steps [start, stop), (., 2).
 

@@ -38,6 +38,8 @@ class FlowMatchingSpec:
     """
 
     name: ClassVar[str] = "flow_matching"
+    period: ClassVar[int] = 1
+    """After how many steps they repeat what they do."""
 
     num_steps: int
     batch_size: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -96,6 +96,9 @@ class WGANSpec:
             networks falls linearly to 0: with N steps and d = decay, that of step t = 0, 1, ...
             is the optimiser's times min(1, (N - t) / (d N)). 0 keeps it as it is.
     """
+
+    period: ClassVar[int] = 1
+    """After how many steps they repeat what they do."""
 
     num_steps: int
     batch_size: int

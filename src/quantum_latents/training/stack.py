@@ -219,7 +219,7 @@ def rehearse_stack(
 ) -> None:
     """Do once all that takes memory in a stack's training: build, train, keep, generate.
 
-    The steps are those from the last one with a penalty on; where draws are made ahead, from the
+    The steps are those of the last period; where draws are made ahead, from the
     one before the last block on, so that two blocks' draws are held at once. What is trained is
     thrown away.
 
@@ -234,8 +234,8 @@ def rehearse_stack(
     """
     stack, _, held_out = _prepared(specs, cache, device)
     last = specs[0].training.num_steps - 1
-    every = getattr(specs[0].training, "penalty_every", 1)
-    first = last // every * every
+    period = specs[0].training.period
+    first = last // period * period
     if device != "cpu":
         first = max(0, min(first, last // BLOCK_STEPS * BLOCK_STEPS - 1))
     stack.step = first

@@ -133,9 +133,8 @@ class GANStack:
         kernel: `numba`, every run by itself on one core, or `torch`, one launch an operation
             for all runs, on any device; None is what `kernel_of` says. They agree to rounding;
             with `numba` a run's result does not depend on its stack.
-        draws_ahead: draw a block's random numbers on a thread while the block before is trained;
-            None does so where a GPU trains: on a CPU the thread would take somebody's core. The
-            numbers are the same.
+        draws_ahead: draw a block's random numbers on a thread while the block before is trained,
+            see `DrawsAhead`.
 
     Attributes:
         step: generator steps done.
@@ -196,8 +195,7 @@ class GANStack:
         self.step = 0
         self.losses = torch.full((training.num_steps, stack, 3), torch.nan, dtype=torch.float64)
         self.diverged_at: list[int | None] = [None] * stack
-        is_ahead = self.device.type == "cuda" if draws_ahead is None else draws_ahead
-        self._ahead = DrawsAhead(self._draw, self.device) if is_ahead else None
+        self._draws = DrawsAhead(self._draw, self.device, draws_ahead)
         parts = self.generator_optimiser, self.critic_optimiser, training
         self._kernel = _kernel(self.kernel, model, self.generator, self.critic, *parts)
 
@@ -247,11 +245,8 @@ class GANStack:
         """Train to the next multiple of `BLOCK_STEPS`, or to the end; stop what diverged."""
         block = self.step // BLOCK_STEPS
         stop = min((block + 1) * BLOCK_STEPS, self.training.num_steps)
-        if self._ahead is None:
-            drawn = self._draw(block)
-        else:
-            is_last = stop == self.training.num_steps
-            drawn = self._ahead.take(block, following=None if is_last else block + 1)
+        is_last = stop == self.training.num_steps
+        drawn = self._draws.take(block, following=None if is_last else block + 1)
         todo = slice(self.step - block * BLOCK_STEPS, stop - block * BLOCK_STEPS)
         draws = tuple(part[todo] for part in drawn)
         self.losses[self.step : stop] = self._kernel.train(draws, self.step, self._running())
