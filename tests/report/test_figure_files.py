@@ -14,7 +14,7 @@ from quantum_latents.results import budget_curve, read_rows
 
 RESULTS = Path(__file__).parents[2] / "results"
 LADDER, DIAL, DEPTH = (
-    RESULTS / n for n in ("challengers-5000", "interference-5000", "depth-quick")
+    RESULTS / n for n in ("challengers-5000-12", "interference-5000", "depth-quick")
 )
 MADE = {
     "differences": (DIAL, "energy_distance"),
@@ -50,7 +50,7 @@ def test_words_and_numbers_are_those_of_the_rows():
         for name, found in budget_curve(read_rows(LADDER), "quantum", "l1_to_integer").gaps.items()
         if name == "mean_field"
     )
-    assert "Differences to quantum: mean_field −0.00406" in made.words
+    assert "Differences to quantum: mean_field −0.00279" in made.words
     assert [line[:3] for line in made.numbers.lines] == [
         ["mean_field", step, gap.mean_difference]
         for step, gap in zip((256, 496, 1008, 1504, 2496, 3504, 5000), gaps, strict=True)

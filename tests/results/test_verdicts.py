@@ -4,6 +4,7 @@ import pytest
 
 from quantum_latents.random import stream
 from quantum_latents.results import check_study, family, read_study, values_by_seed
+from quantum_latents.results.wording import p_text
 
 
 def study(row, gaps, *, num_seeds=10, noise=0.01, metric="mmd", facts=None, centre=1.0):
@@ -133,6 +134,17 @@ def test_a_metric_that_a_constant_wins_needs_another_to_agree(row, gap, code, wo
     assert comparison.verdict.code == code
     assert words in comparison.verdict.sentence
     assert "constant output would win" in comparison.verdict.sentence
+
+
+def test_an_equivalence_that_nothing_corroborates_tells_its_own_numbers(row):
+    rows = study(row, {"gaussian": 0.0}, metric="l1", facts=CONSTANT_WINS)
+    (comparison,) = family(with_second_metric(rows, 0.4), "bits", "l1", margins={"l1": 0.2})
+    assert comparison.verdict.code == "uncorroborated"
+    assert comparison.p_equivalence_holm < 0.05 < comparison.p_holm
+    sentence = comparison.verdict.sentence
+    assert "energy distance does not say the same (within the declared margin of ±0.2" in sentence
+    told = f"two one-sided tests, Holm-adjusted p = {p_text(comparison.p_equivalence_holm)}, 10"
+    assert told in sentence
 
 
 def test_alone_it_gives_no_verdict(row):

@@ -101,7 +101,7 @@ gaussian − quantum [0.522, 0.567], Holm-adjusted p = 0.0020, 10 seeds.'
     return Verdict(
         "uncorroborated",
         f"No verdict on {comparison.reference} against {comparison.other} by {comparison.label}: "
-        f"a constant output would win it, and {reason} ({_numbers(comparison)}).",
+        f"a constant output would win it, and {reason} ({_numbers(comparison, code)}).",
     )
 
 
@@ -257,15 +257,11 @@ def _sentence(comparison: Comparison, code: Code) -> str:
         )
         return (
             f"{reference} is {code} than {other}: {label} {change} by "
-            f"{_number(abs(mean), comparison)}{_unit(comparison)}, {_numbers(comparison)}.{within}"
+            f"{_number(abs(mean), comparison)}{_unit(comparison)}, "
+            f"{_numbers(comparison, code)}.{within}"
         )
     if code == "equivalent":
-        return (
-            f"{reference} is as good as {other} by {label}, to within the declared margin of "
-            f"{_margin(comparison)}{_unit(comparison)}: {_interval(comparison)}, "
-            f"two one-sided tests, Holm-adjusted p = {p_text(comparison.p_equivalence_holm)}, "
-            f"{_seeds(comparison)}."
-        )
+        return f"{reference} is as good as {other} by {label}, to {_numbers(comparison, code)}."
     if comparison.interval is None:
         reason = "so few seeds have no finite interval of that confidence"
     elif comparison.interval[0] <= 0 <= comparison.interval[1]:
@@ -279,7 +275,14 @@ def _sentence(comparison: Comparison, code: Code) -> str:
     return f"{reference} against {other} by {label} is undecided: {reason}, {_seeds(comparison)}."
 
 
-def _numbers(comparison: Comparison) -> str:
+def _numbers(comparison: Comparison, code: Code) -> str:
+    """Return what a claim rests on: of a difference, or of an equivalence and its margin."""
+    if code == "equivalent":
+        return (
+            f"within the declared margin of {_margin(comparison)}{_unit(comparison)}: "
+            f"{_interval(comparison)}, two one-sided tests, "
+            f"Holm-adjusted p = {p_text(comparison.p_equivalence_holm)}, {_seeds(comparison)}"
+        )
     p_value = p_text(comparison.p_holm)
     return f"{_interval(comparison)}, Holm-adjusted p = {p_value}, {_seeds(comparison)}"
 
