@@ -249,7 +249,10 @@ def test_the_question_that_six_seeds_put_to_twelve():
     assert len(new) == 6 * 13
     assert _beyond_zero(new, study)["l1_to_integer"] == rivals - both - {"dispersed"}
     varying = {name for name in rivals if "variances" in sharing[name]}
-    assert beyond["energy_distance"] == rivals - varying
+    two_sample = ("energy_distance", "mmd", "sliced_wasserstein")
+    assert all(beyond[metric] == rivals - varying for metric in two_sample)
+    assert {"distinguishable", "thermal"}.isdisjoint(_beyond_zero(new, study)["energy_distance"])
+    assert beyond["total_photon_error"] >= {"dirichlet_multinomial", "mean_field"}
     # The rows of the first six seeds are those of the study that put the question.
     first = read_rows(ROOT / "results" / "challengers-5000")
     values = {row["run"]: row["metrics"] for row in rows}

@@ -138,13 +138,19 @@ def test_a_metric_that_a_constant_wins_needs_another_to_agree(row, gap, code, wo
 
 def test_an_equivalence_that_nothing_corroborates_tells_its_own_numbers(row):
     rows = study(row, {"gaussian": 0.0}, metric="l1", facts=CONSTANT_WINS)
-    (comparison,) = family(with_second_metric(rows, 0.4), "bits", "l1", margins={"l1": 0.2})
-    assert comparison.verdict.code == "uncorroborated"
-    assert comparison.p_equivalence_holm < 0.05 < comparison.p_holm
-    sentence = comparison.verdict.sentence
-    assert "energy distance does not say the same (within the declared margin of ±0.2" in sentence
-    told = f"two one-sided tests, Holm-adjusted p = {p_text(comparison.p_equivalence_holm)}, 10"
-    assert told in sentence
+    rows = with_second_metric(rows, 0.4)
+    for margins, why in (
+        ({"l1": 0.2}, "no two-sample metric has a declared margin"),
+        ({"l1": 0.2, "energy": 0.2}, "energy distance does not say the same"),
+    ):
+        (comparison,) = family(rows, "bits", "l1", margins=margins)
+        assert comparison.verdict.code == "uncorroborated"
+        assert comparison.p_equivalence_holm < 0.05 < comparison.p_holm
+        sentence = comparison.verdict.sentence
+        assert "finds them equally good (within the declared margin of ±0.2" in sentence
+        told = f"two one-sided tests, Holm-adjusted p = {p_text(comparison.p_equivalence_holm)}, 10"
+        assert told in sentence
+        assert sentence.endswith(f"but a constant output would win it, and {why}.")
 
 
 def test_alone_it_gives_no_verdict(row):

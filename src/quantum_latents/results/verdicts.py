@@ -93,15 +93,23 @@ gaussian − quantum [0.522, 0.567], Holm-adjusted p = 0.0020, 10 seeds.'
             + f" A constant output would win {comparison.label}, but {agreeing[0].label} agrees.",
         )
     named = ", ".join(other.label for other in corroborating)
-    reason = (
-        f"{named} {'does' if len(corroborating) == 1 else 'do'} not say the same"
-        if corroborating
-        else "no two-sample metric was measured beside it"
-    )
+    subject = f"No verdict on {comparison.reference} against {comparison.other}"
+    if not corroborating:
+        reason = "no two-sample metric was measured beside it"
+    elif code == "equivalent" and all(other.margin is None for other in corroborating):
+        reason = "no two-sample metric has a declared margin"
+    else:
+        reason = f"{named} {'does' if len(corroborating) == 1 else 'do'} not say the same"
+    if code == "equivalent":
+        return Verdict(
+            "uncorroborated",
+            f"{subject} by {comparison.label}: it finds them equally good "
+            f"({_numbers(comparison, code)}), but a constant output would win it, and {reason}.",
+        )
     return Verdict(
         "uncorroborated",
-        f"No verdict on {comparison.reference} against {comparison.other} by {comparison.label}: "
-        f"a constant output would win it, and {reason} ({_numbers(comparison, code)}).",
+        f"{subject} by {comparison.label}: a constant output would win it, and {reason} "
+        f"({_numbers(comparison, code)}).",
     )
 
 
