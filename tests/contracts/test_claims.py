@@ -191,74 +191,6 @@ def test_no_classical_rival_is_told_apart_from_the_quantum_latent_in_small():
     assert all(abs(value - 0.36) < 0.02 for value in fits)
 
 
-def test_which_latents_are_told_apart_at_5000_steps():
-    folder = ROOT / "results" / "challengers-5000-12"
-    (section,) = table(read_rows(folder), read_study(folder)).sections
-    comparisons = section.comparisons
-    two_sample = {"energy_distance", "mmd", "sliced_wasserstein"}
-    assert comparisons.keys() == two_sample | {"l1_to_integer", "total_photon_error"}
-    assert all(len(found) == 12 for found in comparisons.values())
-    assert {one.num_seeds for found in comparisons.values() for one in found} == {12}
-    better = {
-        metric: {one.other for one in found if one.verdict.code == "better"}
-        for metric, found in comparisons.items()
-    }
-    told_apart = {"distinguishable", "fermions", "thermal", "gaussian"}
-    assert better["l1_to_integer"] == better["energy_distance"] == told_apart
-    assert better["mmd"] == better["sliced_wasserstein"] == told_apart - {"thermal"}
-    assert not better["total_photon_error"]
-    codes = {one.verdict.code for found in comparisons.values() for one in found}
-    assert codes == {"better", "uncorroborated", "undecided"}
-    ahead = [
-        {one.other for one in found if one.mean_difference < 0} for found in comparisons.values()
-    ]
-    assert set.intersection(*ahead) == {"mean_field", "dirichlet_multinomial", "learned"}
-    assert all(
-        one.p_holm > 0.05
-        for found in comparisons.values()
-        for one in found
-        if one.mean_difference < 0
-    )
-    l1 = {one.other: one for one in comparisons["l1_to_integer"]}
-    assert {one.margin for one in l1.values()} == {0.005}
-    within = {name for name, one in l1.items() if one.p_equivalence_holm < 0.05}
-    assert within == {"pairwise", "learned"}
-    behind = {name for name, one in l1.items() if one.p_holm < 0.006}
-    assert behind - told_apart == {"copula", "shuffled", "dispersed", "bernoulli"}
-
-
-def _beyond_zero(rows, study):
-    """Return by metric the latents whose interval does not hold 0."""
-    (section,) = table(rows, study).sections
-    return {
-        metric: {one.other for one in found if one.interval[0] > 0 or one.interval[1] < 0}
-        for metric, found in section.comparisons.items()
-    }
-
-
-def test_the_question_that_six_seeds_put_to_twelve():
-    folder = ROOT / "results" / "challengers-5000-12"
-    rows, study = read_rows(folder), read_study(folder)
-    sharing = study["ladder"]["of"]
-    rivals = sharing.keys() - {"quantum"}
-    both = {name for name in rivals if sharing[name].keys() >= {"total", "variances"}}
-    assert both == {"mean_field", "dirichlet_multinomial", "pairwise", "learned"}
-    beyond = _beyond_zero(rows, study)
-    assert beyond["l1_to_integer"] == rivals - both
-    new = [row for row in rows if row["spec"]["seed"] >= 6]
-    assert len(new) == 6 * 13
-    assert _beyond_zero(new, study)["l1_to_integer"] == rivals - both - {"dispersed"}
-    varying = {name for name in rivals if "variances" in sharing[name]}
-    two_sample = ("energy_distance", "mmd", "sliced_wasserstein")
-    assert all(beyond[metric] == rivals - varying for metric in two_sample)
-    assert {"distinguishable", "thermal"}.isdisjoint(_beyond_zero(new, study)["energy_distance"])
-    assert beyond["total_photon_error"] >= {"dirichlet_multinomial", "mean_field"}
-    # The rows of the first six seeds are those of the study that put the question.
-    first = read_rows(ROOT / "results" / "challengers-5000")
-    values = {row["run"]: row["metrics"] for row in rows}
-    assert len(first) == 78 and all(values[row["run"]] == row["metrics"] for row in first)
-
-
 def test_the_dial_moves_l1_and_no_two_sample_metric_in_small():
     folder = ROOT / "results" / "interference-quick"
     (section,) = table(read_rows(folder), read_study(folder)).sections
@@ -461,20 +393,3 @@ def test_when_the_gap_opens():
         assert max(found, key=lambda one: one.mean_difference) is found[1]
     last = long.gaps["distinguishable"][-1]
     assert last.num_seeds == 1 and 0.0175 < last.mean_difference < 0.0185
-
-
-def test_when_which_latent_is_behind_at_5000_steps():
-    rows = read_rows(ROOT / "results" / "challengers-5000-12")
-    gaps = budget_curve(rows, "quantum", "l1_to_integer").gaps
-    means = {name: [one.mean_difference for one in found] for name, found in gaps.items()}
-    beyond = {
-        name: [one.interval[0] > 0 or one.interval[1] < 0 for one in found]
-        for name, found in gaps.items()
-    }
-    assert not any(beyond["mean_field"] + beyond["dirichlet_multinomial"])
-    assert [mean < 0 for mean in means["mean_field"]].count(True) == 6
-    assert [mean < 0 for mean in means["dirichlet_multinomial"]].count(True) == 3
-    assert all(0.008 < mean < 0.013 for mean in means["distinguishable"])
-    for name in ("distinguishable", "shuffled"):  # at all but 496 steps
-        assert beyond[name] == [True, False] + [True] * 5
-    assert beyond["dispersed"] == [False] * 2 + [True] * 5
