@@ -92,25 +92,7 @@ gaussian − quantum [0.522, 0.567], Holm-adjusted p = 0.0020, 10 seeds.'
             _sentence(comparison, code)
             + f" A constant output would win {comparison.label}, but {agreeing[0].label} agrees.",
         )
-    named = ", ".join(other.label for other in corroborating)
-    subject = f"No verdict on {comparison.reference} against {comparison.other}"
-    if not corroborating:
-        reason = "no two-sample metric was measured beside it"
-    elif code == "equivalent" and all(other.margin is None for other in corroborating):
-        reason = "no two-sample metric has a declared margin"
-    else:
-        reason = f"{named} {'does' if len(corroborating) == 1 else 'do'} not say the same"
-    if code == "equivalent":
-        return Verdict(
-            "uncorroborated",
-            f"{subject} by {comparison.label}: it finds them equally good "
-            f"({_numbers(comparison, code)}), but a constant output would win it, and {reason}.",
-        )
-    return Verdict(
-        "uncorroborated",
-        f"{subject} by {comparison.label}: a constant output would win it, and {reason} "
-        f"({_numbers(comparison, code)}).",
-    )
+    return Verdict("uncorroborated", _uncorroborated(comparison, code, corroborating))
 
 
 def family(
@@ -281,6 +263,24 @@ def _sentence(comparison: Comparison, code: Code) -> str:
             f"does not fall below {ALPHA}"
         )
     return f"{reference} against {other} by {label} is undecided: {reason}, {_seeds(comparison)}."
+
+
+def _uncorroborated(comparison: Comparison, code: Code, corroborating: Sequence[Comparison]) -> str:
+    """Return why a claim of a metric that a constant output would win gives no verdict."""
+    is_equal = code == "equivalent"  # only a metric with a margin of its own can say so, too
+    asked = [other for other in corroborating if other.margin is not None or not is_equal]
+    if asked:
+        named = ", ".join(other.label for other in asked)
+        reason = f"{named} {'does' if len(asked) == 1 else 'do'} not say the same"
+    elif corroborating:
+        reason = "no two-sample metric has a declared margin"
+    else:
+        reason = "no two-sample metric was measured beside it"
+    subject = f"No verdict on {comparison.reference} against {comparison.other}"
+    why = f"a constant output would win it, and {reason}"
+    numbers = f"({_numbers(comparison, code)})"
+    told = f"it finds them equally good {numbers}, but {why}" if is_equal else f"{why} {numbers}"
+    return f"{subject} by {comparison.label}: {told}."
 
 
 def _numbers(comparison: Comparison, code: Code) -> str:
